@@ -22,7 +22,7 @@ namespace mtcnn {
 struct DetectorOptions {
   float min_face = 20;  // pixels; smallest face side searched, at least 4. The cost falls with its square.
   float max_face = 0;   // pixels; windows larger than this are not searched. 0: no limit
-  float factor = .709f; // ratio of one pyramid level to the one before it, .1 to .99
+  double factor = .709; // ratio of one pyramid level to the one before it, .1 to .99
 
   // Score thresholds of P-, R- and O-Net, 0 to 1. P-Net keeps score >= threshold, R- and O-Net
   // score > threshold (release). Empty: the model's defaults.

@@ -34,7 +34,7 @@ struct ModelInfo {
   float pixel_scale = 1 / 128.0f;
   std::array<float, 3> thresholds{};           // default score thresholds of P-, R- and O-Net
   std::vector<NetInfo> nets;                   // in the order of the cascade
-  std::map<std::string, std::string> metadata; // everything the file says, as it says it ("provenance", ...)
+  std::map<std::string, std::string> metadata;  // all else that the file says ("provenance", ...)
 };
 
 struct ModelData;  // internal

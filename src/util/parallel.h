@@ -3,6 +3,7 @@
 #define MTCNN_UTIL_PARALLEL_H_
 
 #include <memory>
+#include <type_traits>
 
 namespace mtcnn {
 

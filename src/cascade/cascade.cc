@@ -1,0 +1,223 @@
+#include "cascade/cascade.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "cascade/propose.h"
+#include "cascade/refine.h"
+#include "cascade/refine_landmarks.h"
+#include "geometry/box.h"
+#include "image/convert.h"
+#include "image/view.h"
+
+namespace mtcnn {
+namespace {
+
+template <typename T>
+std::size_t held(const std::vector<T>& v) { return v.capacity() * sizeof(T); }
+std::size_t held(const AlignedFloats& v) { return v.capacity() * sizeof(float); }
+std::size_t held(const AxisTaps& t) {
+  return held(t.first) + held(t.count) + held(t.offset) + held(t.weight);
+}
+
+// From pixels of the searched image to pixels of the one given.
+struct Placement {
+  float scale_x = 1, scale_y = 1;
+  float left = 0, top = 0;
+  Point operator()(Point p) const { return {left + p.x * scale_x, top + p.y * scale_y}; }
+  Box operator()(const Box& box) const {
+    const Point a = (*this)(Point{box.left, box.top});
+    const Point b = (*this)(Point{box.right, box.bottom});
+    return {a.x, a.y, b.x, b.y};
+  }
+};
+
+ImageView resized_view(const ImageView& rgb, Size size, const Kernels& kernels,
+                       CascadeWorkspace& workspace) {
+  make_taps(0, rgb.width, size.width, 0, size.width, rgb.width, workspace.resize_horizontal);
+  make_taps(0, rgb.height, size.height, 0, size.height, rgb.height, workspace.resize_vertical);
+  const std::size_t count = std::size_t{3} * static_cast<std::size_t>(size.width) *
+                            static_cast<std::size_t>(size.height);
+  workspace.resized_floats.resize(count + kSlack);
+  workspace.resized.resize(count);
+  resample(rgb, workspace.resize_horizontal, workspace.resize_vertical, 0, 1, kernels,
+           workspace.workers[0].resample, workspace.resized_floats.data());
+  std::transform(workspace.resized_floats.begin(),
+                 workspace.resized_floats.begin() + static_cast<std::ptrdiff_t>(count),
+                 workspace.resized.begin(), [](float value) {
+                   return static_cast<std::uint8_t>(std::clamp(value + .5f, 0.f, 255.f));
+                 });
+  return {workspace.resized.data(), size.width, size.height, std::ptrdiff_t{3} * size.width,
+          PixelFormat::kRgb8};
+}
+
+void trim(std::vector<int>& keep, int cap) {
+  if (cap > 0 && keep.size() > static_cast<std::size_t>(cap)) keep.resize(static_cast<std::size_t>(cap));
+}
+
+std::vector<Candidate> candidates(const std::vector<ScoredBox>& windows) {
+  std::vector<Candidate> list;
+  for (const ScoredBox& window : windows) list.push_back({window.box, window.score});
+  return list;
+}
+
+void place(const Placement& placement, std::vector<Candidate>& list) {
+  for (Candidate& candidate : list) candidate.box = placement(candidate.box);
+}
+
+}  // namespace
+
+void CascadeWorkspace::use_threads(int threads) {
+  if (!pool || pool->threads() != threads) pool = std::make_unique<ThreadPool>(threads);
+  if (workers.size() < static_cast<std::size_t>(pool->threads())) {
+    workers.resize(static_cast<std::size_t>(pool->threads()));
+  }
+}
+
+std::size_t CascadeWorkspace::bytes() const {
+  std::size_t sum = held(rgb) + held(resized) + held(resized_floats) + held(resize_horizontal) +
+                    held(resize_vertical) + held(levels) + held(level_columns) + held(strips) +
+                    held(strip_proposals) + held(level_candidates) + held(level_proposals) +
+                    held(proposals) + held(nms.order) + held(nms.kept) + held(nms_input) + held(keep) +
+                    held(windows) + held(batch_detections) + held(detections) + held(faces);
+  for (const AxisTaps& taps : level_columns) sum += held(taps);
+  for (const auto& list : strip_proposals) sum += held(list);
+  for (const auto& list : batch_detections) sum += held(list);
+  for (const WorkerScratch& worker : workers) {
+    sum += sizeof worker + held(worker.vertical) + held(worker.patch.horizontal) +
+           held(worker.patch.vertical) + held(worker.resample.sources) + held(worker.resample.row) +
+           held(worker.patch.resample.sources) + held(worker.patch.resample.row) +
+           held(worker.input) + held(worker.scratch) + held(worker.output);
+  }
+  return sum;
+}
+
+Cascade::Cascade(const ModelData& data, const DetectorOptions& options, const Kernels& kernels)
+    : options_(options),
+      geometry_(data.geometry),
+      mean_(data.pixel_mean),
+      scale_(data.pixel_scale),
+      kernels_(&kernels),
+      pnet_(kPNet, data, kernels, {"class", "box"}),
+      rnet_(kRNet, data, kernels, {"class", "box"}),
+      onet_(kONet, data, kernels, {"class", "box", "landmarks"}) {
+  if (options.lnet) lnet_.emplace(kLNet, data, kernels, std::initializer_list<std::string_view>{"landmarks"});
+}
+
+void Cascade::run(const ImageView& image, CascadeWorkspace& workspace, Trace* trace) const {
+  workspace.use_threads(options_.threads);
+
+  ImageView part = image;
+  Placement placement;
+  if (options_.region) {
+    const Size size{image.width, image.height};
+    const Box region = clipped(*options_.region, size);
+    const int left = static_cast<int>(std::floor(region.left));
+    const int top = static_cast<int>(std::floor(region.top));
+    const int right = static_cast<int>(std::ceil(region.right));
+    const int bottom = static_cast<int>(std::ceil(region.bottom));
+    placement = {1, 1, static_cast<float>(left), static_cast<float>(top)};
+    part.data = row(image, top) + std::ptrdiff_t{left} * bytes_per_pixel(image.format);
+    part.width = right - left;
+    part.height = bottom - top;
+  }
+  workspace.faces.clear();
+  if (part.width < 1 || part.height < 1) return;  // the region lies outside the image
+  part = as_rgb(part, workspace.rgb);
+  if (options_.resize) {
+    placement.scale_x = static_cast<float>(part.width) / static_cast<float>(options_.resize->width);
+    placement.scale_y = static_cast<float>(part.height) / static_cast<float>(options_.resize->height);
+    part = resized_view(part, *options_.resize, *kernels_, workspace);
+  }
+
+  detect(part, workspace, trace);
+
+  for (Face& face : workspace.faces) {
+    face.box = placement(face.box);
+    for (Point& point : face.landmarks) point = placement(point);
+    if (options_.clip) face.box = clipped(face.box, {image.width, image.height});
+  }
+  if (options_.largest_only && !workspace.faces.empty()) {
+    workspace.faces[0] = *std::max_element(
+        workspace.faces.begin(), workspace.faces.end(),
+        [](const Face& a, const Face& b) { return area(a.box) < area(b.box); });
+    workspace.faces.resize(1);
+  }
+  if (trace) {
+    place(placement, trace->proposals);
+    place(placement, trace->pnet);
+    place(placement, trace->rnet);
+    trace->faces = workspace.faces;
+  }
+}
+
+// Squares a regressed box and hands it to the next stage, unless regression made nonsense of it.
+void Cascade::add_window(const Box& box, float score, std::vector<ScoredBox>& windows) const {
+  const Box window = patch_window(geometry_, squared(box));
+  if (is_patchable(window)) windows.push_back({window, score});
+}
+
+void Cascade::detect(const ImageView& rgb, CascadeWorkspace& w, Trace* trace) const {
+  const std::array<float, 3>& thresholds = *options_.thresholds;
+
+  pyramid_levels({rgb.width, rgb.height}, options_.min_face, options_.max_face, options_.factor, w.levels);
+
+  // Stage 1: P-Net.
+  propose({pnet_, *kernels_, geometry_, mean_, scale_, thresholds[0], options_.nms_level}, rgb, w);
+  w.nms_input.clear();
+  for (const Proposal& proposal : w.proposals) w.nms_input.push_back(proposal.window);
+  if (trace) {
+    for (std::size_t i = 0; i < w.levels.size(); ++i) {
+      trace->levels.push_back({static_cast<float>(w.levels[i].scale.nominal), w.levels[i].size,
+                               w.level_candidates[i]});
+    }
+    trace->proposals = candidates(w.nms_input);
+  }
+  nms(w.nms_input, Overlap::kUnion, options_.nms_pyramid, w.nms, w.keep);
+  trim(w.keep, options_.max_candidates[0]);
+  w.windows.clear();
+  for (const int index : w.keep) {
+    const Proposal& proposal = w.proposals[static_cast<std::size_t>(index)];
+    const Box& window = proposal.window.box;
+    add_window(decode_offsets(window, proposal.offsets, proposal_unit(geometry_, window)),
+               proposal.window.score, w.windows);
+  }
+  if (trace) trace->pnet = candidates(w.windows);
+
+  // Stage 2: R-Net.
+  refine({rnet_, *kernels_, mean_, scale_, thresholds[1], false, false}, rgb, w);
+  w.nms_input.clear();
+  for (const Detection& detection : w.detections) w.nms_input.push_back(detection.window);
+  nms(w.nms_input, Overlap::kUnion, options_.nms_rnet, w.nms, w.keep);
+  trim(w.keep, options_.max_candidates[1]);
+  w.windows.clear();
+  for (const int index : w.keep) {
+    const Detection& detection = w.detections[static_cast<std::size_t>(index)];
+    add_window(decode_offsets(detection.window.box, detection.offsets), detection.window.score,
+               w.windows);
+  }
+  if (trace) trace->rnet = candidates(w.windows);
+
+  // Stage 3: O-Net. NMS comes after the regression, and by the smaller box: a face inside a face goes.
+  refine({onet_, *kernels_, mean_, scale_, thresholds[2], true, options_.mirror_landmarks}, rgb, w);
+  std::erase_if(w.detections, [](const Detection& detection) {
+    return !is_patchable(decode_offsets(detection.window.box, detection.offsets));
+  });
+  w.nms_input.clear();
+  for (const Detection& detection : w.detections) {
+    w.nms_input.push_back({decode_offsets(detection.window.box, detection.offsets),
+                           detection.window.score});
+  }
+  nms(w.nms_input, Overlap::kSmaller, options_.nms_onet, w.nms, w.keep);
+  trim(w.keep, options_.max_candidates[2]);
+  for (const int index : w.keep) {
+    const Detection& detection = w.detections[static_cast<std::size_t>(index)];
+    // The points are placed in the window as O-Net saw it, not in the regressed box.
+    w.faces.push_back({w.nms_input[static_cast<std::size_t>(index)].box, detection.window.score,
+                       decode_landmarks(detection.window.box, detection.landmarks)});
+  }
+
+  if (lnet_) refine_landmarks({*lnet_, *kernels_, geometry_, mean_, scale_}, rgb, w);
+}
+
+}  // namespace mtcnn

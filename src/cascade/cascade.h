@@ -1,0 +1,40 @@
+// The whole cascade: image -> pyramid -> P-Net -> NMS -> R-Net -> NMS -> O-Net -> NMS -> faces.
+#ifndef MTCNN_CASCADE_CASCADE_H_
+#define MTCNN_CASCADE_CASCADE_H_
+
+#include <optional>
+
+#include "cascade/workspace.h"
+#include "engine/model_data.h"
+#include "engine/network.h"
+#include "mtcnn/detector.h"
+
+namespace mtcnn {
+
+// Immutable. Requires data that validate() accepts, options in their ranges with thresholds filled
+// in and threads >= 1, and L-Net in the data if the options ask for it.
+class Cascade {
+ public:
+  Cascade(const ModelData& data, const DetectorOptions& options, const Kernels& kernels);
+
+  // Leaves the faces in workspace.faces, best score first, in pixels of `image`; fills `trace` (its
+  // faces too) unless it is null. Requires a view that check_view() accepts. Throws std::bad_alloc only.
+  void run(const ImageView& image, CascadeWorkspace& workspace, Trace* trace) const;
+
+  const DetectorOptions& options() const { return options_; }
+
+ private:
+  void detect(const ImageView& rgb, CascadeWorkspace& workspace, Trace* trace) const;
+  void add_window(const Box& box, float score, std::vector<ScoredBox>& windows) const;
+
+  DetectorOptions options_;
+  CellGeometry geometry_;
+  float mean_, scale_;
+  const Kernels* kernels_;
+  Network pnet_, rnet_, onet_;
+  std::optional<Network> lnet_;
+};
+
+}  // namespace mtcnn
+
+#endif  // MTCNN_CASCADE_CASCADE_H_

@@ -1,0 +1,88 @@
+#include "cascade/refine.h"
+
+#include <algorithm>
+
+#include "cascade/score.h"
+
+namespace mtcnn {
+namespace {
+
+// Windows that one thread takes at a time: enough that the dense layers' weights are not read anew
+// for each, few enough that two threads share a handful of faces.
+constexpr std::size_t kBatch = 16;
+
+void mirror_patches(float* patches, std::size_t count, int side) {
+  for (std::size_t line = 0; line < count * static_cast<std::size_t>(side); ++line) {
+    float* const row = patches + line * static_cast<std::size_t>(side) * 3;
+    for (int left = 0, right = side - 1; left < right; ++left, --right) {
+      std::swap_ranges(row + 3 * left, row + 3 * left + 3, row + 3 * right);
+    }
+  }
+}
+
+void refine_batch(const RefineSpec& spec, const ImageView& rgb, std::span<const ScoredBox> windows,
+                  WorkerScratch& worker, std::vector<Detection>& found) {
+  const int side = spec.network.spec().side;
+  const Size input{side, side};
+  const int count = static_cast<int>(windows.size());
+  const std::size_t patch = std::size_t{3} * static_cast<std::size_t>(side) * static_cast<std::size_t>(side);
+  const std::size_t outputs = static_cast<std::size_t>(spec.network.outputs());
+  constexpr std::size_t kLandmarksAt = 6;  // behind two logits and four offsets
+
+  worker.input.resize(patch * kBatch + kSlack);
+  worker.scratch.resize(spec.network.scratch_size(input, kBatch));
+  worker.output.resize(2 * (outputs * kBatch + kSlack));
+  float* const plain = worker.output.data();
+  float* const mirror = plain + outputs * kBatch + kSlack;
+
+  for (std::size_t i = 0; i < windows.size(); ++i) {
+    read_patch(rgb, windows[i].box, side, spec.mean, spec.scale, spec.kernels, worker.patch,
+               worker.input.data() + i * patch);
+  }
+  spec.network.run(worker.input.data(), count, input, worker.scratch.data(), plain);
+  if (spec.mirror_landmarks) {
+    mirror_patches(worker.input.data(), windows.size(), side);
+    spec.network.run(worker.input.data(), count, input, worker.scratch.data(), mirror);
+  }
+
+  for (std::size_t i = 0; i < windows.size(); ++i) {
+    const float* value = plain + i * outputs;
+    const float score = face_probability(value[0], value[1]);
+    if (!(score > spec.threshold)) continue;
+    Detection detection{{windows[i].box, score}, {value[2], value[3], value[4], value[5]}, {}};
+    if (spec.landmarks) {
+      std::copy_n(value + kLandmarksAt, detection.landmarks.size(), detection.landmarks.begin());
+    }
+    if (spec.mirror_landmarks) {
+      LandmarkOffsets other;
+      std::copy_n(mirror + i * outputs + kLandmarksAt, other.size(), other.begin());
+      other = mirrored(other);
+      for (std::size_t j = 0; j < other.size(); ++j) {
+        detection.landmarks[j] = (detection.landmarks[j] + other[j]) / 2;
+      }
+    }
+    found.push_back(detection);
+  }
+}
+
+}  // namespace
+
+void refine(const RefineSpec& spec, const ImageView& rgb, CascadeWorkspace& workspace) {
+  const std::span<const ScoredBox> windows = workspace.windows;
+  const std::size_t batches = (windows.size() + kBatch - 1) / kBatch;
+  if (workspace.batch_detections.size() < batches) workspace.batch_detections.resize(batches);
+  workspace.pool->for_each(static_cast<int>(batches), [&](int task, int worker) {
+    const std::size_t first = static_cast<std::size_t>(task) * kBatch;
+    std::vector<Detection>& found = workspace.batch_detections[static_cast<std::size_t>(task)];
+    found.clear();
+    refine_batch(spec, rgb, windows.subspan(first, std::min(kBatch, windows.size() - first)),
+                 workspace.workers[static_cast<std::size_t>(worker)], found);
+  });
+  workspace.detections.clear();
+  for (std::size_t i = 0; i < batches; ++i) {
+    const std::vector<Detection>& found = workspace.batch_detections[i];
+    workspace.detections.insert(workspace.detections.end(), found.begin(), found.end());
+  }
+}
+
+}  // namespace mtcnn

@@ -1,0 +1,82 @@
+// All memory and threads of a detection in progress. Everything is kept from call to call, so that a
+// warm workspace need not allocate.
+#ifndef MTCNN_CASCADE_WORKSPACE_H_
+#define MTCNN_CASCADE_WORKSPACE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "cascade/pyramid.h"
+#include "geometry/codec.h"
+#include "geometry/nms.h"
+#include "image/patch.h"
+#include "image/resample.h"
+#include "mtcnn/detector.h"
+#include "util/aligned.h"
+#include "util/parallel.h"
+
+namespace mtcnn {
+
+// A cell of P-Net above the threshold.
+struct Proposal {
+  ScoredBox window;
+  BoxOffsets offsets{};
+};
+
+// Some rows of cells of one pyramid level: what one thread works on at a time.
+struct Strip {
+  int level = 0;
+  int first_row = 0, last_row = 0;  // of cells, half-open
+};
+
+// A window that R-Net or O-Net takes for a face.
+struct Detection {
+  ScoredBox window;
+  BoxOffsets offsets{};
+  LandmarkOffsets landmarks{};  // O-Net only
+};
+
+// One thread's own.
+struct WorkerScratch {
+  AxisTaps vertical;
+  ResampleScratch resample;
+  PatchScratch patch;
+  AlignedFloats input, scratch, output;
+};
+
+struct CascadeWorkspace {
+  std::unique_ptr<ThreadPool> pool;
+  std::vector<WorkerScratch> workers;  // one for each thread of the pool
+
+  std::vector<std::uint8_t> rgb, resized;
+  AlignedFloats resized_floats;
+  AxisTaps resize_horizontal, resize_vertical;
+
+  std::vector<PyramidLevel> levels;
+  std::vector<AxisTaps> level_columns;  // horizontal taps of each level
+  std::vector<Strip> strips;
+  std::vector<std::vector<Proposal>> strip_proposals;
+  std::vector<int> level_candidates;    // cells above the threshold in each level
+  std::vector<Proposal> level_proposals, proposals;
+
+  NmsScratch nms;
+  std::vector<ScoredBox> nms_input;
+  std::vector<int> keep;
+
+  std::vector<ScoredBox> windows;  // what the next stage is shown
+  std::vector<std::vector<Detection>> batch_detections;
+  std::vector<Detection> detections;
+  std::vector<Face> faces;
+
+  // Makes the pool fit. Requires threads >= 1.
+  void use_threads(int threads);
+
+  // Memory held.
+  std::size_t bytes() const;
+};
+
+}  // namespace mtcnn
+
+#endif  // MTCNN_CASCADE_WORKSPACE_H_

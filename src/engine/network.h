@@ -1,0 +1,69 @@
+// A net that runs: its definition, its weights packed for the kernels, and the kernels.
+#ifndef MTCNN_ENGINE_NETWORK_H_
+#define MTCNN_ENGINE_NETWORK_H_
+
+#include <cstddef>
+#include <initializer_list>
+#include <string_view>
+#include <vector>
+
+#include "engine/model_data.h"
+#include "kernels/kernels.h"
+#include "mtcnn/types.h"
+#include "nets/net_spec.h"
+#include "util/aligned.h"
+
+namespace mtcnn {
+
+// Immutable; run() may be called from many threads, each with scratch of its own.
+class Network {
+ public:
+  // `heads`: those to compute, in the order in which run() shall write them. Requires data that
+  // validate() accepts and that has these heads. Keeps nothing of `data`.
+  Network(const NetSpec& net, const ModelData& data, const Kernels& kernels,
+          std::initializer_list<std::string_view> heads);
+
+  const NetSpec& spec() const { return *net_; }
+
+  // Values of all heads at one position.
+  int outputs() const { return outputs_; }
+
+  // Rows and columns of positions at which the heads are computed, for an input of this size: 1 x 1
+  // at the net's own; more for a larger input, which needs a fully convolutional net.
+  Size positions(Size input) const;
+
+  // Floats of scratch that run() needs.
+  std::size_t scratch_size(Size input, int count) const;
+
+  // Runs `count` inputs of the same size, each height x width x channels (channels last, without
+  // gaps), and writes count x rows x columns x outputs() raw values (logits, offsets). Reads and
+  // writes up to kSlack floats past the ends of `inputs`, `scratch` and `outputs`.
+  void run(const float* inputs, int count, Size input, float* scratch, float* outputs) const;
+
+ private:
+  // A layer and the PReLU behind it.
+  struct Step {
+    const Layer* layer = nullptr;
+    MapShape input{}, output{};  // at the net's own size
+    AlignedFloats weights;      // group after group, packed as ConvArgs says
+    AlignedFloats bias;         // a group's blocks, then the next group's
+    AlignedFloats slopes;       // likewise, or empty
+  };
+
+  Step pack(const Layer& layer, MapShape input, const ModelData& data, const Layer* prelu) const;
+  void run_spatial(const Step& step, MapShape input, const float* in, float* out) const;
+  void run_dense(const Step& step, int count, const float* in, float* out) const;
+  std::size_t map_size(Size input) const;
+  std::size_t feature_size(Size input) const;
+
+  const NetSpec* net_;
+  const Kernels* kernels_;
+  std::vector<Step> spatial_;  // convolutions and pools: one input at a time, while it is in cache
+  std::vector<Step> dense_;    // all inputs at once, so that the weights are read once
+  std::size_t hidden_ = 0;     // channels of the widest dense layer below the heads
+  int outputs_ = 0;
+};
+
+}  // namespace mtcnn
+
+#endif  // MTCNN_ENGINE_NETWORK_H_

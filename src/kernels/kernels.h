@@ -1,0 +1,99 @@
+// The operations that all time goes into, once for every instruction set, and the choice among them
+// at run time. Adding one: a line in MTCNN_KERNELS below, a scalar version in reference.cc, a SIMD
+// version in simd-inl.h and a case in kernels_test.cc, which runs every listed kernel on every level.
+//
+// Maps are stored channels last: value c of column x of row y at (y * width + x) * channels + c.
+// Kernels may read (and, where said, write) up to kSlack floats past the end of a map: allocate them.
+#ifndef MTCNN_KERNELS_KERNELS_H_
+#define MTCNN_KERNELS_KERNELS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+namespace mtcnn {
+
+inline constexpr int kSlack = 16;
+
+// Output channels are computed in blocks of this many; weights are packed by them (packing.h).
+inline constexpr int kBlock = 16;
+
+// A convolution, dense layer or set of heads, with bias and PReLU: for every output pixel
+//   out[o] = prelu(bias[o] + sum over runs r, i < run_length of in[run_offsets[r] + i] * weight)
+// where `in` points at the pixel's window. A 3 x 3 convolution has 3 runs (rows) of 3 * channels
+// values, a dense layer on a map one run of all its values.
+struct ConvArgs {
+  const float* input = nullptr;
+  int rows = 0;                     // output rows; a dense layer's batch is one row of pixels
+  int columns = 0;                  // output columns
+  std::ptrdiff_t row_stride = 0;    // floats from one output row's first window to the next one's
+  std::ptrdiff_t pixel_stride = 0;  // floats from one output column's window to the next one's
+  const int* run_offsets = nullptr;
+  int runs = 0;
+  int run_length = 0;
+  int outputs = 0;               // channels computed
+  const float* weights = nullptr;  // [block][run][i][kBlock], zeros beyond `outputs`
+  const float* bias = nullptr;     // [blocks * kBlock]
+  const float* slopes = nullptr;   // [blocks * kBlock], or null for no PReLU
+  float* output = nullptr;         // pixels without gaps, output_stride floats each
+  int output_stride = 0;           // >= outputs
+};
+
+// Maximum over size x size windows, ceil mode: windows are cut at the right and bottom edges.
+struct PoolArgs {
+  const float* input = nullptr;
+  int rows = 0, columns = 0, channels = 0;  // of the input
+  int size = 0, stride = 0;
+  int output_rows = 0, output_columns = 0;
+  float* output = nullptr;
+};
+
+// out[i] = sum over r < rows of weights[r] * source[r][i], for i < count: the vertical half of a resize.
+struct BlendRowsArgs {
+  const std::uint8_t* const* sources = nullptr;
+  const float* weights = nullptr;
+  int rows = 0;
+  int count = 0;
+  float* output = nullptr;
+};
+
+// The horizontal half, on RGB pixels: for every output pixel x and channel c,
+//   out[3 x + c] = (sum over t < counts[x] of w[t] * row[3 (first[x] - origin + t) + c] - mean) * scale
+// where w = weights + weight_offsets[x].
+struct BlendColumnsArgs {
+  const float* row = nullptr;
+  int origin = 0;  // what `first` counts row[0] as
+  int columns = 0;
+  const int* first = nullptr;
+  const int* counts = nullptr;
+  const int* weight_offsets = nullptr;
+  const float* weights = nullptr;
+  float mean = 0, scale = 1;
+  float* output = nullptr;  // kSlack floats past the end may be written too
+};
+
+// NAME, ARGUMENTS
+#define MTCNN_KERNELS(X)           \
+  X(conv, ConvArgs)                \
+  X(max_pool, PoolArgs)            \
+  X(blend_rows, BlendRowsArgs)     \
+  X(blend_columns, BlendColumnsArgs)
+
+// One instruction set's versions.
+struct Kernels {
+  const char* name = nullptr;  // "scalar", "sse4", ...
+#define MTCNN_KERNEL_POINTER(NAME, ARGUMENTS) void (*NAME)(const ARGUMENTS&) = nullptr;
+  MTCNN_KERNELS(MTCNN_KERNEL_POINTER)
+#undef MTCNN_KERNEL_POINTER
+};
+
+// Those that this build has and this machine can run, slowest first; the first is the scalar reference.
+std::span<const Kernels* const> available_kernels();
+
+// By name, or the fastest for "auto"; null if there is none of that name here.
+const Kernels* find_kernels(std::string_view name);
+
+}  // namespace mtcnn
+
+#endif  // MTCNN_KERNELS_KERNELS_H_

@@ -1,0 +1,77 @@
+// What every kernel means, in plain loops: the SIMD versions are tested against these, and run where
+// there is nothing better.
+#include <algorithm>
+#include <limits>
+
+#include "kernels/kernels.h"
+#include "kernels/tables.h"
+
+namespace mtcnn {
+namespace {
+
+void conv(const ConvArgs& a) {
+  for (int y = 0; y < a.rows; ++y) {
+    for (int x = 0; x < a.columns; ++x) {
+      const float* window = a.input + y * a.row_stride + x * a.pixel_stride;
+      float* out = a.output + (std::ptrdiff_t{y} * a.columns + x) * a.output_stride;
+      for (int o = 0; o < a.outputs; ++o) {
+        const int block = o / kBlock;
+        const int lane = o % kBlock;
+        const float* weights =
+            a.weights + std::ptrdiff_t{block} * a.runs * a.run_length * kBlock + lane;
+        float sum = a.bias[o];
+        for (int r = 0; r < a.runs; ++r) {
+          const float* run = window + a.run_offsets[r];
+          for (int i = 0; i < a.run_length; ++i, weights += kBlock) sum += run[i] * *weights;
+        }
+        out[o] = a.slopes && sum < 0 ? sum * a.slopes[o] : sum;
+      }
+    }
+  }
+}
+
+void max_pool(const PoolArgs& a) {
+  for (int y = 0; y < a.output_rows; ++y) {
+    const int top = y * a.stride;
+    const int bottom = std::min(top + a.size, a.rows);
+    for (int x = 0; x < a.output_columns; ++x) {
+      const int left = x * a.stride;
+      const int right = std::min(left + a.size, a.columns);
+      for (int c = 0; c < a.channels; ++c) {
+        float best = -std::numeric_limits<float>::infinity();
+        for (int v = top; v < bottom; ++v) {
+          for (int u = left; u < right; ++u) {
+            best = std::max(best, a.input[(std::ptrdiff_t{v} * a.columns + u) * a.channels + c]);
+          }
+        }
+        a.output[(std::ptrdiff_t{y} * a.output_columns + x) * a.channels + c] = best;
+      }
+    }
+  }
+}
+
+void blend_rows(const BlendRowsArgs& a) {
+  for (int i = 0; i < a.count; ++i) {
+    float sum = 0;
+    for (int r = 0; r < a.rows; ++r) sum += a.weights[r] * static_cast<float>(a.sources[r][i]);
+    a.output[i] = sum;
+  }
+}
+
+void blend_columns(const BlendColumnsArgs& a) {
+  for (int x = 0; x < a.columns; ++x) {
+    const float* weights = a.weights + a.weight_offsets[x];
+    for (int c = 0; c < 3; ++c) {
+      const float* source = a.row + 3 * (a.first[x] - a.origin) + c;
+      float sum = 0;
+      for (int t = 0; t < a.counts[x]; ++t) sum += weights[t] * source[3 * t];
+      a.output[3 * x + c] = (sum - a.mean) * a.scale;
+    }
+  }
+}
+
+}  // namespace
+
+const Kernels kScalarKernels{"scalar", conv, max_pool, blend_rows, blend_columns};
+
+}  // namespace mtcnn

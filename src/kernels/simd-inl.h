@@ -1,0 +1,220 @@
+// The SIMD version of every kernel, written once and compiled for each instruction set (simd.cc).
+// What each computes is said in kernels.h and, in plain loops, in reference.cc.
+
+#if defined(MTCNN_KERNELS_SIMD_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef MTCNN_KERNELS_SIMD_INL_H_
+#undef MTCNN_KERNELS_SIMD_INL_H_
+#else
+#define MTCNN_KERNELS_SIMD_INL_H_
+#endif
+
+#include <hwy/highway.h>
+
+#include <algorithm>
+
+#include "kernels/kernels.h"
+
+// Highway's own scalar targets have nothing over reference.cc.
+#if HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
+HWY_BEFORE_NAMESPACE();
+namespace mtcnn {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// Vectors of at most a block's lanes, so that a block is a whole number of them.
+using F = hn::CappedTag<float, kBlock>;
+using V = hn::Vec<F>;
+inline constexpr int kLanes = static_cast<int>(hn::MaxLanes(F()));
+inline constexpr int kVectors = kBlock / kLanes;  // of one block
+
+// How many output pixels and blocks one pass keeps in registers: as many accumulators as fit beside
+// the weights. More pixels would not only spill vectors: each needs a pointer in a register too.
+#if HWY_TARGET == HWY_AVX3
+inline constexpr int kTilePixels = 12, kTileBlocks = 2;
+#elif HWY_TARGET == HWY_AVX2
+inline constexpr int kTilePixels = 6, kTileBlocks = 1;
+#elif HWY_TARGET == HWY_NEON
+inline constexpr int kTilePixels = 6, kTileBlocks = 1;
+#else
+inline constexpr int kTilePixels = 3, kTileBlocks = 1;
+#endif
+
+// One tile: `Pixels` windows, `Blocks` blocks of output channels from `first_block` on.
+template <int Pixels, int Blocks>
+HWY_NOINLINE void conv_tile(const ConvArgs& a, const float* const* windows, float* const* outputs,
+                            int first_block) {
+  constexpr int kWide = Blocks * kVectors;
+  const F d;
+  const std::ptrdiff_t block_stride = std::ptrdiff_t{a.runs} * a.run_length * kBlock;
+  const float* weights = a.weights + first_block * block_stride;
+  const int channel = first_block * kBlock;
+
+  V sum[Pixels][kWide];
+  for (int v = 0; v < kWide; ++v) {
+    const V bias = hn::Load(d, a.bias + channel + v * kLanes);
+    for (int p = 0; p < Pixels; ++p) sum[p][v] = bias;
+  }
+
+  for (int r = 0; r < a.runs; ++r) {
+    const float* run[Pixels];
+    for (int p = 0; p < Pixels; ++p) run[p] = windows[p] + a.run_offsets[r];
+    for (int i = 0; i < a.run_length; ++i, weights += kBlock) {
+      V weight[kWide];
+      for (int b = 0; b < Blocks; ++b) {
+        for (int v = 0; v < kVectors; ++v) {
+          weight[b * kVectors + v] = hn::Load(d, weights + b * block_stride + v * kLanes);
+        }
+      }
+      for (int p = 0; p < Pixels; ++p) {
+        const V value = hn::Set(d, run[p][i]);
+        for (int v = 0; v < kWide; ++v) sum[p][v] = hn::MulAdd(value, weight[v], sum[p][v]);
+      }
+    }
+  }
+
+  if (a.slopes) {
+    const V zero = hn::Zero(d);
+    for (int v = 0; v < kWide; ++v) {
+      const V slope = hn::Load(d, a.slopes + channel + v * kLanes);
+      for (int p = 0; p < Pixels; ++p) {
+        sum[p][v] = hn::IfThenElse(hn::Lt(sum[p][v], zero), hn::Mul(sum[p][v], slope), sum[p][v]);
+      }
+    }
+  }
+
+  for (int p = 0; p < Pixels; ++p) {
+    for (int v = 0; v < kWide; ++v) {
+      const int first = channel + v * kLanes;
+      const int left = a.outputs - first;
+      if (left >= kLanes) {
+        hn::StoreU(sum[p][v], d, outputs[p] + first);
+      } else if (left > 0) {
+        // Masked: beyond lies the next pixel or another group's channels.
+        hn::BlendedStore(sum[p][v], hn::FirstN(d, static_cast<std::size_t>(left)), d, outputs[p] + first);
+      }
+    }
+  }
+}
+
+template <int Blocks, int Pixels = kTilePixels>
+void conv_pixels(const ConvArgs& a, int pixels, const float* const* windows, float* const* outputs,
+                 int first_block) {
+  if (pixels == Pixels) {
+    conv_tile<Pixels, Blocks>(a, windows, outputs, first_block);
+  } else if constexpr (Pixels > 1) {
+    conv_pixels<Blocks, Pixels - 1>(a, pixels, windows, outputs, first_block);
+  }
+}
+
+void conv(const ConvArgs& a) {
+  const int blocks = (a.outputs + kBlock - 1) / kBlock;
+  const std::ptrdiff_t pixels = std::ptrdiff_t{a.rows} * a.columns;
+  const float* windows[kTilePixels];
+  float* outputs[kTilePixels];
+  int column = 0;
+  const float* row = a.input;
+  float* output = a.output;
+  for (std::ptrdiff_t done = 0; done < pixels;) {
+    // Tiles run on from one row into the next, so that narrow maps fill them too.
+    const int tile = static_cast<int>(std::min<std::ptrdiff_t>(kTilePixels, pixels - done));
+    for (int p = 0; p < tile; ++p) {
+      windows[p] = row + column * a.pixel_stride;
+      outputs[p] = output;
+      output += a.output_stride;
+      if (++column == a.columns) {
+        column = 0;
+        row += a.row_stride;
+      }
+    }
+    int block = 0;
+    for (; block + kTileBlocks <= blocks; block += kTileBlocks) {
+      conv_pixels<kTileBlocks>(a, tile, windows, outputs, block);
+    }
+    for (; block < blocks; ++block) conv_pixels<1>(a, tile, windows, outputs, block);
+    done += tile;
+  }
+}
+
+void max_pool(const PoolArgs& a) {
+  const F d;
+  float* out = a.output;
+  for (int y = 0; y < a.output_rows; ++y) {
+    const int top = y * a.stride;
+    const int bottom = std::min(top + a.size, a.rows);
+    for (int x = 0; x < a.output_columns; ++x, out += a.channels) {
+      const int left = x * a.stride;
+      const int right = std::min(left + a.size, a.columns);
+      // The last vector of a pixel runs over into the next one, which is written later.
+      for (int c = 0; c < a.channels; c += kLanes) {
+        const float* corner = a.input + (std::ptrdiff_t{top} * a.columns + left) * a.channels + c;
+        V best = hn::LoadU(d, corner);
+        for (int v = top; v < bottom; ++v, corner += std::ptrdiff_t{a.columns} * a.channels) {
+          for (int u = 0; u < right - left; ++u) {
+            best = hn::Max(best, hn::LoadU(d, corner + u * a.channels));
+          }
+        }
+        hn::StoreU(best, d, out + c);
+      }
+    }
+  }
+}
+
+void blend_rows(const BlendRowsArgs& a) {
+  const F d;
+  const hn::Rebind<std::int32_t, F> di;
+  const hn::Rebind<std::uint8_t, F> d8;
+  int i = 0;
+  for (; i + kLanes <= a.count; i += kLanes) {
+    V sum = hn::Zero(d);
+    for (int r = 0; r < a.rows; ++r) {
+      const V value = hn::ConvertTo(d, hn::PromoteTo(di, hn::LoadU(d8, a.sources[r] + i)));
+      sum = hn::MulAdd(hn::Set(d, a.weights[r]), value, sum);
+    }
+    hn::StoreU(sum, d, a.output + i);
+  }
+  for (; i < a.count; ++i) {
+    float sum = 0;
+    for (int r = 0; r < a.rows; ++r) sum += a.weights[r] * static_cast<float>(a.sources[r][i]);
+    a.output[i] = sum;
+  }
+}
+
+void blend_columns(const BlendColumnsArgs& a) {
+  // Four lanes for three channels: the fourth is the next pixel's, written over afterwards.
+  const hn::FixedTag<float, 4> d;
+  const auto mean = hn::Set(d, a.mean);
+  const auto scale = hn::Set(d, a.scale);
+  for (int x = 0; x < a.columns; ++x) {
+    const float* weights = a.weights + a.weight_offsets[x];
+    const float* source = a.row + 3 * (a.first[x] - a.origin);
+    auto sum = hn::Zero(d);
+    for (int t = 0; t < a.counts[x]; ++t) {
+      sum = hn::MulAdd(hn::Set(d, weights[t]), hn::LoadU(d, source + 3 * t), sum);
+    }
+    hn::StoreU(hn::Mul(hn::Sub(sum, mean), scale), d, a.output + 3 * x);
+  }
+}
+
+#if HWY_TARGET == HWY_AVX3
+#define MTCNN_LEVEL_NAME "avx512"
+#elif HWY_TARGET == HWY_AVX2
+#define MTCNN_LEVEL_NAME "avx2"
+#elif HWY_TARGET == HWY_SSE4
+#define MTCNN_LEVEL_NAME "sse4"
+#elif HWY_TARGET == HWY_NEON
+#define MTCNN_LEVEL_NAME "neon"
+#elif HWY_TARGET == HWY_WASM
+#define MTCNN_LEVEL_NAME "wasm"
+#else
+#define MTCNN_LEVEL_NAME "baseline"
+#endif
+extern const Kernels kSimdKernels;
+const Kernels kSimdKernels{MTCNN_LEVEL_NAME, conv, max_pool, blend_rows, blend_columns};
+#undef MTCNN_LEVEL_NAME
+
+}  // namespace HWY_NAMESPACE
+}  // namespace mtcnn
+HWY_AFTER_NAMESPACE();
+#endif  // not scalar
+
+#endif  // toggle

@@ -1,0 +1,30 @@
+// The tables that dispatch.cc chooses among. Inside kernels/ only.
+#ifndef MTCNN_KERNELS_TABLES_H_
+#define MTCNN_KERNELS_TABLES_H_
+
+#include "kernels/kernels.h"
+
+namespace mtcnn {
+
+extern const Kernels kScalarKernels;
+
+// What the machine must have for a table.
+enum class SimdLevel {
+  kBaseline,  // nothing beyond what the compiler assumes anyway
+  kSse2,
+  kSse4,
+  kAvx2,
+  kAvx512,
+};
+
+struct SimdTable {
+  SimdLevel level;
+  const Kernels* kernels;
+};
+
+// Those that were compiled, slowest first.
+std::span<const SimdTable> simd_tables();
+
+}  // namespace mtcnn
+
+#endif  // MTCNN_KERNELS_TABLES_H_
