@@ -26,7 +26,7 @@ struct DetectorOptions {
 
   // Score thresholds of P-, R- and O-Net, 0 to 1. P-Net keeps score >= threshold, R- and O-Net
   // score > threshold (release). Empty: the model's defaults.
-  std::optional<std::array<float, 3>> thresholds;
+  std::optional<std::array<float, 3>> thresholds = std::nullopt;
 
   // Overlaps above which the lower score is dropped, 0 to 1. The first three are intersection over
   // union; the last is intersection over the smaller box (paper, section II.A; release).
@@ -40,9 +40,9 @@ struct DetectorOptions {
 
   int threads = 1;  // threads that share one detect() call; 0: one per core
 
-  std::optional<Box> region;   // search only here, in pixels of the image given; rounded outwards to
+  std::optional<Box> region = std::nullopt;   // search only here, in pixels of the image given; rounded outwards to
                                // whole pixels. What lies outside is not seen, as if cropped.
-  std::optional<Size> resize;  // resize the image (or the region) to this size before the pyramid;
+  std::optional<Size> resize = std::nullopt;  // resize the image (or the region) to this size before the pyramid;
                                // results are in pixels of the image given all the same
   bool clip = false;              // cut the boxes at the image's edges (points are left alone)
   bool mirror_landmarks = false;  // average the points with those of the mirrored patch (MTCNNv1)

@@ -40,7 +40,11 @@ Status validate(const ModelData& data, const std::string& name) {
       known.insert(parameter.name);
       const auto it = data.tensors.find(parameter.name);
       if (it == data.tensors.end()) {
-        if (parameter.optional) continue;
+        // An optional head is there as a whole or not at all.
+        const std::string head = parameter.name.substr(0, parameter.name.rfind('.') + 1);
+        const auto part = data.tensors.lower_bound(head);
+        const bool begun = part != data.tensors.end() && part->first.starts_with(head);
+        if (parameter.optional && !begun) continue;
         return bad(name, "tensor \"" + parameter.name + "\" is missing");
       }
       const Tensor& tensor = it->second;

@@ -155,7 +155,7 @@ TEST_CASE("a linear ramp stays linear under any transform") {
       image.at(x, y, 2) = static_cast<std::uint8_t>((x + y) / 10);
     }
   }
-  for (const double step : {.1, .7, 1.0, 1.4, 2.5, 7.3, 15.9, 16.2, 25.7}) {
+  for (const double step : {.1, .7, 1.0, 1.4, 2.5, 7.3, 7.9, 8.2, 25.7}) {
     for (const double degrees : {0.0, 30.0, 45.0, 90.0, 123.0, 200.0, -77.0}) {
       const Size size{21, 19};
       const Similarity to_image = about_middles(degrees, step, size, {image.width, image.height});
@@ -179,7 +179,7 @@ TEST_CASE("a linear ramp stays linear under any transform") {
 }
 
 TEST_CASE("shrinking by a whole number is the mean of the block") {
-  for (const int factor : {2, 3, 4, 5, 8, 15, 16, 17, 20, 37}) {
+  for (const int factor : {2, 3, 4, 5, 7, 8, 9, 16, 17, 37}) {
     const Rgb image = noise(6 * factor, 5 * factor);
     const Rgb out = warped(image, {static_cast<float>(factor), 0, 0, 0}, 6, 5);
     CAPTURE(factor);
@@ -201,15 +201,16 @@ TEST_CASE("shrinking by a whole number is the mean of the block") {
 }
 
 TEST_CASE("a fine checkerboard shrinks to grey") {
-  // A box of n pixels, n odd, holds one square more of one colour: 127.5 +- 127.5 / n^2 when it sits on the
-  // grid. Turned or off the grid, the box's answer at the pattern's frequency bounds the rest.
+  // What a perfect average over the square leaves: straight and even, nothing; straight and odd, one
+  // pixel of one colour too many, 127.5 / step^2; turned by 45 degrees, where all pixels along a side
+  // have one colour, up to such a row of step / sqrt(2) pixels on two sides: 127.5 * sqrt(2) / step.
   Rgb image(640, 640);
   for (int y = 0; y < 640; ++y) {
     for (int x = 0; x < 640; ++x) {
       for (int c = 0; c < 3; ++c) image.at(x, y, c) = (x + y) % 2 ? 255 : 0;
     }
   }
-  for (const double step : {2.0, 3.0, 4.0, 5.5, 8.0, 13.3, 16.5, 24.0}) {
+  for (const double step : {2.0, 3.0, 4.0, 5.5, 7.9, 8.0, 8.1, 13.3, 16.5, 24.0}) {
     for (const double degrees : {0.0, 10.0, 45.0, 67.0}) {
       const Size size{16, 16};
       const Similarity to_image = about_middles(degrees, step, size, {640, 640});
@@ -218,10 +219,8 @@ TEST_CASE("a fine checkerboard shrinks to grey") {
       for (const std::uint8_t value : out.bytes) largest = std::max(largest, std::abs(value - 127));
       CAPTURE(step);
       CAPTURE(degrees);
-      // Grey within 2 levels where the factor is even and straight; elsewhere the side lobes: at most
-      // 1 / step of the amplitude along each side of the box.
-      const bool even = degrees == 0 && std::fmod(step, 2.0) == 0;
-      CHECK(largest <= (even ? 2 : 2 + 128 / (step * step) * 2));
+      const bool even = std::fmod(step, 2.0) == 0;
+      CHECK(largest <= 2 + (degrees != 0 ? 181 / step : even ? 0 : 128 / (step * step)));
     }
   }
 }
@@ -230,7 +229,7 @@ TEST_CASE("the mean brightness is kept") {
   const Rgb image = noise(301, 257);
   double before[3] = {};
   for (std::size_t i = 0; i < image.bytes.size(); ++i) before[i % 3] += image.bytes[i];
-  for (const double step : {.8, 1.0, 1.3, 2.0, 3.7, 6.1, 9.9, 16.4, 23.0, 60.0}) {
+  for (const double step : {.8, 1.0, 1.3, 2.0, 3.7, 7.9, 8.2, 16.4, 23.0, 60.0}) {
     for (const double degrees : {0.0, 17.0, 45.0, 100.0}) {
       // Large enough to hold all of the image, in black.
       const int side = static_cast<int>(420 / step) + 4;
@@ -239,9 +238,7 @@ TEST_CASE("the mean brightness is kept") {
       for (std::size_t i = 0; i < out.bytes.size(); ++i) after[i % 3] += out.bytes[i] * step * step;
       CAPTURE(step);
       CAPTURE(degrees);
-      // Where few pixels are averaged at the border, what they hold and what they cover differ.
-      const double tolerance = step > 16 ? .02 : .004;
-      for (int c = 0; c < 3; ++c) CHECK(after[c] / before[c] == doctest::Approx(1).epsilon(tolerance));
+      for (int c = 0; c < 3; ++c) CHECK(after[c] / before[c] == doctest::Approx(1).epsilon(.004));
     }
   }
 }
@@ -250,7 +247,7 @@ TEST_CASE("the average is over the pixel's own area") {
   // Against midpoint sums of the image as squares of constant colour, far finer than a pixel: another
   // reconstruction than the bilinear one, so equal only as far as averages go.
   const Rgb image = noise(400, 400);
-  for (const double step : {4.3, 9.7, 15.2, 16.1, 19.8}) {
+  for (const double step : {4.3, 7.7, 8.4, 12.1, 19.8}) {
     for (const double degrees : {0.0, 20.0, 45.0}) {
       const Size size{8, 8};
       const Similarity to_image = about_middles(degrees, step, size, {400, 400});
@@ -273,7 +270,7 @@ TEST_CASE("the average is over the pixel's own area") {
       }
       // White noise of deviation 74 is the worst case: averaging n pixels leaves 74 / sqrt(n), and
       // what is treated differently are parts of the 4 * step pixels on the rim.
-      const double allowed = 74 * std::sqrt(4 * step) / (step * step) * .5 + .5;
+      const double allowed = 74 * std::sqrt(4 * step) / (step * step) * .25 + .5;
       CAPTURE(step);
       CAPTURE(degrees);
       CHECK(std::sqrt(squares / 64) < allowed);
@@ -295,7 +292,7 @@ TEST_CASE("beyond the edges the image continues in the fill colour") {
       for (int c = 0; c < 3; ++c) canvas.at(x, y, c) = in ? image.at(sx, sy, c) : fill[c];
     }
   }
-  for (const double step : {.3, 1.0, 1.7, 5.0, 14.0, 18.5, 40.0}) {
+  for (const double step : {.3, 1.0, 1.7, 5.0, 7.8, 8.5, 18.5, 40.0}) {
     for (const double degrees : {0.0, 33.0, 45.0, 180.0}) {
       const Similarity to_image = about_middles(degrees, step, {30, 30}, {90, 40});
       const Similarity to_canvas{to_image.a, to_image.b, to_image.tx + kBorder, to_image.ty + kBorder};
@@ -303,9 +300,7 @@ TEST_CASE("beyond the edges the image continues in the fill colour") {
       const Rgb on_canvas = warped(canvas, to_canvas, 30, 30, fill);
       CAPTURE(step);
       CAPTURE(degrees);
-      // Beyond 16 pixels a step the share off the image is an area on the one hand and a count of
-      // pixels on the other: they differ by up to half a row of pixels along an edge.
-      CHECK(largest_difference(on_image, on_canvas) <= (step > 16 ? 255 / step : 1));
+      CHECK(largest_difference(on_image, on_canvas) <= 1);
     }
   }
 }

@@ -1,0 +1,239 @@
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "cascade/cascade.h"
+#include "cascade/propose.h"
+#include "cascade/refine.h"
+#include "cascade/score.h"
+#include "support/random_model.h"
+
+namespace mtcnn {
+namespace {
+
+using doctest::Approx;
+using test::random_model;
+using test::random_pixels;
+
+ImageView rgb_view(const std::vector<std::uint8_t>& bytes, int width, int height) {
+  return {bytes.data(), width, height, std::ptrdiff_t{3} * width, PixelFormat::kRgb8};
+}
+
+DetectorOptions options(int threads = 1) {
+  DetectorOptions o;
+  o.thresholds = std::array<float, 3>{.6f, .4f, .4f};
+  o.threads = threads;
+  return o;
+}
+
+TEST_CASE("the pyramid of a VGA image") {
+  std::vector<PyramidLevel> levels;
+  pyramid_levels({640, 480}, 20, 0, .709, levels);
+  REQUIRE(levels.size() == 10);
+  CHECK(levels[0].size == Size{384, 288});
+  CHECK(levels[1].size == Size{273, 205});  // 640 * .4254 = 272.3, 480 * .4254 = 204.2: rounded up
+  CHECK(levels[1].scale.nominal == Approx(.6 * .709));
+  CHECK(levels[1].scale.x == Approx(273. / 640));
+  // The next level's short side would be below P-Net's field.
+  CHECK(480 * .6 * std::pow(.709, 9) >= 12);
+  CHECK(480 * .6 * std::pow(.709, 10) < 12);
+}
+
+TEST_CASE("limits of the pyramid") {
+  std::vector<PyramidLevel> levels(3);
+  pyramid_levels({19, 500}, 20, 0, .709, levels);
+  CHECK(levels.empty());
+  pyramid_levels({20, 500}, 20, 0, .709, levels);
+  CHECK(levels.size() == 1);
+  pyramid_levels({640, 480}, 20, 20, .709, levels);
+  CHECK(levels.size() == 1);
+  pyramid_levels({640, 480}, 20, 60, .709, levels);
+  for (const PyramidLevel& level : levels) CHECK(12 / level.scale.nominal <= 60);
+  CHECK(levels.size() == 4);
+  pyramid_levels({30, 30}, 6, 0, .5, levels);
+  CHECK(levels[0].size == Size{60, 60});  // smaller faces than the field: the image grows
+}
+
+TEST_CASE("the score is the softmax, and its bound loses nothing") {
+  CHECK(face_probability(0, 0) == .5f);
+  CHECK(face_probability(1, 3) == Approx(1 / (1 + std::exp(-2.))));
+  CHECK(face_probability(500, -500) == 0);
+  CHECK(face_probability(-500, 500) == 1);
+  for (const float threshold : {0.f, 1e-6f, .05f, .5f, .6f, .7f, .99f, .999999f, 1.f}) {
+    for (float difference = -30; difference < 30; difference += .0137f) {
+      if (face_probability(.3f, .3f + difference) >= threshold) CHECK(difference >= logit_bound(threshold));
+    }
+  }
+}
+
+TEST_CASE("cut into strips, a level gives the cells that it gives in one piece") {
+  const ModelData data = random_model(31);
+  const Kernels& kernels = *find_kernels("auto");
+  const Network pnet(kPNet, data, kernels, {"class", "box"});
+  for (const Size size : {Size{300, 411}, Size{60, 900}, Size{64, 33}}) {
+    const std::vector<std::uint8_t> pixels = random_pixels(size.width, size.height, 3, 32);
+    const ImageView image = rgb_view(pixels, size.width, size.height);
+    for (const int threads : {1, 3}) {
+      CascadeWorkspace workspace;
+      workspace.use_threads(threads);
+      pyramid_levels(size, 12, 12, .709, workspace.levels);
+      REQUIRE(workspace.levels.size() == 1);
+      REQUIRE(workspace.levels[0].size == size);
+      // NMS at 1 keeps every cell.
+      propose({pnet, kernels, CellGeometry::kExact, 127.5f, 1 / 128.f, .5f, 1.f}, image, workspace);
+
+      std::vector<float> input;
+      for (const std::uint8_t byte : pixels) input.push_back((static_cast<float>(byte) - 127.5f) / 128);
+      input.resize(input.size() + kSlack);
+      const Size cells = pnet.positions(size);
+      std::vector<float> scratch(pnet.scratch_size(size, 1));
+      std::vector<float> output(static_cast<std::size_t>(cells.width * cells.height * 6) + kSlack);
+      pnet.run(input.data(), 1, size, scratch.data(), output.data());
+      std::vector<Proposal> expected;
+      for (int row = 0; row < cells.height; ++row) {
+        for (int column = 0; column < cells.width; ++column) {
+          const float* v = output.data() + (row * cells.width + column) * 6;
+          const float score = face_probability(v[0], v[1]);
+          if (score < .5f) continue;
+          expected.push_back({{cell_window(CellGeometry::kExact, column, row, {1, 1, 1}), score},
+                              {v[2], v[3], v[4], v[5]}});
+        }
+      }
+      REQUIRE(!expected.empty());
+      CHECK(workspace.level_candidates == std::vector<int>{static_cast<int>(expected.size())});
+      REQUIRE(workspace.proposals.size() == expected.size());
+      const auto by_place = [](const Proposal& a, const Proposal& b) {
+        return std::pair(a.window.box.top, a.window.box.left) < std::pair(b.window.box.top, b.window.box.left);
+      };
+      std::sort(workspace.proposals.begin(), workspace.proposals.end(), by_place);
+      for (std::size_t i = 0; i < expected.size(); ++i) {
+        CHECK(workspace.proposals[i].window.box == expected[i].window.box);
+        CHECK(workspace.proposals[i].window.score == expected[i].window.score);
+        CHECK(workspace.proposals[i].offsets == expected[i].offsets);
+      }
+    }
+  }
+}
+
+TEST_CASE("refine judges each window by itself and keeps their order") {
+  const ModelData data = random_model(33);
+  const Kernels& kernels = *find_kernels("auto");
+  const Network onet(kONet, data, kernels, {"class", "box", "landmarks"});
+  const std::vector<std::uint8_t> pixels = random_pixels(200, 150, 3, 34);
+  const ImageView image = rgb_view(pixels, 200, 150);
+  CascadeWorkspace workspace;
+  std::vector<ScoredBox> windows;
+  for (int i = 0; i < 45; ++i) {
+    const float left = static_cast<float>(i * 7 % 190) - 20;
+    const float top = static_cast<float>(i * 11 % 140) - 20;
+    const float side = 10 + static_cast<float>(i);
+    windows.push_back({{left, top, left + side, top + side}, 0});
+  }
+  std::vector<Detection> single;
+  workspace.use_threads(1);
+  const RefineSpec spec{onet, kernels, 127.5f, 1 / 128.f, .45f, true, false};
+  for (const ScoredBox& window : windows) {
+    workspace.windows = {window};
+    refine(spec, image, workspace);
+    single.insert(single.end(), workspace.detections.begin(), workspace.detections.end());
+  }
+  REQUIRE(single.size() > 5);
+  REQUIRE(single.size() < windows.size());
+  for (const int threads : {1, 4}) {
+    workspace.use_threads(threads);
+    workspace.windows = windows;
+    refine(spec, image, workspace);
+    REQUIRE(workspace.detections.size() == single.size());
+    for (std::size_t i = 0; i < single.size(); ++i) {
+      CHECK(workspace.detections[i].window.box == single[i].window.box);
+      CHECK(workspace.detections[i].window.score == single[i].window.score);
+      CHECK(workspace.detections[i].landmarks == single[i].landmarks);
+    }
+  }
+}
+
+TEST_CASE("with mirrored averaging a mirrored face has mirrored points") {
+  const ModelData data = random_model(35);
+  const Kernels& kernels = *find_kernels("auto");
+  const Network onet(kONet, data, kernels, {"class", "box", "landmarks"});
+  const int side = 64;
+  const std::vector<std::uint8_t> pixels = random_pixels(side, side, 3, 36);
+  std::vector<std::uint8_t> turned(pixels.size());
+  for (int y = 0; y < side; ++y) {
+    for (int x = 0; x < side; ++x) {
+      std::copy_n(&pixels[static_cast<std::size_t>((y * side + x) * 3)], 3,
+                  &turned[static_cast<std::size_t>((y * side + side - 1 - x) * 3)]);
+    }
+  }
+  CascadeWorkspace workspace;
+  workspace.use_threads(1);
+  workspace.windows = {{{3, 5, 55, 57}, 0}};
+  const RefineSpec spec{onet, kernels, 127.5f, 1 / 128.f, 0, true, true};
+  refine(spec, rgb_view(pixels, side, side), workspace);
+  REQUIRE(workspace.detections.size() == 1);
+  const LandmarkOffsets plain = workspace.detections[0].landmarks;
+  workspace.windows = {{{64 - 55, 5, 64 - 3, 57}, 0}};
+  refine(spec, rgb_view(turned, side, side), workspace);
+  REQUIRE(workspace.detections.size() == 1);
+  const LandmarkOffsets other = mirrored(workspace.detections[0].landmarks);
+  for (std::size_t i = 0; i < 10; ++i) CHECK(other[i] == Approx(plain[i]).epsilon(1e-3));
+}
+
+TEST_CASE("faces, trace and order do not depend on the threads") {
+  const ModelData data = random_model(37, true);
+  const std::vector<std::uint8_t> pixels = random_pixels(230, 170, 3, 38);
+  const ImageView image = rgb_view(pixels, 230, 170);
+  Trace first;
+  for (const int threads : {1, 2, 5}) {
+    DetectorOptions o = options(threads);
+    o.lnet = true;
+    const Cascade cascade(data, o, *find_kernels("auto"));
+    CascadeWorkspace workspace;
+    Trace trace;
+    cascade.run(image, workspace, &trace);
+    if (threads == 1) {
+      first = trace;
+      REQUIRE(!first.faces.empty());
+      REQUIRE(first.pnet.size() > first.rnet.size());
+      CHECK(std::is_sorted(first.faces.begin(), first.faces.end(),
+                           [](const Face& a, const Face& b) { return a.score > b.score; }));
+      continue;
+    }
+    CHECK(trace.proposals == first.proposals);
+    CHECK(trace.pnet == first.pnet);
+    CHECK(trace.rnet == first.rnet);
+    CHECK(trace.faces == first.faces);
+  }
+}
+
+TEST_CASE("a cap keeps the best") {
+  const ModelData data = random_model(39);
+  const std::vector<std::uint8_t> pixels = random_pixels(160, 160, 3, 40);
+  const ImageView image = rgb_view(pixels, 160, 160);
+  CascadeWorkspace workspace;
+  Trace all, capped;
+  Cascade(data, options(), *find_kernels("auto")).run(image, workspace, &all);
+  REQUIRE(all.pnet.size() > 20);
+  DetectorOptions o = options();
+  o.max_candidates = {7, 0, 0};
+  Cascade(data, o, *find_kernels("auto")).run(image, workspace, &capped);
+  REQUIRE(capped.pnet.size() == 7);
+  for (std::size_t i = 0; i < 7; ++i) CHECK(capped.pnet[i] == all.pnet[i]);
+}
+
+TEST_CASE("nets that overflow give no faces, and no crash") {
+  ModelData data = random_model(41);
+  for (const char* name : {"pnet.conv3.weight", "rnet.conv3.weight", "onet.conv3.weight"}) {
+    for (float& value : data.tensors.at(name).values) value *= 1e30f;
+  }
+  const std::vector<std::uint8_t> pixels = random_pixels(100, 100, 3, 42);
+  CascadeWorkspace workspace;
+  Trace trace;
+  Cascade(data, options(), *find_kernels("auto")).run(rgb_view(pixels, 100, 100), workspace, &trace);
+  for (const Face& face : trace.faces) CHECK(std::isfinite(face.box.left + face.box.right));
+}
+
+}  // namespace
+}  // namespace mtcnn

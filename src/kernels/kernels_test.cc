@@ -1,0 +1,254 @@
+// Every kernel of the list, on every instruction set of this machine, against the scalar reference.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "kernels/kernels.h"
+#include "util/aligned.h"
+
+namespace mtcnn {
+namespace {
+
+constexpr float kGuard = -12345.75f;  // what outputs hold before, to see what is written
+
+AlignedFloats random_floats(std::size_t count, std::mt19937& random, float low = -1, float high = 1) {
+  std::uniform_real_distribution<float> uniform(low, high);
+  AlignedFloats values(count);
+  for (float& value : values) value = uniform(random);
+  return values;
+}
+
+struct ConvCase {
+  int rows, columns, kernel, channels, outputs, groups;
+  bool prelu;
+};
+
+// |a - b| for a sum of `terms` products of values up to 1: fused and unfused sums differ by a
+// rounding a term, each at most half a unit in the last place of the partial sum.
+float tolerance(int terms) { return static_cast<float>(terms) * std::sqrt(static_cast<float>(terms)) * 6e-8f + 1e-6f; }
+
+AlignedFloats run_conv(const Kernels& kernels, const ConvCase& c, unsigned seed) {
+  std::mt19937 random(seed);
+  const int in_columns = c.columns + c.kernel - 1;
+  const int in_rows = c.rows + c.kernel - 1;
+  const int in_channels = c.channels * c.groups;
+  const AlignedFloats input = random_floats(
+      static_cast<std::size_t>(in_rows * in_columns * in_channels) + kSlack, random);
+  const int blocks = (c.outputs + kBlock - 1) / kBlock;
+  std::vector<int> offsets;
+  for (int y = 0; y < c.kernel; ++y) {
+    for (int x = 0; x < (c.groups == 1 ? 1 : c.kernel); ++x) {
+      offsets.push_back((y * in_columns + x) * in_channels);
+    }
+  }
+  const int taps = c.kernel * c.kernel * c.channels;
+  AlignedFloats output(static_cast<std::size_t>(c.rows * c.columns * c.outputs * c.groups) + kSlack, kGuard);
+  for (int group = 0; group < c.groups; ++group) {
+    AlignedFloats weights = random_floats(static_cast<std::size_t>(blocks * taps * kBlock), random);
+    AlignedFloats bias = random_floats(static_cast<std::size_t>(blocks * kBlock), random);
+    AlignedFloats slopes = random_floats(static_cast<std::size_t>(blocks * kBlock), random);
+    kernels.conv({.input = input.data() + group * c.channels,
+                  .rows = c.rows,
+                  .columns = c.columns,
+                  .row_stride = std::ptrdiff_t{in_columns} * in_channels,
+                  .pixel_stride = in_channels,
+                  .run_offsets = offsets.data(),
+                  .runs = static_cast<int>(offsets.size()),
+                  .run_length = taps / static_cast<int>(offsets.size()),
+                  .outputs = c.outputs,
+                  .weights = weights.data(),
+                  .bias = bias.data(),
+                  .slopes = c.prelu ? slopes.data() : nullptr,
+                  .output = output.data() + group * c.outputs,
+                  .output_stride = c.outputs * c.groups});
+  }
+  return output;
+}
+
+void check_equal(const AlignedFloats& got, const AlignedFloats& expected, std::size_t count, float allowed) {
+  float worst = 0;
+  for (std::size_t i = 0; i < count; ++i) worst = std::max(worst, std::abs(got[i] - expected[i]));
+  CHECK(worst <= allowed);
+}
+
+TEST_CASE("the scalar reference comes first, and auto is the last") {
+  const auto all = available_kernels();
+  REQUIRE(!all.empty());
+  CHECK(std::string(all.front()->name) == "scalar");
+  CHECK(find_kernels("auto") == all.back());
+  CHECK(find_kernels("scalar") == all.front());
+  CHECK(find_kernels("abacus") == nullptr);
+  for (const Kernels* kernels : all) {
+#define MTCNN_CHECK_POINTER(NAME, ARGUMENTS) CHECK((kernels->NAME != nullptr));
+    MTCNN_KERNELS(MTCNN_CHECK_POINTER)
+#undef MTCNN_CHECK_POINTER
+  }
+}
+
+TEST_CASE("scalar convolution by hand") {
+  // 1 x 2 outputs, 1 x 1 kernel, 2 channels, PReLU slope .5.
+  const float input[2 + 2 + kSlack] = {1, 2, -3, 1};
+  alignas(64) float weights[2 * kBlock] = {}, bias[kBlock] = {}, slopes[kBlock] = {};
+  weights[0] = 10;
+  weights[kBlock] = 1;
+  bias[0] = 5;
+  slopes[0] = .5f;
+  const int offsets[] = {0};
+  float output[2] = {};
+  find_kernels("scalar")->conv({.input = input, .rows = 1, .columns = 2, .row_stride = 0, .pixel_stride = 2,
+                                .run_offsets = offsets, .runs = 1, .run_length = 2, .outputs = 1,
+                                .weights = weights, .bias = bias, .slopes = slopes, .output = output,
+                                .output_stride = 1});
+  CHECK(output[0] == 17);
+  CHECK(output[1] == -12);
+}
+
+TEST_CASE("convolution on every instruction set") {
+  std::vector<ConvCase> cases;
+  for (const int outputs : {1, 2, 6, 10, 15, 16, 17, 28, 31, 32, 33, 48, 64, 100}) {
+    for (const int columns : {1, 2, 3, 5, 7, 11, 12, 13, 25}) {
+      cases.push_back({1 + columns % 3, columns, 1 + (columns + outputs) % 3, 1 + outputs % 5, outputs, 1,
+                       outputs % 2 == 0});
+    }
+  }
+  cases.push_back({22, 22, 3, 3, 28, 5, true});  // L-Net's groups
+  cases.push_back({3, 3, 2, 7, 9, 3, true});
+  cases.push_back({1, 17, 1, 1152, 256, 1, true});  // O-Net's dense layer
+  unsigned seed = 0;
+  for (const ConvCase& c : cases) {
+    const AlignedFloats expected = run_conv(*find_kernels("scalar"), c, ++seed);
+    for (const Kernels* kernels : available_kernels()) {
+      CAPTURE(kernels->name);
+      CAPTURE(c.outputs);
+      CAPTURE(c.columns);
+      const AlignedFloats got = run_conv(*kernels, c, seed);
+      check_equal(got, expected, got.size() - kSlack, tolerance(c.kernel * c.kernel * c.channels));
+      // Not even the slack is written: behind it may lie another thread's results.
+      for (std::size_t i = got.size() - kSlack; i < got.size(); ++i) CHECK(got[i] == kGuard);
+    }
+  }
+}
+
+TEST_CASE("a result does not depend on the place of its pixel in a tile") {
+  // Batches of candidates are cut differently for different numbers of threads.
+  for (const Kernels* kernels : available_kernels()) {
+    CAPTURE(kernels->name);
+    std::mt19937 random(5);
+    const int taps = 37;
+    const AlignedFloats input = random_floats(30 * taps + kSlack, random);
+    const AlignedFloats weights = random_floats(2 * taps * kBlock, random);
+    const AlignedFloats bias = random_floats(2 * kBlock, random);
+    const int offsets[] = {0};
+    ConvArgs args{.input = input.data(), .rows = 1, .columns = 30, .row_stride = 0, .pixel_stride = taps,
+                  .run_offsets = offsets, .runs = 1, .run_length = taps, .outputs = 20,
+                  .weights = weights.data(), .bias = bias.data(), .slopes = nullptr, .output = nullptr,
+                  .output_stride = 20};
+    AlignedFloats whole(30 * 20 + kSlack), single(20 + kSlack);
+    args.output = whole.data();
+    kernels->conv(args);
+    for (int i = 0; i < 30; ++i) {
+      args.input = input.data() + i * taps;
+      args.columns = 1;
+      args.output = single.data();
+      kernels->conv(args);
+      CHECK(std::memcmp(single.data(), whole.data() + i * 20, 20 * sizeof(float)) == 0);
+    }
+  }
+}
+
+TEST_CASE("max pool on every instruction set") {
+  std::mt19937 random(7);
+  for (const int channels : {1, 3, 10, 16, 28, 33}) {
+    for (const int rows : {2, 3, 5, 9}) {
+      for (const int columns : {2, 4, 7, 22}) {
+        for (const int size : {2, 3}) {
+          const auto pooled = [&](int n) { return n < size ? 1 : (n - size + 1) / 2 + 1; };
+          const AlignedFloats input = random_floats(
+              static_cast<std::size_t>(rows * columns * channels) + kSlack, random);
+          const std::size_t count = static_cast<std::size_t>(pooled(rows) * pooled(columns) * channels);
+          PoolArgs args{.input = input.data(), .rows = rows, .columns = columns, .channels = channels,
+                        .size = size, .stride = 2, .output_rows = pooled(rows),
+                        .output_columns = pooled(columns), .output = nullptr};
+          AlignedFloats expected(count + kSlack);
+          args.output = expected.data();
+          find_kernels("scalar")->max_pool(args);
+          // The definition once more, at the corner that ceil mode cuts.
+          float corner = -2;
+          for (int y = 2 * (pooled(rows) - 1); y < rows; ++y) {
+            for (int x = 2 * (pooled(columns) - 1); x < columns; ++x) {
+              corner = std::max(corner, input[static_cast<std::size_t>((y * columns + x) * channels)]);
+            }
+          }
+          CHECK(expected[count - static_cast<std::size_t>(channels)] == corner);
+          for (const Kernels* kernels : available_kernels()) {
+            CAPTURE(kernels->name);
+            AlignedFloats got(count + kSlack);
+            args.output = got.data();
+            kernels->max_pool(args);
+            check_equal(got, expected, count, 0);
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("both halves of a resize on every instruction set") {
+  std::mt19937 random(9);
+  for (const int count : {1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 64, 65, 100}) {
+    for (const int rows : {0, 1, 2, 5, 40}) {
+      std::vector<std::vector<std::uint8_t>> bytes(static_cast<std::size_t>(rows));
+      std::vector<const std::uint8_t*> sources;
+      for (auto& line : bytes) {
+        line.resize(static_cast<std::size_t>(count));
+        for (auto& byte : line) byte = static_cast<std::uint8_t>(random());
+        sources.push_back(line.data());
+      }
+      const AlignedFloats weights = random_floats(static_cast<std::size_t>(rows) + 1, random, 0, 1);
+      AlignedFloats expected(static_cast<std::size_t>(count) + kSlack, kGuard);
+      BlendRowsArgs args{sources.data(), weights.data(), rows, count, expected.data()};
+      find_kernels("scalar")->blend_rows(args);
+      for (const Kernels* kernels : available_kernels()) {
+        CAPTURE(kernels->name);
+        AlignedFloats got(static_cast<std::size_t>(count) + kSlack, kGuard);
+        args.output = got.data();
+        kernels->blend_rows(args);
+        check_equal(got, expected, static_cast<std::size_t>(count), 255 * tolerance(rows + 1));
+      }
+    }
+  }
+  for (const int columns : {1, 2, 3, 8, 13, 40}) {
+    const AlignedFloats row = random_floats(3 * 50 + kSlack, random, 0, 255);
+    std::vector<int> first, counts, offsets;
+    int used = 0;
+    for (int x = 0; x < columns; ++x) {
+      const int taps = static_cast<int>(random() % 6);
+      first.push_back(10 + static_cast<int>(random() % static_cast<unsigned>(51 - taps)));
+      counts.push_back(taps);
+      offsets.push_back(used);
+      used += taps;
+    }
+    const AlignedFloats weights = random_floats(static_cast<std::size_t>(used) + 1, random, 0, 1);
+    AlignedFloats expected(static_cast<std::size_t>(3 * columns) + kSlack);
+    BlendColumnsArgs args{.row = row.data(), .origin = 10, .columns = columns, .first = first.data(),
+                          .counts = counts.data(), .weight_offsets = offsets.data(),
+                          .weights = weights.data(), .mean = 127.5f, .scale = 1 / 128.f,
+                          .output = expected.data()};
+    find_kernels("scalar")->blend_columns(args);
+    for (const Kernels* kernels : available_kernels()) {
+      CAPTURE(kernels->name);
+      AlignedFloats got(static_cast<std::size_t>(3 * columns) + kSlack);
+      args.output = got.data();
+      kernels->blend_columns(args);
+      check_equal(got, expected, static_cast<std::size_t>(3 * columns), 1e-5f);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace mtcnn
