@@ -10,6 +10,16 @@ if(MTCNN_SANITIZE)
     -fno-sanitize-recover=all)
   target_link_options(mtcnn_settings INTERFACE -fsanitize=${MTCNN_SANITIZE})
 endif()
+# libFuzzer is guided by the code under test, so all of it is instrumented, not the targets alone
+# (tests/fuzz). Such a build's own tests and programs still run.
+if(MTCNN_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "Clang" OR MTCNN_SANITIZE)
+    message(FATAL_ERROR "MTCNN_FUZZ needs Clang, and no MTCNN_SANITIZE: it brings its own sanitizers")
+  endif()
+  target_compile_options(mtcnn_settings INTERFACE -fsanitize=fuzzer-no-link,address,undefined
+    -fno-omit-frame-pointer -fno-sanitize-recover=all -g)
+  target_link_options(mtcnn_settings INTERFACE -fsanitize=address,undefined)
+endif()
 
 # mtcnn_layer(NAME SOURCES ... [LINKS ...] [TESTS ...]): one folder of code as the static library
 # mtcnn_NAME, and its unit tests as the program NAME_test. The tests link that layer and what it
@@ -34,6 +44,7 @@ function(mtcnn_test name)
   add_executable(${name} ${test_SOURCES} ${PROJECT_SOURCE_DIR}/tests/test_main.cc)
   target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_link_libraries(${name} PRIVATE ${test_LINKS} mtcnn_settings doctest::doctest)
+  target_compile_definitions(${name} PRIVATE MTCNN_SHARED_DIR="${PROJECT_SOURCE_DIR}/../shared")
   set_target_properties(${name} PROPERTIES CXX_EXTENSIONS OFF)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES SKIP_REGULAR_EXPRESSION "skipped: no reference data$")

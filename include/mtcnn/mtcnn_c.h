@@ -19,13 +19,15 @@
  *   mtcnn_detector_free(detector);
  *   mtcnn_model_free(model);
  *
- * Functions that can fail return 0 (MTCNN_OK) or another mtcnn_status, and say why in the mtcnn_error
- * that the caller passes last, or NULL if the caller does not care. There is no hidden "last error": threads
- * do not meet. What a failed function would have given back is NULL or 0, and buffers are untouched.
- * Pointers to inputs and results must not be NULL unless it says so: that is MTCNN_INVALID_ARGUMENT.
+ * Functions that can fail return 0 (MTCNN_OK) or another mtcnn_status, and say why in the
+ * mtcnn_error that the caller passes last, or NULL if the caller does not care. There is no hidden
+ * "last error": threads do not meet. What a failed function would have given back is NULL or 0, and
+ * buffers are untouched. Pointers to inputs and results must not be NULL unless it says so: that is
+ * MTCNN_INVALID_ARGUMENT.
  *
- * Coordinates: pixels of the upright image, x to the right, y down. Pixel column i covers [i, i + 1):
- * the left edge of the image is 0, its right edge its width, the middle of the top-left pixel (.5, .5).
+ * Coordinates: pixels of the upright image, x to the right, y down. Pixel column i covers [i, i +
+ * 1): the left edge of the image is 0, its right edge its width, the middle of the top-left pixel
+ * (.5, .5).
  */
 #ifndef MTCNN_MTCNN_C_H_
 #define MTCNN_MTCNN_C_H_
@@ -47,10 +49,11 @@ typedef enum mtcnn_status {
   MTCNN_UNSUPPORTED = 4,      /* well-formed, but nothing this build can use */
   MTCNN_LIMIT = 5,            /* larger than a stated limit */
   MTCNN_OUT_OF_MEMORY = 6,
-  MTCNN_INTERNAL = 7          /* a bug in the library: please report it */
+  MTCNN_INTERNAL = 7 /* a bug in the library: please report it */
 } mtcnn_status;
 
-/* What went wrong. Filled in by every function that is given one; MTCNN_OK and "" after a success. */
+/* What went wrong. Filled in by every function that is given one; MTCNN_OK and "" after a success.
+ */
 typedef struct mtcnn_error {
   int code;          /* the mtcnn_status that the function returned */
   char message[512]; /* UTF-8 if the file names in it are, ends in 0, cut if longer */
@@ -75,8 +78,8 @@ typedef enum mtcnn_pixel_format {
   MTCNN_GRAY8 = 0,
   MTCNN_RGB8 = 1,
   MTCNN_BGR8 = 2,
-  MTCNN_RGBA8 = 3, /* alpha is ignored */
-  MTCNN_BGRA8 = 4, /* alpha is ignored */
+  MTCNN_RGBA8 = 3,      /* alpha is ignored */
+  MTCNN_BGRA8 = 4,      /* alpha is ignored */
   MTCNN_GRAY_ALPHA8 = 5 /* alpha is ignored */
 } mtcnn_pixel_format;
 
@@ -93,8 +96,9 @@ typedef struct mtcnn_image {
 /* The version of the library that runs, "major.minor.patch". Never NULL. */
 MTCNN_EXPORT const char* mtcnn_version(void);
 
-/* Name of instruction set `index` that this build and this machine can run, slowest first ("scalar",
- * then for example "avx2"); NULL from their number on. The text lives as long as the program. */
+/* Name of instruction set `index` that this build and this machine can run, slowest first
+ * ("scalar", then for example "avx2"); NULL from their number on. The text lives as long as the
+ * program. */
 MTCNN_EXPORT const char* mtcnn_instruction_set(size_t index);
 
 /* ---- Models ---- */
@@ -103,20 +107,20 @@ MTCNN_EXPORT const char* mtcnn_instruction_set(size_t index);
 typedef struct mtcnn_model mtcnn_model;
 
 /* Reads a model file and stores a model in *model, which the caller frees.
- * Errors: MTCNN_IO if it can't be read; MTCNN_FORMAT if it is not a model or a broken one; MTCNN_LIMIT
- * above 64 MiB; MTCNN_UNSUPPORTED for a newer format version; MTCNN_OUT_OF_MEMORY. */
+ * Errors: MTCNN_IO if it can't be read; MTCNN_FORMAT if it is not a model or a broken one;
+ * MTCNN_LIMIT above 64 MiB; MTCNN_UNSUPPORTED for a newer format version; MTCNN_OUT_OF_MEMORY. */
 MTCNN_EXPORT int mtcnn_model_load(const char* path, mtcnn_model** model, mtcnn_error* error);
 
-/* The same from `size` bytes in memory, which are not needed afterwards. `name` stands for the file in
- * messages; NULL: "model". */
+/* The same from `size` bytes in memory, which are not needed afterwards. `name` stands for the file
+ * in messages; NULL: "model". */
 MTCNN_EXPORT int mtcnn_model_parse(const void* bytes, size_t size, const char* name,
                                    mtcnn_model** model, mtcnn_error* error);
 
 /* The model built into the library. Errors: MTCNN_UNSUPPORTED if this build has none. */
 MTCNN_EXPORT int mtcnn_model_builtin(mtcnn_model** model, mtcnn_error* error);
 
-/* Writes a model file, through a temporary file beside it, so that an interrupted save leaves the old
- * one whole. Errors: MTCNN_IO; MTCNN_OUT_OF_MEMORY. */
+/* Writes a model file, through a temporary file beside it, so that an interrupted save leaves the
+ * old one whole. Errors: MTCNN_IO; MTCNN_OUT_OF_MEMORY. */
 MTCNN_EXPORT int mtcnn_model_save(const mtcnn_model* model, const char* path, mtcnn_error* error);
 
 /* The default score thresholds of P-, R- and O-Net. Errors: only a NULL argument. */
@@ -128,53 +132,67 @@ MTCNN_EXPORT void mtcnn_model_free(mtcnn_model* model);
 
 /* ---- Detection ---- */
 
-/* Fill it with mtcnn_options_init() first, then change what you like. "Pixels" are those of the image
- * given to mtcnn_detect(), or of the resized one if resize_width and resize_height are set. */
+/* Fill it with mtcnn_options_init() first, then change what you like. "Pixels" are those of the
+ * image given to mtcnn_detect(), or of the resized one if resize_width and resize_height are set. */
 typedef struct mtcnn_options {
-  size_t struct_size; /* set by mtcnn_options_init(); how the library knows which fields there are */
-  float min_face;     /* pixels; smallest face side searched, at least 4. The cost falls with its square */
-  float max_face;     /* pixels; windows larger than this are not searched. 0: no limit */
-  float factor;       /* ratio of one pyramid level to the one before it, .1 to .99 */
-  float thresholds[3];  /* score thresholds of P-, R- and O-Net, 0 to 1; -1: the model's own */
-  float nms_level;      /* overlaps above which the lower score is dropped, 0 to 1: */
-  float nms_pyramid;    /* within a pyramid level, across levels, after R-Net: intersection over */
-  float nms_rnet;       /* union; after O-Net: over the smaller box */
+  /* Set by mtcnn_options_init(): how the library knows which fields there are. */
+  size_t struct_size;
+  /* Pixels; smallest face side searched, at least 4. The cost falls with its square. */
+  float min_face;
+  /* Pixels; windows larger than this are not searched. 0: no limit. */
+  float max_face;
+  /* Ratio of one pyramid level to the one before it, .1 to .99. */
+  float factor;
+  /* Score thresholds of P-, R- and O-Net, 0 to 1. -1: the model's own. */
+  float thresholds[3];
+  /* Overlaps above which the lower score is dropped, 0 to 1. The first three are intersection over
+   * union, the last is intersection over the smaller box. */
+  float nms_level;   /* within one pyramid level */
+  float nms_pyramid; /* across levels */
+  float nms_rnet;
   float nms_onet;
-  int max_candidates[3];  /* most boxes that each stage hands on, best first. 0: no cap */
-  int threads;            /* threads that share one mtcnn_detect() call; 0: one per core */
-  int has_region;         /* not 0: search only `region`, in pixels of the image given */
-  mtcnn_box region;       /* rounded outwards to whole pixels; what lies outside is not seen */
-  int resize_width;       /* resize the image (or the region) to this before the pyramid; 0 and 0: don't. */
-  int resize_height;      /* results are in pixels of the image given all the same */
-  int clip;               /* not 0: cut the boxes at the image's edges (points are left alone) */
-  int mirror_landmarks;   /* not 0: average the points with those of the mirrored patch (MTCNNv1) */
-  int lnet;               /* not 0: refine the points with L-Net (MTCNNv2); needs a model that has it */
-  int largest_only;       /* not 0: only the face with the largest box */
-  const char* instruction_set; /* NULL or "auto", or one of mtcnn_instruction_set(); read at creation */
+  /* Most boxes that each stage hands on, best scores first. 0: no cap. */
+  int max_candidates[3];
+  /* Threads that share one mtcnn_detect() call. 0: one per core. */
+  int threads;
+  /* Not 0: search only `region`, in pixels of the image given, rounded outwards to whole pixels.
+   * What lies outside is not seen, as if cropped. */
+  int has_region;
+  mtcnn_box region;
+  /* Resize the image (or the region) to this size before the pyramid; results are in pixels of the
+   * image given all the same. 0 and 0: don't. */
+  int resize_width;
+  int resize_height;
+  int clip;             /* not 0: cut the boxes at the image's edges (points are left alone) */
+  int mirror_landmarks; /* not 0: average the points with those of the mirrored patch (MTCNNv1) */
+  int lnet;             /* not 0: refine the points with L-Net (MTCNNv2), which the model must have */
+  int largest_only;     /* not 0: only the face with the largest box */
+  /* One of mtcnn_instruction_set(); "auto" or NULL: the fastest. Not needed after creation. */
+  const char* instruction_set;
 } mtcnn_options;
 
-/* Fills in the defaults. `struct_size` is the caller's sizeof(mtcnn_options), so that programs built
- * with an older or newer header than the library's go on working: fields the library does not know
- * are set to 0. Does nothing if `options` is NULL or has no room for struct_size itself. */
+/* Fills in the defaults. `struct_size` is the caller's sizeof(mtcnn_options), so that programs
+ * built with an older or newer header than the library's go on working: fields the library does not
+ * know are set to 0. Does nothing if `options` is NULL or has no room for struct_size itself. */
 MTCNN_EXPORT void mtcnn_options_init(mtcnn_options* options, size_t struct_size);
 
 /* A model with options. Immutable: any number of threads may use one at the same time, each with a
  * workspace of its own. */
 typedef struct mtcnn_detector mtcnn_detector;
 
-/* Stores a detector in *detector, which the caller frees. `options` NULL: the defaults. The model may be
- * freed afterwards. Errors: MTCNN_INVALID_ARGUMENT, naming the option and its range, or for options
- * that mtcnn_options_init() has not filled; MTCNN_UNSUPPORTED for an instruction set that this machine
- * lacks, `lnet` without L-Net in the model, or an option that only a newer library has;
- * MTCNN_OUT_OF_MEMORY. */
+/* Stores a detector in *detector, which the caller frees. `options` NULL: the defaults. The model
+ * may be freed afterwards. Errors: MTCNN_INVALID_ARGUMENT, naming the option and its range, or for
+ * options that mtcnn_options_init() has not filled; MTCNN_UNSUPPORTED for an instruction set that
+ * this machine lacks, `lnet` without L-Net in the model, or an option that only a newer library
+ * has; MTCNN_OUT_OF_MEMORY. */
 MTCNN_EXPORT int mtcnn_detector_create(const mtcnn_model* model, const mtcnn_options* options,
                                        mtcnn_detector** detector, mtcnn_error* error);
 
 /* NULL is fine. No call may be using it. */
 MTCNN_EXPORT void mtcnn_detector_free(mtcnn_detector* detector);
 
-/* Scratch memory and threads of mtcnn_detect(), and the faces it found. One call at a time may use a
- * workspace, for any detector; keep one for each thread of yours. */
+/* Scratch memory and threads of mtcnn_detect(), and the faces it found. One call at a time may use
+ * a workspace, for any detector; keep one for each thread of yours. */
 typedef struct mtcnn_workspace mtcnn_workspace;
 
 /* Stores an empty workspace in *workspace, which the caller frees. Errors: MTCNN_OUT_OF_MEMORY. */
@@ -187,10 +205,11 @@ MTCNN_EXPORT size_t mtcnn_workspace_bytes(const mtcnn_workspace* workspace);
 MTCNN_EXPORT void mtcnn_workspace_free(mtcnn_workspace* workspace);
 
 /* Finds the faces of `image`, best score first, and stores their address and number in *faces and
- * *count; none is a count of 0, with an address that must not be read. They belong to the workspace and
- * are valid until it is used again or freed. Allocates nothing once the workspace has seen an image of
- * this size and as many candidates. Errors: MTCNN_INVALID_ARGUMENT for an image without pixels, of an
- * unknown format or with a stride shorter than a row; MTCNN_LIMIT above 2^28 pixels; MTCNN_OUT_OF_MEMORY. */
+ * *count; none is a count of 0, with an address that must not be read. They belong to the workspace
+ * and are valid until it is used again or freed. Allocates nothing once the workspace has seen an
+ * image of this size and as many candidates. Errors: MTCNN_INVALID_ARGUMENT for an image without
+ * pixels, of an unknown format or with a stride shorter than a row; MTCNN_LIMIT above 2^28 pixels;
+ * MTCNN_OUT_OF_MEMORY. */
 MTCNN_EXPORT int mtcnn_detect(const mtcnn_detector* detector, const mtcnn_image* image,
                               mtcnn_workspace* workspace, const mtcnn_face** faces, size_t* count,
                               mtcnn_error* error);
@@ -205,11 +224,12 @@ typedef struct mtcnn_similarity {
 /* Fill it with mtcnn_align_options_init() first. */
 typedef struct mtcnn_align_options {
   size_t struct_size; /* set by mtcnn_align_options_init() */
-  /* Size of the crop, 8 to 4096 each. 112 x 112, 96 x 112 and 160 x 160 have templates of their own; any
-   * other size gets the 112 x 112 one, scaled to the shorter side and centred. */
+  /* Size of the crop, 8 to 4096 each. 112 x 112, 96 x 112 and 160 x 160 have templates of their
+   * own; any other size gets the 112 x 112 one, scaled to the shorter side and centred. */
   int width;
   int height;
-  /* 0 to 2: that many times the crop's size is added to the view on every side, and the face shrinks. */
+  /* 0 to 2: that many times the crop's size is added to the view on every side, and the face
+   * shrinks. */
   float margin;
   uint8_t fill[3]; /* value of the pixels that lie outside the image, RGB */
 } mtcnn_align_options;
@@ -222,15 +242,17 @@ MTCNN_EXPORT void mtcnn_align_options_init(mtcnn_align_options* options, size_t 
 MTCNN_EXPORT int mtcnn_alignment_template(const mtcnn_align_options* options, mtcnn_point points[5],
                                           mtcnn_error* error);
 
-/* Cuts the face with these landmarks (pixels of `image`) out of `image`, turned upright and scaled onto
- * the template, and writes it to `rgb`: height rows of width RGB pixels without gaps. `rgb_size` is the
- * room there, at least 3 * width * height bytes. *to_crop and *to_image receive the transforms from
- * pixels of the image to pixels of the crop and back; either may be NULL. `options` NULL: the defaults.
- * Errors: MTCNN_INVALID_ARGUMENT for a size or a margin out of range, too little room, landmarks that
- * coincide or are not finite, or a bad image; MTCNN_LIMIT above 2^28 pixels; MTCNN_OUT_OF_MEMORY. */
+/* Cuts the face with these landmarks (pixels of `image`) out of `image`, turned upright and scaled
+ * onto the template, and writes it to `rgb`: height rows of width RGB pixels without gaps.
+ * `rgb_size` is the room there, at least 3 * width * height bytes. *to_crop and *to_image receive
+ * the transforms from pixels of the image to pixels of the crop and back; either may be NULL.
+ * `options` NULL: the defaults. Errors: MTCNN_INVALID_ARGUMENT for a size or a margin out of range,
+ * too little room, landmarks that coincide or are not finite, or a bad image; MTCNN_LIMIT above
+ * 2^28 pixels; MTCNN_OUT_OF_MEMORY. */
 MTCNN_EXPORT int mtcnn_align(const mtcnn_image* image, const mtcnn_point landmarks[5],
                              const mtcnn_align_options* options, uint8_t* rgb, size_t rgb_size,
-                             mtcnn_similarity* to_crop, mtcnn_similarity* to_image, mtcnn_error* error);
+                             mtcnn_similarity* to_crop, mtcnn_similarity* to_image,
+                             mtcnn_error* error);
 
 /* The similarity that moves `from` onto `to` with the least sum of squared distances.
  * Errors: MTCNN_INVALID_ARGUMENT if the points coincide or are not finite. */

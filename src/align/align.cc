@@ -38,9 +38,9 @@ Result<Landmarks> alignment_template(const AlignOptions& options) {
   const auto in_range = [](int side) { return side >= kMinSide && side <= kMaxSide; };
   if (!in_range(size.width) || !in_range(size.height)) {
     return Error{ErrorCode::kInvalidArgument,
-                 "align size: is " + std::to_string(size.width) + " x " + std::to_string(size.height) +
-                     ", expected sides of " + std::to_string(kMinSide) + " to " +
-                     std::to_string(kMaxSide) + " pixels"};
+                 "align size: is " + std::to_string(size.width) + " x " +
+                     std::to_string(size.height) + ", expected sides of " +
+                     std::to_string(kMinSide) + " to " + std::to_string(kMaxSide) + " pixels"};
   }
   // Written so that NaN fails too.
   if (!(options.margin >= 0 && options.margin <= kMaxMargin)) {
@@ -52,8 +52,8 @@ Result<Landmarks> alignment_template(const AlignOptions& options) {
     if (candidate.size == size) return moved(candidate, size, 1 / view);
   }
   const AlignTemplate& base = align_templates().front();
-  const float scale = static_cast<float>(std::min(size.width, size.height)) /
-                      static_cast<float>(base.size.width);
+  const float scale =
+      static_cast<float>(std::min(size.width, size.height)) / static_cast<float>(base.size.width);
   return moved(base, size, scale / view);
 }
 

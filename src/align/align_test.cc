@@ -1,5 +1,7 @@
 #include "mtcnn/align.h"
 
+#include <doctest/doctest.h>
+
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -8,16 +10,17 @@
 #include <random>
 #include <vector>
 
-#include <doctest/doctest.h>
-
 #include "align/templates.h"
 
 namespace mtcnn {
 namespace {
 
 // The published numbers, pixel centres counted from 0.
-constexpr float kArcFace[5][2] = {
-    {38.2946f, 51.6963f}, {73.5318f, 51.5014f}, {56.0252f, 71.7366f}, {41.5493f, 92.3655f}, {70.7299f, 92.2041f}};
+constexpr float kArcFace[5][2] = {{38.2946f, 51.6963f},
+                                  {73.5318f, 51.5014f},
+                                  {56.0252f, 71.7366f},
+                                  {41.5493f, 92.3655f},
+                                  {70.7299f, 92.2041f}};
 
 AlignOptions sized(int width, int height, float margin = 0) {
   AlignOptions options;
@@ -34,8 +37,11 @@ Similarity turned(double degrees, double scale, double tx, double ty) {
 
 struct Picture {
   Picture(int w, int h, PixelFormat f = PixelFormat::kRgb8)
-      : width(w), height(h), format(f),
-        bytes(static_cast<std::size_t>(w) * static_cast<std::size_t>(h) * static_cast<std::size_t>(bytes_per_pixel(f))) {}
+      : width(w),
+        height(h),
+        format(f),
+        bytes(static_cast<std::size_t>(w) * static_cast<std::size_t>(h) *
+              static_cast<std::size_t>(bytes_per_pixel(f))) {}
   ImageView view() const {
     return {bytes.data(), width, height, std::ptrdiff_t{width} * bytes_per_pixel(format), format};
   }
@@ -74,9 +80,15 @@ Picture dots(int width, int height, const Landmarks& landmarks, double radius) {
 // Centre of mass of the crop's brightness above the ground, around a point.
 Point centroid(const AlignedCrop& crop, Point around, int reach) {
   double weight = 0, sx = 0, sy = 0;
-  for (int y = std::max(0, static_cast<int>(around.y) - reach); y <= static_cast<int>(around.y) + reach && y < crop.height; ++y) {
-    for (int x = std::max(0, static_cast<int>(around.x) - reach); x <= static_cast<int>(around.x) + reach && x < crop.width; ++x) {
-      const double value = crop.rgb[(static_cast<std::size_t>(y) * static_cast<std::size_t>(crop.width) + static_cast<std::size_t>(x)) * 3] - 20.0;
+  for (int y = std::max(0, static_cast<int>(around.y) - reach);
+       y <= static_cast<int>(around.y) + reach && y < crop.height; ++y) {
+    for (int x = std::max(0, static_cast<int>(around.x) - reach);
+         x <= static_cast<int>(around.x) + reach && x < crop.width; ++x) {
+      const double value =
+          crop.rgb[(static_cast<std::size_t>(y) * static_cast<std::size_t>(crop.width) +
+                    static_cast<std::size_t>(x)) *
+                   3] -
+          20.0;
       weight += value;
       sx += value * (x + .5);
       sy += value * (y + .5);
@@ -95,7 +107,8 @@ Landmarks face_at(const AlignOptions& options, const Similarity& to_image) {
   return result;
 }
 
-AlignedCrop aligned(const ImageView& image, const Landmarks& landmarks, const AlignOptions& options = {}) {
+AlignedCrop aligned(const ImageView& image, const Landmarks& landmarks,
+                    const AlignOptions& options = {}) {
   auto crop = align(image, landmarks, options);
   REQUIRE(crop.ok());
   REQUIRE(crop->width == options.size.width);
@@ -146,7 +159,8 @@ TEST_CASE("the table of templates makes sense") {
     CHECK(p[0].y < p[2].y);
     CHECK(p[2].y < p[3].y);
     CHECK(alignment_template(sized(t.size.width, t.size.height)).ok());
-    CHECK(std::count_if(templates.begin(), templates.end(), [&](const AlignTemplate& o) { return o.size == t.size; }) == 1);
+    CHECK(std::count_if(templates.begin(), templates.end(),
+                        [&](const AlignTemplate& o) { return o.size == t.size; }) == 1);
   }
 }
 
@@ -157,8 +171,10 @@ TEST_CASE("other sizes scale the square template to the shorter side, centred") 
     REQUIRE(points.ok());
     const double scale = std::min(size.width, size.height) / 112.0;
     for (std::size_t i = 0; i < 5; ++i) {
-      CHECK((*points)[i].x == doctest::Approx((kArcFace[i][0] + .5 - 56) * scale + size.width / 2.0).epsilon(1e-5));
-      CHECK((*points)[i].y == doctest::Approx((kArcFace[i][1] + .5 - 56) * scale + size.height / 2.0).epsilon(1e-5));
+      CHECK((*points)[i].x ==
+            doctest::Approx((kArcFace[i][0] + .5 - 56) * scale + size.width / 2.0).epsilon(1e-5));
+      CHECK((*points)[i].y ==
+            doctest::Approx((kArcFace[i][1] + .5 - 56) * scale + size.height / 2.0).epsilon(1e-5));
     }
   }
 }
@@ -172,10 +188,13 @@ TEST_CASE("a margin adds that share of the crop on every side") {
       REQUIRE(plain.ok());
       REQUIRE(wide.ok());
       for (std::size_t i = 0; i < 5; ++i) {
-        // In the wide crop's coordinates the plain crop is w / (1 + 2 m) wide, with m times that before it.
+        // In the wide crop's coordinates the plain crop is w / (1 + 2 m) wide, with m times that
+        // before it.
         const double unit = 1 / (1 + 2.0 * margin);
-        CHECK((*wide)[i].x == doctest::Approx(((*plain)[i].x + margin * size.width) * unit).epsilon(1e-5));
-        CHECK((*wide)[i].y == doctest::Approx(((*plain)[i].y + margin * size.height) * unit).epsilon(1e-5));
+        CHECK((*wide)[i].x ==
+              doctest::Approx(((*plain)[i].x + margin * size.width) * unit).epsilon(1e-5));
+        CHECK((*wide)[i].y ==
+              doctest::Approx(((*plain)[i].y + margin * size.height) * unit).epsilon(1e-5));
       }
     }
   }
@@ -192,9 +211,11 @@ TEST_CASE("alignment_template and align refuse what they can't use") {
   };
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const float inf = std::numeric_limits<float>::infinity();
-  const AlignOptions bad_options[] = {sized(7, 112), sized(112, 7), sized(0, 0), sized(-112, 112), sized(4097, 112),
-                                      sized(112, 2147483647), sized(112, 112, -.01f), sized(112, 112, 2.01f),
-                                      sized(112, 112, nan), sized(112, 112, inf)};
+  const AlignOptions bad_options[] = {
+      sized(7, 112),          sized(112, 7),          sized(0, 0),
+      sized(-112, 112),       sized(4097, 112),       sized(112, 2147483647),
+      sized(112, 112, -.01f), sized(112, 112, 2.01f), sized(112, 112, nan),
+      sized(112, 112, inf)};
   for (const AlignOptions& options : bad_options) {
     CHECK(code_of(alignment_template(options)) == ErrorCode::kInvalidArgument);
     CHECK(code_of(align(picture.view(), face, options)) == ErrorCode::kInvalidArgument);
@@ -203,7 +224,8 @@ TEST_CASE("alignment_template and align refuse what they can't use") {
   for (const float bad : {nan, inf, -inf, 3e38f}) {
     Landmarks points = face;
     points[3].y = bad;
-    // 3e38 is a number, and gives a scale that leaves nothing of the image: an error or a crop, no crash.
+    // 3e38 is a number, and gives a scale that leaves nothing of the image: an error or a crop, no
+    // crash.
     const auto crop = align(picture.view(), points);
     if (bad != 3e38f) CHECK(code_of(crop) == ErrorCode::kInvalidArgument);
   }
@@ -294,8 +316,9 @@ TEST_CASE("every pixel format and either stride sign gives the same crop") {
     const std::vector<std::uint8_t> colour = aligned(rgb.view(), face).rgb;
     const std::vector<std::uint8_t> grey = aligned(grey_rgb.view(), face).rgb;
     REQUIRE(colour != grey);
-    for (const PixelFormat format : {PixelFormat::kGray8, PixelFormat::kRgb8, PixelFormat::kBgr8, PixelFormat::kRgba8,
-                                     PixelFormat::kBgra8, PixelFormat::kGrayAlpha8}) {
+    for (const PixelFormat format :
+         {PixelFormat::kGray8, PixelFormat::kRgb8, PixelFormat::kBgr8, PixelFormat::kRgba8,
+          PixelFormat::kBgra8, PixelFormat::kGrayAlpha8}) {
       const bool is_grey = format == PixelFormat::kGray8 || format == PixelFormat::kGrayAlpha8;
       const bool is_bgr = format == PixelFormat::kBgr8 || format == PixelFormat::kBgra8;
       // Rows with a gap after them, and alpha and gaps full of what must not be read.
@@ -319,7 +342,8 @@ TEST_CASE("every pixel format and either stride sign gives the same crop") {
       const std::vector<std::uint8_t>& expected = is_grey ? grey : colour;
       CAPTURE(static_cast<int>(format));
       CHECK(aligned({top_down.data(), 130, 120, stride, format}, face).rgb == expected);
-      CHECK(aligned({bottom_up.data() + 119 * stride, 130, 120, -stride, format}, face).rgb == expected);
+      CHECK(aligned({bottom_up.data() + 119 * stride, 130, 120, -stride, format}, face).rgb ==
+            expected);
     }
   }
 }
@@ -339,7 +363,8 @@ TEST_CASE("a face partly outside the image is completed with the fill colour") {
       const int sy = y - kBorder;
       const bool in = sx >= 0 && sx < 60 && sy >= 0 && sy < 50;
       for (int c = 0; c < 3; ++c) {
-        canvas.pixel(x, y)[c] = in ? image.bytes[static_cast<std::size_t>((sy * 60 + sx) * 3 + c)] : options.fill[c];
+        canvas.pixel(x, y)[c] =
+            in ? image.bytes[static_cast<std::size_t>((sy * 60 + sx) * 3 + c)] : options.fill[c];
       }
     }
   }
@@ -364,8 +389,10 @@ TEST_CASE("a face wholly outside the image is all fill") {
   options.fill[1] = 2;
   options.fill[2] = 3;
   for (const double x : {-5000.0, 700.0, 1e6}) {
-    const AlignedCrop crop = aligned(image.view(), face_at(options, turned(30, 1.5, x, 0)), options);
-    for (std::size_t i = 0; i < crop.rgb.size(); ++i) REQUIRE(int{crop.rgb[i]} == static_cast<int>(i % 3) + 1);
+    const AlignedCrop crop =
+        aligned(image.view(), face_at(options, turned(30, 1.5, x, 0)), options);
+    for (std::size_t i = 0; i < crop.rgb.size(); ++i)
+      REQUIRE(int{crop.rgb[i]} == static_cast<int>(i % 3) + 1);
   }
 }
 
@@ -386,17 +413,20 @@ TEST_CASE("tiny images and tiny crops") {
   for (int y = 0; y < 112; ++y) {
     for (int x = 0; x < 112; ++x) {
       // Up to rounding of the fitted transform.
-      REQUIRE(std::abs(single.rgb[static_cast<std::size_t>((y * 112 + x) * 3)] - (x == 55 && y == 55 ? 255 : 0)) <= 1);
+      REQUIRE(std::abs(single.rgb[static_cast<std::size_t>((y * 112 + x) * 3)] -
+                       (x == 55 && y == 55 ? 255 : 0)) <= 1);
     }
   }
   // The smallest crop, of a whole picture of 80 pixels: means of blocks of 10.
   const Picture picture = noise(80, 80);
-  const AlignedCrop small = aligned(picture.view(), face_at(sized(8, 8), turned(0, 10, 0, 0)), sized(8, 8));
+  const AlignedCrop small =
+      aligned(picture.view(), face_at(sized(8, 8), turned(0, 10, 0, 0)), sized(8, 8));
   for (int y = 0; y < 8; ++y) {
     for (int x = 0; x < 8; ++x) {
       int sum = 0;
       for (int v = 0; v < 10; ++v) {
-        for (int u = 0; u < 10; ++u) sum += picture.bytes[static_cast<std::size_t>(((10 * y + v) * 80 + 10 * x + u) * 3)];
+        for (int u = 0; u < 10; ++u)
+          sum += picture.bytes[static_cast<std::size_t>(((10 * y + v) * 80 + 10 * x + u) * 3)];
       }
       CHECK(std::abs(small.rgb[static_cast<std::size_t>((y * 8 + x) * 3)] - sum / 100.0) <= 1);
     }

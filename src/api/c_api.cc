@@ -1,6 +1,5 @@
-// The C face: plain structs to the library's types, results to status codes. Nothing is decided here.
-#include "mtcnn/mtcnn_c.h"
-
+// The C face: plain structs to the library's types, results to status codes. Nothing is decided
+// here.
 #include <algorithm>
 #include <array>
 #include <cstddef>
@@ -16,6 +15,7 @@
 #include <vector>
 
 #include "mtcnn/mtcnn.h"
+#include "mtcnn/mtcnn_c.h"
 
 struct mtcnn_model {
   mtcnn::Model model;
@@ -85,17 +85,18 @@ Status null_argument(const char* name) {
   return Error{ErrorCode::kInvalidArgument, std::string(name) + " is NULL"};
 }
 
-const Status kDone = std::monostate{};
+Status done() { return std::monostate{}; }
 
 // A model, or why there is none, to where the caller wants it.
 Status hand_over(Result<Model> model, mtcnn_model** out) {
   if (!model) return model.error();
   *out = new mtcnn_model{*std::move(model)};
-  return kDone;
+  return done();
 }
 
 ImageView to_view(const mtcnn_image& image) {
-  return {image.data, image.width, image.height, image.row_stride, static_cast<PixelFormat>(image.format)};
+  return {image.data, image.width, image.height, image.row_stride,
+          static_cast<PixelFormat>(image.format)};
 }
 
 Landmarks to_landmarks(const mtcnn_point points[5]) {
@@ -149,7 +150,8 @@ mtcnn_align_options default_align_options() {
 }
 
 // Up to where the first version of each struct reached. These never change: new fields go behind.
-constexpr std::size_t kFirstOptionsSize = offsetof(mtcnn_options, instruction_set) + sizeof(const char*);
+constexpr std::size_t kFirstOptionsSize =
+    offsetof(mtcnn_options, instruction_set) + sizeof(const char*);
 constexpr std::size_t kFirstAlignOptionsSize = offsetof(mtcnn_align_options, fill) + 3;
 
 // Writes defaults to a caller's struct, which may be shorter or longer than ours.
@@ -161,19 +163,23 @@ void init_options(Options* options, std::size_t struct_size, Options defaults) {
   std::memcpy(static_cast<void*>(options), &defaults, std::min(struct_size, sizeof defaults));
 }
 
-// Reads a caller's struct, which may be shorter or longer than ours, over the defaults. What a longer
-// one holds beyond must be 0, as mtcnn_options_init() leaves it: otherwise it asks for something that we don't know.
+// Reads a caller's struct, which may be shorter or longer than ours, over the defaults. What a
+// longer one holds beyond must be 0, as mtcnn_options_init() leaves it: otherwise it asks for
+// something that we don't know.
 template <typename Options>
 Result<Options> read_options(const Options* given, std::size_t first_size, Options options) {
   if (given == nullptr) return options;
   const std::size_t size = given->struct_size;
-  // No version will have anything like a page of options: a larger size is an uninitialised struct's.
+  // No version will have anything like a page of options: a larger size is an uninitialised
+  // struct's.
   if (size < first_size || size > 4096) {
-    return Error{ErrorCode::kInvalidArgument, "options: struct_size is " + std::to_string(size) +
-                                                  ", expected that of a struct filled by its _init function"};
+    return Error{ErrorCode::kInvalidArgument,
+                 "options: struct_size is " + std::to_string(size) +
+                     ", expected that of a struct filled by its _init function"};
   }
   const char* bytes = reinterpret_cast<const char*>(given);
-  if (size > sizeof options && std::any_of(bytes + sizeof options, bytes + size, [](char b) { return b != 0; })) {
+  if (size > sizeof options &&
+      std::any_of(bytes + sizeof options, bytes + size, [](char b) { return b != 0; })) {
     return Error{ErrorCode::kUnsupported, "options: one is set that this version of the library, " +
                                               std::string(version()) + ", does not have"};
   }
@@ -198,10 +204,13 @@ Result<DetectorOptions> to_detector_options(const mtcnn_options* given, const Mo
   result.nms_pyramid = o.nms_pyramid;
   result.nms_rnet = o.nms_rnet;
   result.nms_onet = o.nms_onet;
-  std::copy(std::begin(o.max_candidates), std::end(o.max_candidates), result.max_candidates.begin());
+  std::copy(std::begin(o.max_candidates), std::end(o.max_candidates),
+            result.max_candidates.begin());
   result.threads = o.threads;
-  if (o.has_region) result.region = Box{o.region.left, o.region.top, o.region.right, o.region.bottom};
-  if (o.resize_width != 0 || o.resize_height != 0) result.resize = Size{o.resize_width, o.resize_height};
+  if (o.has_region)
+    result.region = Box{o.region.left, o.region.top, o.region.right, o.region.bottom};
+  if (o.resize_width != 0 || o.resize_height != 0)
+    result.resize = Size{o.resize_width, o.resize_height};
   result.clip = o.clip != 0;
   result.mirror_landmarks = o.mirror_landmarks != 0;
   result.lnet = o.lnet != 0;
@@ -211,7 +220,8 @@ Result<DetectorOptions> to_detector_options(const mtcnn_options* given, const Mo
 }
 
 Result<AlignOptions> to_align_options(const mtcnn_align_options* given) {
-  const Result<mtcnn_align_options> read = read_options(given, kFirstAlignOptionsSize, default_align_options());
+  const Result<mtcnn_align_options> read =
+      read_options(given, kFirstAlignOptionsSize, default_align_options());
   if (!read) return read.error();
   AlignOptions result;
   result.size = {read->width, read->height};
@@ -278,7 +288,7 @@ int mtcnn_model_thresholds(const mtcnn_model* model, float thresholds[3], mtcnn_
     if (thresholds == nullptr) return null_argument("thresholds");
     const std::array<float, 3> values = model->model.info().thresholds;
     std::copy(values.begin(), values.end(), thresholds);
-    return kDone;
+    return done();
   });
 }
 
@@ -299,7 +309,7 @@ int mtcnn_detector_create(const mtcnn_model* model, const mtcnn_options* options
     Result<Detector> created = Detector::create(model->model, *read);
     if (!created) return created.error();
     *detector = new mtcnn_detector{*std::move(created)};
-    return kDone;
+    return done();
   });
 }
 
@@ -310,7 +320,7 @@ int mtcnn_workspace_create(mtcnn_workspace** workspace, mtcnn_error* error) {
   return guarded(error, [&] {
     if (workspace == nullptr) return null_argument("workspace");
     *workspace = new mtcnn_workspace;
-    return kDone;
+    return done();
   });
 }
 
@@ -321,8 +331,9 @@ size_t mtcnn_workspace_bytes(const mtcnn_workspace* workspace) {
 
 void mtcnn_workspace_free(mtcnn_workspace* workspace) { delete workspace; }
 
-int mtcnn_detect(const mtcnn_detector* detector, const mtcnn_image* image, mtcnn_workspace* workspace,
-                 const mtcnn_face** faces, size_t* count, mtcnn_error* error) {
+int mtcnn_detect(const mtcnn_detector* detector, const mtcnn_image* image,
+                 mtcnn_workspace* workspace, const mtcnn_face** faces, size_t* count,
+                 mtcnn_error* error) {
   if (faces != nullptr) *faces = nullptr;
   if (count != nullptr) *count = 0;
   return guarded(error, [&]() -> Status {
@@ -337,7 +348,7 @@ int mtcnn_detect(const mtcnn_detector* detector, const mtcnn_image* image, mtcnn
     for (const Face& face : *found) workspace->faces.push_back(to_c(face));
     *faces = workspace->faces.data();
     *count = workspace->faces.size();
-    return kDone;
+    return done();
   });
 }
 
@@ -345,7 +356,8 @@ void mtcnn_align_options_init(mtcnn_align_options* options, size_t struct_size) 
   init_options(options, struct_size, default_align_options());
 }
 
-int mtcnn_alignment_template(const mtcnn_align_options* options, mtcnn_point points[5], mtcnn_error* error) {
+int mtcnn_alignment_template(const mtcnn_align_options* options, mtcnn_point points[5],
+                             mtcnn_error* error) {
   return guarded(error, [&]() -> Status {
     if (points == nullptr) return null_argument("points");
     const Result<AlignOptions> read = to_align_options(options);
@@ -353,13 +365,13 @@ int mtcnn_alignment_template(const mtcnn_align_options* options, mtcnn_point poi
     const Result<Landmarks> result = alignment_template(*read);
     if (!result) return result.error();
     copy_points(*result, points);
-    return kDone;
+    return done();
   });
 }
 
-int mtcnn_align(const mtcnn_image* image, const mtcnn_point landmarks[5], const mtcnn_align_options* options,
-                uint8_t* rgb, size_t rgb_size, mtcnn_similarity* to_crop, mtcnn_similarity* to_image,
-                mtcnn_error* error) {
+int mtcnn_align(const mtcnn_image* image, const mtcnn_point landmarks[5],
+                const mtcnn_align_options* options, uint8_t* rgb, size_t rgb_size,
+                mtcnn_similarity* to_crop, mtcnn_similarity* to_image, mtcnn_error* error) {
   return guarded(error, [&]() -> Status {
     if (image == nullptr) return null_argument("image");
     if (landmarks == nullptr) return null_argument("landmarks");
@@ -370,17 +382,18 @@ int mtcnn_align(const mtcnn_image* image, const mtcnn_point landmarks[5], const 
     if (!crop) return crop.error();
     if (rgb_size < crop->rgb.size()) {
       return Error{ErrorCode::kInvalidArgument, "rgb_size is " + std::to_string(rgb_size) +
-                                                    " bytes, the crop has " + std::to_string(crop->rgb.size())};
+                                                    " bytes, the crop has " +
+                                                    std::to_string(crop->rgb.size())};
     }
     std::memcpy(rgb, crop->rgb.data(), crop->rgb.size());
     if (to_crop != nullptr) *to_crop = to_c(crop->to_crop);
     if (to_image != nullptr) *to_image = to_c(crop->to_image);
-    return kDone;
+    return done();
   });
 }
 
-int mtcnn_fit_similarity(const mtcnn_point from[5], const mtcnn_point to[5], mtcnn_similarity* similarity,
-                         mtcnn_error* error) {
+int mtcnn_fit_similarity(const mtcnn_point from[5], const mtcnn_point to[5],
+                         mtcnn_similarity* similarity, mtcnn_error* error) {
   return guarded(error, [&]() -> Status {
     if (from == nullptr) return null_argument("from");
     if (to == nullptr) return null_argument("to");
@@ -388,7 +401,7 @@ int mtcnn_fit_similarity(const mtcnn_point from[5], const mtcnn_point to[5], mtc
     const Result<Similarity> fit = fit_similarity(to_landmarks(from), to_landmarks(to));
     if (!fit) return fit.error();
     *similarity = to_c(*fit);
-    return kDone;
+    return done();
   });
 }
 

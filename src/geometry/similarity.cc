@@ -45,9 +45,9 @@ bool is_finite(const Landmarks& points) {
   return true;
 }
 
-// Points that are the same up to rounding, and pairs of sets that are mirror images of the kind that
-// no rotation fits better than any other, leave a correlation of rounding errors. Far below what any
-// face gives, far above what double precision leaves.
+// Points that are the same up to rounding, and pairs of sets that are mirror images of the kind
+// that no rotation fits better than any other, leave a correlation of rounding errors. Far below
+// what any face gives, far above what double precision leaves.
 constexpr double kMinCorrelation = 1e-6;
 
 }  // namespace
@@ -83,7 +83,8 @@ Result<Similarity> fit_similarity(const Landmarks& from, const Landmarks& to) {
   }
   // Written so that 0 > 0 refuses too.
   if (!(std::abs(covariance) > kMinCorrelation * std::sqrt(z_variance) * std::sqrt(w_variance))) {
-    return invalid("landmarks: the points coincide or form no face, so that no rotation and scale fits");
+    return invalid(
+        "landmarks: the points coincide or form no face, so that no rotation and scale fits");
   }
   const Complex factor = covariance / z_variance;
   const Similarity fit = as_similarity(factor, w_mean - factor * z_mean);

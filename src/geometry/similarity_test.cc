@@ -1,11 +1,11 @@
 #include "geometry/similarity.h"
 
+#include <doctest/doctest.h>
+
 #include <cmath>
 #include <cstddef>
 #include <limits>
 #include <random>
-
-#include <doctest/doctest.h>
 
 namespace mtcnn {
 namespace {
@@ -28,7 +28,8 @@ class Random {
   Similarity similarity() {
     const float angle = uniform(-3.14159265f, 3.14159265f);
     const float scale = std::exp(uniform(-2.3f, 2.3f));
-    return {scale * std::cos(angle), scale * std::sin(angle), uniform(-500, 500), uniform(-500, 500)};
+    return {scale * std::cos(angle), scale * std::sin(angle), uniform(-500, 500),
+            uniform(-500, 500)};
   }
 
  private:
@@ -42,7 +43,8 @@ Landmarks moved(const Landmarks& points, const Similarity& transform) {
 }
 
 // Sum of squared distances, in double precision.
-double residual(const Landmarks& from, const Landmarks& to, double a, double b, double tx, double ty) {
+double residual(const Landmarks& from, const Landmarks& to, double a, double b, double tx,
+                double ty) {
   double sum = 0;
   for (std::size_t i = 0; i < from.size(); ++i) {
     const double dx = a * from[i].x - b * from[i].y + tx - to[i].x;
@@ -101,8 +103,9 @@ TEST_CASE("fit_similarity has the least sum of squares") {
 }
 
 TEST_CASE("fit_similarity does not mirror") {
-  // Mirroring would fit exactly; a rotation can't. The determinant a^2 + b^2 is positive whatever the
-  // fit, so what shows is the residual: by hand, the best rotation of a face onto its mirror image.
+  // Mirroring would fit exactly; a rotation can't. The determinant a^2 + b^2 is positive whatever
+  // the fit, so what shows is the residual: by hand, the best rotation of a face onto its mirror
+  // image.
   Landmarks mirrored = kFace;
   for (Point& p : mirrored) p.x = -p.x;
   const auto fit = fit_similarity(kFace, mirrored);
@@ -127,15 +130,17 @@ TEST_CASE("fit_similarity does not mirror") {
 TEST_CASE("fit_similarity refuses what has no fit") {
   const auto refused = [](const Landmarks& from, const Landmarks& to) {
     const auto fit = fit_similarity(from, to);
-    return !fit.ok() && fit.error().code == ErrorCode::kInvalidArgument && !fit.error().message.empty();
+    return !fit.ok() && fit.error().code == ErrorCode::kInvalidArgument &&
+           !fit.error().message.empty();
   };
   Landmarks same;
   same.fill({12.3f, 45.6f});
   CHECK(refused(same, kFace));
   CHECK(refused(kFace, same));
   CHECK(refused(Landmarks{}, Landmarks{}));
-  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
-                          -std::numeric_limits<float>::infinity()}) {
+  for (const float bad :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
+        -std::numeric_limits<float>::infinity()}) {
     for (std::size_t i = 0; i < 5; ++i) {
       Landmarks points = kFace;
       points[i].x = bad;
@@ -191,7 +196,7 @@ TEST_CASE("is_invertible") {
   CHECK_FALSE(is_invertible({0, 0, 5, 5}));
   CHECK_FALSE(is_invertible({std::numeric_limits<float>::quiet_NaN(), 0, 0, 0}));
   CHECK_FALSE(is_invertible({1, 0, std::numeric_limits<float>::infinity(), 0}));
-  CHECK_FALSE(is_invertible({1e-40f, 0, 0, 0}));   // the inverse's scale overflows
+  CHECK_FALSE(is_invertible({1e-40f, 0, 0, 0}));      // the inverse's scale overflows
   CHECK_FALSE(is_invertible({1e-20f, 0, 1e30f, 0}));  // the inverse's shift overflows
 }
 

@@ -2,7 +2,8 @@
 //
 // Up to kMaxSupersampled it is averaged over a grid of bilinear samples, close enough that each
 // sample's share of the square fits into one pixel: a single sample, plain bilinear interpolation,
-// where the copy is not smaller; exactly the pixels' mean where the square is a whole block of them.
+// where the copy is not smaller; exactly the pixels' mean where the square is a whole block of
+// them.
 //
 // Beyond that samples would cost several times what reading every pixel once costs, and absurd
 // transforms would need any number of them: there every row of pixels counts as far as it lies in
@@ -41,9 +42,11 @@ struct Bounds {
   double left, top, right, bottom;
   // At least `inset` within the image's edges.
   bool within(const ImageView& image, double inset) const {
-    return left >= inset && top >= inset && right <= image.width - inset && bottom <= image.height - inset;
+    return left >= inset && top >= inset && right <= image.width - inset &&
+           bottom <= image.height - inset;
   }
-  // So far from the image that even interpolation, which reaches half a pixel beyond it, sees nothing of it.
+  // So far from the image that even interpolation, which reaches half a pixel beyond it, sees
+  // nothing of it.
   bool away_from(const ImageView& image) const {
     return !(right > -.5 && bottom > -.5 && left < image.width + .5 && top < image.height + .5);
   }
@@ -94,7 +97,8 @@ void add_sample(const Source& source, double x, double y, Colour& sum) {
   } else {
     for (int dy = 0; dy < 2; ++dy) {
       for (int dx = 0; dx < 2; ++dx) {
-        const float share = (dx ? right_share : 1 - right_share) * (dy ? bottom_share : 1 - bottom_share);
+        const float share =
+            (dx ? right_share : 1 - right_share) * (dy ? bottom_share : 1 - bottom_share);
         const int column = left + dx;
         const int line = top + dy;
         const bool in = column >= 0 && column < image.width && line >= 0 && line < image.height;
@@ -119,7 +123,8 @@ Colour sample_square(const Source& source, Complex corner, Complex side, int sam
   for (int v = 0; v < samples; ++v) {
     const Complex start = first + static_cast<double>(v) * down;
     for (int u = 0; u < samples; ++u) {
-      add_sample<kInside>(source, start.real() + u * across.real(), start.imag() + u * across.imag(), sum);
+      add_sample<kInside>(source, start.real() + u * across.real(),
+                          start.imag() + u * across.imag(), sum);
     }
   }
   for (float& value : sum) value /= static_cast<float>(samples * samples);
@@ -132,16 +137,16 @@ Colour average_square(const Source& source, Complex corner, Complex side, const 
   const ImageView& image = source.image;
   const double top = std::max(bounds.top, 0.0);
   const double bottom = std::min(bounds.bottom, static_cast<double>(image.height));
-  // Along a row the square's own coordinates u + i v = (x + i y - corner) / side are linear in x; the
-  // square is where both u and v are in [0, 1).
+  // Along a row the square's own coordinates u + i v = (x + i y - corner) / side are linear in x;
+  // the square is where both u and v are in [0, 1).
   const Complex slope = 1.0 / side;
   std::array<double, 3> sum{};
   double area = 0;
   for (int y = static_cast<int>(top); y < bottom; ++y) {
     const double from = std::max(top, static_cast<double>(y));
     const double to = std::min(bottom, y + 1.0);
-    // The row's part of the square is taken to be as wide everywhere as in its middle, which errs only
-    // in the rows of the corners.
+    // The row's part of the square is taken to be as wide everywhere as in its middle, which errs
+    // only in the rows of the corners.
     const Complex at_zero = (Complex(0, .5 * (from + to)) - corner) * slope;
     double low = 0;
     double high = image.width;
@@ -196,7 +201,8 @@ void warp(const ImageView& image, const Similarity& to_image, Size size,
   const double reach = .5 * (std::abs(side.real()) + std::abs(side.imag()));
   const bool supersample = step <= kMaxSupersampled;
   const int samples = step <= 1 + kStepTolerance ? 1
-                      : supersample ? static_cast<int>(std::ceil(2 * reach - kStepTolerance)) : 0;
+                      : supersample ? static_cast<int>(std::ceil(2 * reach - kStepTolerance))
+                                    : 0;
 
   for (int y = 0; y < size.height; ++y) {
     for (int x = 0; x < size.width; ++x, rgb += 3) {

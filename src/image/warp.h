@@ -10,8 +10,8 @@
 
 namespace mtcnn {
 
-// Writes size.height rows of size.width RGB pixels, without gaps, to `rgb`: the part of `image` that
-// `to_image` (pixels of the copy -> pixels of the image) points to. Enlarging interpolates
+// Writes size.height rows of size.width RGB pixels, without gaps, to `rgb`: the part of `image`
+// that `to_image` (pixels of the copy -> pixels of the image) points to. Enlarging interpolates
 // bilinearly; shrinking averages the image over the area of each pixel of the copy. The image
 // continues in the colour `fill` (RGB) beyond its edges.
 //

@@ -1,5 +1,7 @@
 #include "image/warp.h"
 
+#include <doctest/doctest.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -7,8 +9,6 @@
 #include <cstdlib>
 #include <random>
 #include <vector>
-
-#include <doctest/doctest.h>
 
 #include "geometry/similarity.h"
 #include "image/view.h"
@@ -19,13 +19,18 @@ namespace {
 constexpr std::uint8_t kBlack[3] = {0, 0, 0};
 
 struct Rgb {
-  Rgb(int w, int h) : width(w), height(h), bytes(static_cast<std::size_t>(w) * static_cast<std::size_t>(h) * 3) {}
+  Rgb(int w, int h)
+      : width(w), height(h), bytes(static_cast<std::size_t>(w) * static_cast<std::size_t>(h) * 3) {}
   std::uint8_t& at(int x, int y, int c) {
-    return bytes[(static_cast<std::size_t>(y) * static_cast<std::size_t>(width) + static_cast<std::size_t>(x)) * 3 +
+    return bytes[(static_cast<std::size_t>(y) * static_cast<std::size_t>(width) +
+                  static_cast<std::size_t>(x)) *
+                     3 +
                  static_cast<std::size_t>(c)];
   }
   int at(int x, int y, int c) const { return const_cast<Rgb*>(this)->at(x, y, c); }
-  ImageView view() const { return {bytes.data(), width, height, std::ptrdiff_t{3} * width, PixelFormat::kRgb8}; }
+  ImageView view() const {
+    return {bytes.data(), width, height, std::ptrdiff_t{3} * width, PixelFormat::kRgb8};
+  }
   int width, height;
   std::vector<std::uint8_t> bytes;
 };
@@ -53,7 +58,8 @@ Similarity turned(double degrees, double scale, double tx, double ty) {
 // The transform that turns and scales about the middles of both.
 Similarity about_middles(double degrees, double step, Size copy, Size image) {
   const Similarity turn = turned(degrees, step, 0, 0);
-  const Point middle = turn.apply({.5f * static_cast<float>(copy.width), .5f * static_cast<float>(copy.height)});
+  const Point middle =
+      turn.apply({.5f * static_cast<float>(copy.width), .5f * static_cast<float>(copy.height)});
   return {turn.a, turn.b, .5f * static_cast<float>(image.width) - middle.x,
           .5f * static_cast<float>(image.height) - middle.y};
 }
@@ -61,7 +67,8 @@ Similarity about_middles(double degrees, double step, Size copy, Size image) {
 int largest_difference(const Rgb& a, const Rgb& b) {
   REQUIRE(a.bytes.size() == b.bytes.size());
   int largest = 0;
-  for (std::size_t i = 0; i < a.bytes.size(); ++i) largest = std::max(largest, std::abs(a.bytes[i] - b.bytes[i]));
+  for (std::size_t i = 0; i < a.bytes.size(); ++i)
+    largest = std::max(largest, std::abs(a.bytes[i] - b.bytes[i]));
   return largest;
 }
 
@@ -163,9 +170,11 @@ TEST_CASE("a linear ramp stays linear under any transform") {
       double worst = 0;
       for (int y = 0; y < size.height; ++y) {
         for (int x = 0; x < size.width; ++x) {
-          const Point p = to_image.apply({static_cast<float>(x) + .5f, static_cast<float>(y) + .5f});
+          const Point p =
+              to_image.apply({static_cast<float>(x) + .5f, static_cast<float>(y) + .5f});
           // The ramp has steps of 5 pixels: x / 5 rounded down is (x - 2) / 5 on average, at pixel
-          // centre x + .5; rounding errors of one level remain where the average is over few pixels.
+          // centre x + .5; rounding errors of one level remain where the average is over few
+          // pixels.
           worst = std::max(worst, std::abs(out.at(x, y, 0) - (p.x - 2.5) / 5));
           worst = std::max(worst, std::abs(out.at(x, y, 1) - (p.y - 2.5) / 5));
           worst = std::max(worst, std::abs(out.at(x, y, 2) - (p.x + p.y - 5.5) / 10));
@@ -201,9 +210,10 @@ TEST_CASE("shrinking by a whole number is the mean of the block") {
 }
 
 TEST_CASE("a fine checkerboard shrinks to grey") {
-  // What a perfect average over the square leaves: straight and even, nothing; straight and odd, one
-  // pixel of one colour too many, 127.5 / step^2; turned by 45 degrees, where all pixels along a side
-  // have one colour, up to such a row of step / sqrt(2) pixels on two sides: 127.5 * sqrt(2) / step.
+  // What a perfect average over the square leaves: straight and even, nothing; straight and odd,
+  // one pixel of one colour too many, 127.5 / step^2; turned by 45 degrees, where all pixels along
+  // a side have one colour, up to such a row of step / sqrt(2) pixels on two sides: 127.5 * sqrt(2)
+  // / step.
   Rgb image(640, 640);
   for (int y = 0; y < 640; ++y) {
     for (int x = 0; x < 640; ++x) {
@@ -233,7 +243,8 @@ TEST_CASE("the mean brightness is kept") {
     for (const double degrees : {0.0, 17.0, 45.0, 100.0}) {
       // Large enough to hold all of the image, in black.
       const int side = static_cast<int>(420 / step) + 4;
-      const Rgb out = warped(image, about_middles(degrees, step, {side, side}, {301, 257}), side, side);
+      const Rgb out =
+          warped(image, about_middles(degrees, step, {side, side}, {301, 257}), side, side);
       double after[3] = {};
       for (std::size_t i = 0; i < out.bytes.size(); ++i) after[i % 3] += out.bytes[i] * step * step;
       CAPTURE(step);
@@ -244,8 +255,8 @@ TEST_CASE("the mean brightness is kept") {
 }
 
 TEST_CASE("the average is over the pixel's own area") {
-  // Against midpoint sums of the image as squares of constant colour, far finer than a pixel: another
-  // reconstruction than the bilinear one, so equal only as far as averages go.
+  // Against midpoint sums of the image as squares of constant colour, far finer than a pixel:
+  // another reconstruction than the bilinear one, so equal only as far as averages go.
   const Rgb image = noise(400, 400);
   for (const double step : {4.3, 7.7, 8.4, 12.1, 19.8}) {
     for (const double degrees : {0.0, 20.0, 45.0}) {
@@ -259,8 +270,9 @@ TEST_CASE("the average is over the pixel's own area") {
           double sum = 0;
           for (int v = 0; v < fine; ++v) {
             for (int u = 0; u < fine; ++u) {
-              const Point p = to_image.apply({static_cast<float>(x) + (static_cast<float>(u) + .5f) / fine,
-                                              static_cast<float>(y) + (static_cast<float>(v) + .5f) / fine});
+              const Point p =
+                  to_image.apply({static_cast<float>(x) + (static_cast<float>(u) + .5f) / fine,
+                                  static_cast<float>(y) + (static_cast<float>(v) + .5f) / fine});
               sum += image.at(static_cast<int>(p.x), static_cast<int>(p.y), 0);
             }
           }
@@ -295,7 +307,8 @@ TEST_CASE("beyond the edges the image continues in the fill colour") {
   for (const double step : {.3, 1.0, 1.7, 5.0, 7.8, 8.5, 18.5, 40.0}) {
     for (const double degrees : {0.0, 33.0, 45.0, 180.0}) {
       const Similarity to_image = about_middles(degrees, step, {30, 30}, {90, 40});
-      const Similarity to_canvas{to_image.a, to_image.b, to_image.tx + kBorder, to_image.ty + kBorder};
+      const Similarity to_canvas{to_image.a, to_image.b, to_image.tx + kBorder,
+                                 to_image.ty + kBorder};
       const Rgb on_image = warped(image, to_image, 30, 30, fill);
       const Rgb on_canvas = warped(canvas, to_canvas, 30, 30, fill);
       CAPTURE(step);
@@ -306,7 +319,8 @@ TEST_CASE("beyond the edges the image continues in the fill colour") {
 }
 
 TEST_CASE("the share of the image in a large pixel is its area") {
-  // One pixel of the copy, turned by 45 degrees, its middle on an edge, then on a corner of a white image.
+  // One pixel of the copy, turned by 45 degrees, its middle on an edge, then on a corner of a white
+  // image.
   Rgb image(200, 200);
   std::fill(image.bytes.begin(), image.bytes.end(), std::uint8_t{255});
   const auto value_at = [&](double degrees, double x, double y) {
@@ -317,12 +331,12 @@ TEST_CASE("the share of the image in a large pixel is its area") {
     return int{warped(image, to_image, 1, 1).at(0, 0, 1)};
   };
   CHECK(value_at(45, 100, 100) == 255);
-  CHECK(value_at(45, 0, 100) == 128);    // half
+  CHECK(value_at(45, 0, 100) == 128);  // half
   CHECK(value_at(45, 100, 200) == 128);
-  CHECK(value_at(45, 200, 0) == 64);     // a quarter
+  CHECK(value_at(45, 200, 0) == 64);  // a quarter
   CHECK(value_at(0, 0, 200) == 64);
-  CHECK(value_at(0, 10, 100) == 191);    // three quarters
-  CHECK(value_at(0, 190, 190) == 143);   // 9 sixteenths
+  CHECK(value_at(0, 10, 100) == 191);   // three quarters
+  CHECK(value_at(0, 190, 190) == 143);  // 9 sixteenths
   CHECK(value_at(0, -20, 100) == 0);
   CHECK(value_at(30, -100, -100) == 0);
 }
@@ -345,7 +359,8 @@ TEST_CASE("no transform takes for ever") {
   // Far away.
   const Rgb away = warped(image, {1, 0, 1e30f, -1e30f}, 112, 112, fill);
   CHECK(std::count(away.bytes.begin(), away.bytes.end(), 9) == 112 * 112);
-  // Sampling every step of the worst of these would take minutes; this takes far less than a second.
+  // Sampling every step of the worst of these would take minutes; this takes far less than a
+  // second.
   CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(20));
 }
 

@@ -1,0 +1,56 @@
+#include "apps/command_line.h"
+
+#include <cstdio>
+
+#include "apps/commands.h"
+#include "apps/text.h"
+
+namespace mtcnn {
+namespace {
+
+// Keeps CLI11 from seeing that an argument begins with a bracket; no path that a person writes
+// begins with this character.
+constexpr char kGuard = '\x01';
+
+std::string unguard(std::string& text) {
+  if (!text.empty() && text.front() == kGuard) text.erase(0, 1);
+  return {};
+}
+
+}  // namespace
+
+std::optional<int> parse_command_line(CLI::App& app, int argc, const char* const* argv) {
+  std::vector<std::string> arguments;  // CLI11 wants them last first
+  for (int i = argc - 1; i > 0; --i) {
+    std::string text = argv[i];
+    if (text.size() > 1 && text.front() == '[' && text.back() == ']') text.insert(0, 1, kGuard);
+    arguments.push_back(std::move(text));
+  }
+  try {
+    app.parse(std::move(arguments));
+  } catch (const CLI::Success& help) {
+    return app.exit(help);
+  } catch (const CLI::ParseError& error) {
+    std::fprintf(stderr, "%s: %s\nTry '%s --help'.\n", app.get_name().c_str(),
+                 printable(error.what()).c_str(), app.get_name().c_str());
+    return kExitUsage;
+  }
+  return std::nullopt;
+}
+
+CLI::Option* add_text(CLI::App& app, const std::string& name, std::string& value,
+                      const std::string& help) {
+  return app.add_option(name, value, help)->transform(CLI::Validator(unguard, ""));
+}
+
+CLI::Option* add_paths(CLI::App& app, const std::string& name, std::vector<std::string>& values,
+                       const std::string& help) {
+  return app.add_option(name, values, help)->transform(CLI::Validator(unguard, ""));
+}
+
+int usage_error(const std::string& command, const std::string& message) {
+  std::fprintf(stderr, "mtcnn %s: %s\n", command.c_str(), printable(message).c_str());
+  return kExitUsage;
+}
+
+}  // namespace mtcnn

@@ -1,0 +1,26 @@
+// Where the reference data lies: other people's weights, images and outputs, read in place.
+#ifndef MTCNN_TESTS_SUPPORT_SHARED_DATA_H_
+#define MTCNN_TESTS_SUPPORT_SHARED_DATA_H_
+
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+
+namespace mtcnn::test {
+
+// The folder named by the environment's MTCNN_SHARED_DIR, else `shared` beside the project's own.
+inline std::filesystem::path shared_data() {
+  const char* const named = std::getenv("MTCNN_SHARED_DIR");
+  return named ? named : MTCNN_SHARED_DIR;
+}
+
+// Whether it is there; says so on stdout if not, in the words by which ctest knows a skipped test.
+inline bool have_shared_data() {
+  if (std::filesystem::is_directory(shared_data())) return true;
+  std::cout << "skipped: no reference data" << std::endl;
+  return false;
+}
+
+}  // namespace mtcnn::test
+
+#endif  // MTCNN_TESTS_SUPPORT_SHARED_DATA_H_
