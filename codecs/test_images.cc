@@ -72,7 +72,7 @@ void append(Bytes& to, std::string_view text) {
 }
 void append(Bytes& to, const Bytes& bytes) { to.insert(to.end(), bytes.begin(), bytes.end()); }
 void append_le(Bytes& to, std::uint32_t value, int count) {
-  for (int i = 0; i < count; ++i) to.push_back(static_cast<std::byte>(value >> 8 * i));
+  for (; count > 0; --count, value >>= 8) to.push_back(static_cast<std::byte>(value));
 }
 void append_be(Bytes& to, std::uint32_t value, int count) {
   while (count-- > 0) to.push_back(static_cast<std::byte>(value >> 8 * count));

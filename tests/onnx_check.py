@@ -3,10 +3,11 @@
 
     onnx_check.py DUMP_PROGRAM FOLDER [--released]
 
-DUMP_PROGRAM (convert/dump_outputs.cc) writes a random model as ONNX files, and FOLDER/cases.npz: inputs
-and our outputs. With --released it writes the authors' weights, and the Keras ports of the same weights
-(input [batch, height, width, 3], transposed images) must agree with our files too: they share no code
-with us. The weights lie in MTCNN_SHARED_DIR, by default `shared` beside the project.
+DUMP_PROGRAM (convert/dump_outputs.cc) writes a random model as ONNX files, and FOLDER/cases.npz:
+inputs and our outputs. With --released it writes the authors' weights, and the Keras ports of the
+same weights (input [batch, height, width, 3], transposed images) must agree with our files too:
+they share no code with us. The weights lie in MTCNN_SHARED_DIR, by default `shared` beside the
+project.
 Exit status 77: skipped.
 """
 import argparse
@@ -51,7 +52,8 @@ class Checker:
     def session(self, path):
         options = self.runtime.SessionOptions()
         options.intra_op_num_threads = 1
-        return self.runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return self.runtime.InferenceSession(str(path), options,
+                                             providers=["CPUExecutionProvider"])
 
     def compare(self, what, got, expected):
         self.compared += 1
@@ -59,7 +61,7 @@ class Checker:
             print(f"FAILED {what}: shape {got.shape}, expected {expected.shape}")
             self.failures += 1
             return
-        # Of a value's own size where it is large: offsets are not bounded by 1 as probabilities are.
+        # Of a value's own size where it is large: offsets are not bounded as probabilities are.
         error = (self.np.abs(got - expected) / self.np.maximum(1, self.np.abs(expected))).max()
         ok = error <= TOLERANCE
         self.failures += not ok
@@ -93,17 +95,19 @@ def main():
         case = name.removesuffix("/input")
         session = check.session(args.folder / f"{case.split('/')[0]}.onnx")
         image = np.ascontiguousarray(np.moveaxis(cases[name], -1, 1))
-        outputs = dict(zip([o.name for o in session.get_outputs()], session.run(None, {"image": image})))
+        names = [output.name for output in session.get_outputs()]
+        outputs = dict(zip(names, session.run(names, {"image": image})))
         heads = {n.removeprefix(case + "/"): cases[n] for n in cases.files
                  if n.startswith(case + "/") and n != name}
         if len(heads) != len(outputs):
-            print(f"FAILED {case}: outputs {sorted(outputs)}, expected those of {sorted(heads)}")
+            print(f"FAILED {case}: outputs {names}, expected those of {sorted(heads)}")
             check.failures += 1
         for head, expected in heads.items():
             output = "probabilities" if head == "class" else head
             if head == "class":
                 expected = softmax(np, expected)
-            check.compare(f"{case} {output}", channels_last(np, outputs[output], expected), expected)
+            got = channels_last(np, outputs[output], expected)
+            check.compare(f"{case} {output}", got, expected)
         if args.released and case.endswith("/own_size") and not case.startswith("lnet"):
             port = weights / "onnx" / f"{case.split('/')[0]}.onnx"
             compare_port(check, port, case, image, outputs)

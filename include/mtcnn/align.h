@@ -26,7 +26,7 @@ MTCNN_EXPORT Similarity inverse(const Similarity& transform);
 
 // The similarity that moves `from` onto `to` with the least sum of squared distances (Umeyama 1991
 // without mirroring, in closed form). Errors: kInvalidArgument if the points coincide or are not
-// finite.
+// finite, if no rotation fits better than another, or if the scale is beyond a float.
 MTCNN_EXPORT Result<Similarity> fit_similarity(const Landmarks& from, const Landmarks& to);
 
 struct AlignOptions {
@@ -57,7 +57,8 @@ MTCNN_EXPORT Result<Landmarks> alignment_template(const AlignOptions& options = 
 
 // Cuts the face with these landmarks (pixels of `image`) out of `image`, turned upright and scaled
 // onto the template: bilinear, averaged over each crop pixel's area where the crop shrinks the face.
-// Errors: those of alignment_template() and fit_similarity(); kInvalidArgument for a bad view.
+// Errors: those of alignment_template() and fit_similarity(); kInvalidArgument for a bad view; kLimit
+// above 2^28 pixels; kOutOfMemory.
 MTCNN_EXPORT Result<AlignedCrop> align(const ImageView& image, const Landmarks& landmarks,
                                        const AlignOptions& options = {});
 

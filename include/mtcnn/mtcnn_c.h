@@ -25,9 +25,9 @@
  * buffers are untouched. Pointers to inputs and results must not be NULL unless it says so: that is
  * MTCNN_INVALID_ARGUMENT.
  *
- * Coordinates: pixels of the upright image, x to the right, y down. Pixel column i covers [i, i +
- * 1): the left edge of the image is 0, its right edge its width, the middle of the top-left pixel
- * (.5, .5).
+ * Coordinates: pixels of the upright image, x to the right, y down. Pixel column i covers
+ * [i, i + 1): the left edge of the image is 0, its right edge its width, the middle of the top-left
+ * pixel (.5, .5).
  */
 #ifndef MTCNN_MTCNN_C_H_
 #define MTCNN_MTCNN_C_H_
@@ -49,11 +49,10 @@ typedef enum mtcnn_status {
   MTCNN_UNSUPPORTED = 4,      /* well-formed, but nothing this build can use */
   MTCNN_LIMIT = 5,            /* larger than a stated limit */
   MTCNN_OUT_OF_MEMORY = 6,
-  MTCNN_INTERNAL = 7 /* a bug in the library: please report it */
+  MTCNN_INTERNAL = 7          /* a bug in the library: please report it */
 } mtcnn_status;
 
-/* What went wrong. Filled in by every function that is given one; MTCNN_OK and "" after a success.
- */
+/* What went wrong. Every function that is given one fills it in: MTCNN_OK and "" on success. */
 typedef struct mtcnn_error {
   int code;          /* the mtcnn_status that the function returned */
   char message[512]; /* UTF-8 if the file names in it are, ends in 0, cut if longer */

@@ -3,30 +3,9 @@
 #include "image/view.h"
 
 namespace mtcnn {
-namespace {
-
-// Offsets of R, G and B within a pixel.
-struct Order {
-  int r, g, b;
-};
-
-Order order_of(PixelFormat format) {
-  switch (format) {
-    case PixelFormat::kBgr8:
-    case PixelFormat::kBgra8: return {2, 1, 0};
-    case PixelFormat::kGray8:
-    case PixelFormat::kGrayAlpha8: return {0, 0, 0};
-    case PixelFormat::kRgb8:
-    case PixelFormat::kRgba8: break;
-  }
-  return {0, 1, 2};
-}
-
-}  // namespace
-
 ImageView as_rgb(const ImageView& image, std::vector<std::uint8_t>& buffer) {
   if (image.format == PixelFormat::kRgb8) return image;
-  const Order order = order_of(image.format);
+  const ChannelOrder order = channel_order(image.format);
   const int step = bytes_per_pixel(image.format);
   buffer.resize(std::size_t{3} * static_cast<std::size_t>(image.width) *
                 static_cast<std::size_t>(image.height));
