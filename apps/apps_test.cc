@@ -96,8 +96,7 @@ ImageFaces two_faces() {
 TEST_CASE("numbers and sizes are read whole or not at all") {
   CHECK(parse_numbers(".6,.7,1e-1") == std::vector<float>{.6f, .7f, .1f});
   CHECK(parse_numbers("-5") == std::vector<float>{-5});
-  for (const char* text :
-       {"", ",", "1,", ",1", "1 2", "1;2", "nan", "inf", "1e99", "0.5x", "0x10"}) {
+  for (const char* text : {"", ",", "1,", ",1", "1 2", "1;2", "nan", "inf", "1e99", "0.5x", "0x10"}) {
     CHECK_MESSAGE(!parse_numbers(text), text);
   }
   CHECK(parse_size("640x480") == Size{640, 480});
@@ -150,8 +149,8 @@ TEST_CASE("tables align by characters, not bytes") {
 
 TEST_CASE("folders are searched to any depth, in the order of whole paths") {
   const Scratch scratch;
-  for (const char* name : {"p/b.jpg", "p/a/z.PNG", "p/a.jpg", "p/a/sub/y.ppm", "p/notes.txt",
-                           "p/a-1/x.jpg", "p/.hidden.jpg", "p/Z.jpg"}) {
+  for (const char* name : {"p/b.jpg", "p/a/z.PNG", "p/a.jpg", "p/a/sub/y.ppm", "p/notes.txt", "p/a-1/x.jpg",
+                           "p/.hidden.jpg", "p/Z.jpg"}) {
     write_text(name, "x");
   }
   fs::create_directory("p/folder.jpg");
@@ -168,8 +167,7 @@ TEST_CASE("files that are named come whatever they are called, as often as they 
   const Scratch scratch;
   write_text("notes.txt", "x");
   write_text("-x.jpg", "x");
-  CHECK(paths({"notes.txt", "./-x.jpg", "notes.txt"}) ==
-        Strings{"notes.txt", "./-x.jpg", "notes.txt"});
+  CHECK(paths({"notes.txt", "./-x.jpg", "notes.txt"}) == Strings{"notes.txt", "./-x.jpg", "notes.txt"});
 }
 
 TEST_CASE("loops of links do no harm") {
@@ -346,8 +344,7 @@ TEST_CASE("a line of JSON has the documented keys, in order, and exact floats") 
   ImageFaces failed;
   failed.path = "bad \"name\"\n\xff.jpg";
   failed.error = "why";
-  CHECK(json_line(failed) ==
-        "{\"path\":\"bad \\\"name\\\"\\n\xef\xbf\xbd.jpg\",\"error\":\"why\"}\n");
+  CHECK(json_line(failed) == "{\"path\":\"bad \\\"name\\\"\\n\xef\xbf\xbd.jpg\",\"error\":\"why\"}\n");
   CHECK(json_path(failed.path) == "bad \"name\"\n\xef\xbf\xbd.jpg");
 }
 
@@ -356,8 +353,7 @@ TEST_CASE("the trace has every stage") {
   image.trace = Trace{{{.5f, {320, 240}, 12}}, {{{1, 2, 3, 4}, .5f}}, {}, {}, image.faces};
   const Json json = Json::parse(json_line(image));
   const Json& trace = json["trace"];
-  CHECK(trace["levels"].dump() ==
-        "[{\"scale\":0.5,\"width\":320,\"height\":240,\"candidates\":12}]");
+  CHECK(trace["levels"].dump() == "[{\"scale\":0.5,\"width\":320,\"height\":240,\"candidates\":12}]");
   CHECK(trace["proposals"].dump() == "[{\"box\":[1.0,2.0,3.0,4.0],\"score\":0.5}]");
   CHECK(trace["pnet"].dump() == "[]");
   CHECK(trace["rnet"].dump() == "[]");
@@ -369,14 +365,11 @@ TEST_CASE("the trace has every stage") {
 
 TEST_CASE("CSV has a line a face and none for images without") {
   const std::string header = csv_header();
-  CHECK(header.starts_with(
-      "path,width,height,face,score,left,top,right,bottom,left_eye_x,left_eye_y,"));
+  CHECK(header.starts_with("path,width,height,face,score,left,top,right,bottom,left_eye_x,left_eye_y,"));
   const std::string lines = csv_lines(two_faces());
   CHECK(lines.starts_with("a b.jpg,640,480,1,0.99999,0.1,20,100.25,121.5,30,60,70,60.5,"));
   CHECK(std::count(lines.begin(), lines.end(), '\n') == 2);
-  const auto commas = [](const std::string& text) {
-    return std::count(text.begin(), text.end(), ',');
-  };
+  const auto commas = [](const std::string& text) { return std::count(text.begin(), text.end(), ','); };
   CHECK(commas(lines) == 2 * commas(header));
   ImageFaces none = two_faces();
   none.faces.clear();
@@ -426,9 +419,8 @@ TEST_CASE("resuming keeps whole lines and drops torn and failed ones") {
   }
   SUBCASE("a file that is something else is left alone") {
     for (const std::string& text :
-         {std::string("my notes"), std::string("my notes\n"), good + "\n" + good,
-          good + "{\"path\":1}\n", good + "{\"path\":\"x\"}\n",
-          good + "{\"path\":\"x\",\"faces\":[\n", std::string("[]\n")}) {
+         {std::string("my notes"), std::string("my notes\n"), good + "\n" + good, good + "{\"path\":1}\n",
+          good + "{\"path\":\"x\"}\n", good + "{\"path\":\"x\",\"faces\":[\n", std::string("[]\n")}) {
       write_text("out.jsonl", text);
       const auto done = prepare_resume("out.jsonl");
       CHECK_MESSAGE(!done.ok(), text);
@@ -452,8 +444,7 @@ TEST_CASE("the progress line") {
 
 TEST_CASE("drawing marks the faces, leaves the input alone and the rest of the picture as it is") {
   Image image{200, 150, std::vector<std::uint8_t>(200 * 150 * 3)};
-  for (std::size_t i = 0; i < image.rgb.size(); ++i)
-    image.rgb[i] = static_cast<std::uint8_t>(i * 7);
+  for (std::size_t i = 0; i < image.rgb.size(); ++i) image.rgb[i] = static_cast<std::uint8_t>(i * 7);
   const Image before = image;
   Face face;
   face.box = {60, 50, 120, 120};
@@ -480,6 +471,5 @@ TEST_CASE("drawing marks the faces, leaves the input alone and the rest of the p
   face.box = {-500, -500, 900, 900};
   CHECK(draw_faces(Image{1, 1, {1, 2, 3}}, std::span(&face, 1)).ok());
   // Wider than Cairo can.
-  CHECK(draw_faces(Image{40000, 1, std::vector<std::uint8_t>(120000)}, {}).error().code ==
-        ErrorCode::kLimit);
+  CHECK(draw_faces(Image{40000, 1, std::vector<std::uint8_t>(120000)}, {}).error().code == ErrorCode::kLimit);
 }

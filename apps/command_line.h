@@ -16,8 +16,7 @@ std::optional<int> parse_command_line(CLI::App& app, int argc, const char* const
 
 // Options for text and for paths. Every option that takes free text must be added with these: CLI11
 // alone reads an argument like "[2020]", a fine name for a folder, as a list.
-CLI::Option* add_text(CLI::App& app, const std::string& name, std::string& value,
-                      const std::string& help);
+CLI::Option* add_text(CLI::App& app, const std::string& name, std::string& value, const std::string& help);
 CLI::Option* add_paths(CLI::App& app, const std::string& name, std::vector<std::string>& values,
                        const std::string& help);
 

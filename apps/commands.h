@@ -7,10 +7,8 @@ namespace mtcnn {
 
 // What the program says to the shell.
 inline constexpr int kExitOk = 0;
-inline constexpr int kExitFailed =
-    1;  // some inputs failed, each named on stderr; the others are done
-inline constexpr int kExitUsage =
-    2;  // nothing was done: unknown option, bad value, no model, no inputs
+inline constexpr int kExitFailed = 1;  // some inputs failed, each named on stderr; the others are done
+inline constexpr int kExitUsage = 2;   // nothing was done: unknown option, bad value, no model, no inputs
 
 // Each runs one command; argv[0] is the command's own name. Returns one of the statuses above.
 int run_detect(int argc, const char* const* argv);

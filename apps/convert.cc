@@ -50,11 +50,9 @@ std::string conflict_with(const std::vector<std::string>& inputs, const std::str
 
 std::string summary(const ModelData& data, const std::string& out) {
   std::int64_t total = 0;
-  for (const auto& [name, tensor] : data.tensors)
-    total += static_cast<std::int64_t>(tensor.values.size());
+  for (const auto& [name, tensor] : data.tensors) total += static_cast<std::int64_t>(tensor.values.size());
   std::string nets;
-  for (const NetSpec* const net : nets_of(data))
-    nets += (nets.empty() ? "" : ", ") + std::string(net->name);
+  for (const NetSpec* const net : nets_of(data)) nets += (nets.empty() ? "" : ", ") + std::string(net->name);
   std::error_code error;
   const auto bytes = fs::file_size(out, error);
   return printable(out) + ": " + nets + "; " + format_count(total) + " parameters; " +

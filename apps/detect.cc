@@ -102,12 +102,10 @@ struct Flags {
 };
 
 void add_flags(CLI::App& app, Flags& flags) {
-  add_paths(app, "PATH", flags.paths,
-            "images, folders, patterns, or - for a list on standard input")
+  add_paths(app, "PATH", flags.paths, "images, folders, patterns, or - for a list on standard input")
       ->type_name("")
       ->required();
-  app.add_flag("-0,--null", flags.null_separated,
-               "in that list, a NUL byte ends a path, not a line break");
+  app.add_flag("-0,--null", flags.null_separated, "in that list, a NUL byte ends a path, not a line break");
 
   const char* const output = "Output";
   CLI::Option* const json = app.add_flag("--json", flags.json, "one line of JSON for each image");
@@ -131,16 +129,14 @@ void add_flags(CLI::App& app, Flags& flags) {
       "size of the crops in pixels (default: 112x112)")
       ->type_name("WxH")
       ->group(output);
-  app.add_option("--crop-margin", flags.align.margin,
-                 "share of the crop's size to add on each side")
+  app.add_option("--crop-margin", flags.align.margin, "share of the crop's size to add on each side")
       ->type_name("SHARE")
       ->capture_default_str()
       ->group(output);
   app.add_flag("--trace", flags.trace,
                "also what each stage of the cascade found, in the JSON and in pictures")
       ->group(output);
-  app.add_flag("--no-progress", flags.no_progress, "no progress bar on the terminal")
-      ->group(output);
+  app.add_flag("--no-progress", flags.no_progress, "no progress bar on the terminal")->group(output);
   add_detector_flags(app, flags.detector);
 }
 
@@ -165,8 +161,7 @@ class Output {
       return Written::kYes;
     }
     if (errno == EPIPE) return Written::kReaderGone;
-    std::fprintf(stderr, "mtcnn: %s: can't write: %s\n", printable(name_).c_str(),
-                 std::strerror(errno));
+    std::fprintf(stderr, "mtcnn: %s: can't write: %s\n", printable(name_).c_str(), std::strerror(errno));
     return Written::kFailed;
   }
 
@@ -206,20 +201,17 @@ Status draw_stages(const Image& image, const Trace& trace, const std::string& st
   const auto caption = [](const char* stage, std::size_t boxes) {
     return std::string(stage) + ": " + format_count(static_cast<std::int64_t>(boxes));
   };
-  Status status =
-      save_picture(stem + ".1-pnet-proposals.png",
-                   draw_candidates(image, trace.proposals,
-                                   caption("1  P-Net, all levels", trace.proposals.size())));
+  Status status = save_picture(
+      stem + ".1-pnet-proposals.png",
+      draw_candidates(image, trace.proposals, caption("1  P-Net, all levels", trace.proposals.size())));
   if (status) {
-    status =
-        save_picture(stem + ".2-pnet.png",
-                     draw_candidates(image, trace.pnet,
-                                     caption("2  P-Net, merged and regressed", trace.pnet.size())));
+    status = save_picture(
+        stem + ".2-pnet.png",
+        draw_candidates(image, trace.pnet, caption("2  P-Net, merged and regressed", trace.pnet.size())));
   }
   if (status) {
-    status =
-        save_picture(stem + ".3-rnet.png",
-                     draw_candidates(image, trace.rnet, caption("3  R-Net", trace.rnet.size())));
+    status = save_picture(stem + ".3-rnet.png",
+                          draw_candidates(image, trace.rnet, caption("3  R-Net", trace.rnet.size())));
   }
   if (status) {
     status = save_picture(stem + ".4-onet.png",
@@ -260,8 +252,7 @@ Result<ImageFaces> detect_file(const Job& job, const Flags& flags, const Detecto
   }
   if (!flags.draw.empty()) {
     const std::string stem = (fs::path(flags.draw) / job.stem).string();
-    Status status =
-        save_picture(stem + picture_ending(job.input.path), draw_faces(*image, result.faces));
+    Status status = save_picture(stem + picture_ending(job.input.path), draw_faces(*image, result.faces));
     if (status && result.trace) status = draw_stages(*image, *result.trace, stem);
     if (!status) return status.error();
   }
@@ -274,8 +265,7 @@ Result<ImageFaces> detect_file(const Job& job, const Flags& flags, const Detecto
 }
 
 // The result of one input, whatever happens: a failure is a result too.
-ImageFaces process(const Job& job, const Flags& flags, const Detector& detector,
-                   Workspace& workspace) {
+ImageFaces process(const Job& job, const Flags& flags, const Detector& detector, Workspace& workspace) {
   ImageFaces failed;
   if (!job.input.error.empty()) {
     failed.error = job.input.error;
@@ -313,8 +303,7 @@ struct Survey {
 
 // Empty if nothing that is to be written can fall on this input, otherwise what can.
 std::string conflict_with(const Input& input, const Flags& flags) {
-  if (!flags.out.empty() && same_file(input.path, flags.out))
-    return flags.out + ": is also an input";
+  if (!flags.out.empty() && same_file(input.path, flags.out)) return flags.out + ": is also an input";
   for (const std::string& folder : {flags.draw, flags.crops}) {
     if (!folder.empty() && lies_in(input.path, folder)) {
       return input.path + ": lies in the folder " + folder +
@@ -353,8 +342,7 @@ std::string check_flags(const Flags& flags) {
       return folder + ": can't make this folder" + (error ? ": " + error.message() : "");
     }
   }
-  if (!flags.out.empty() && !flags.detector.model.empty() &&
-      same_file(flags.out, flags.detector.model)) {
+  if (!flags.out.empty() && !flags.detector.model.empty() && same_file(flags.out, flags.detector.model)) {
     return flags.out + ": is the model file";
   }
   return {};
@@ -432,8 +420,7 @@ int detect_all(const Flags& flags, const Detector& detector, int workers, DoneIn
   progress.hide();
   if (images == 0 && !flags.resume) return usage_error("detect", "no images found");
   if (format == Format::kTable && images > 1) {
-    write(format_count(images) + " images, " + format_count(faces) +
-          (faces == 1 ? " face" : " faces") +
+    write(format_count(images) + " images, " + format_count(faces) + (faces == 1 ? " face" : " faces") +
           (failed > 0 ? ", " + format_count(failed) + " failed" : "") + '\n');
   }
   return failed > 0 || write_failed ? kExitFailed : kExitOk;
@@ -443,8 +430,7 @@ int detect_all(const Flags& flags, const Detector& detector, int workers, DoneIn
 
 int run_detect(int argc, const char* const* argv) {
   Flags flags;
-  CLI::App app("Finds the faces in images: for each a box, a score and five points.",
-               "mtcnn detect");
+  CLI::App app("Finds the faces in images: for each a box, a score and five points.", "mtcnn detect");
   app.footer(kFooter);
   add_flags(app, flags);
   if (const auto status = parse_command_line(app, argc, argv)) return *status;

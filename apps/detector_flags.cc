@@ -64,8 +64,8 @@ void add_detector_flags(CLI::App& app, DetectorFlags& flags) {
       ->capture_default_str()
       ->group(search);
   add_parsed(
-      app, "--roi", parse_box, [&](Box box) { options.region = box; },
-      "four numbers LEFT,TOP,RIGHT,BOTTOM", "search only this rectangle of the image")
+      app, "--roi", parse_box, [&](Box box) { options.region = box; }, "four numbers LEFT,TOP,RIGHT,BOTTOM",
+      "search only this rectangle of the image")
       ->type_name("L,T,R,B")
       ->group(search);
   add_parsed(
@@ -74,22 +74,18 @@ void add_detector_flags(CLI::App& app, DetectorFlags& flags) {
       "resize the image to this before the search; results stay in its own pixels")
       ->type_name("WxH")
       ->group(search);
-  app.add_option("--factor", options.factor,
-                 "size of one pyramid level to the one before, .1 to .99")
+  app.add_option("--factor", options.factor, "size of one pyramid level to the one before, .1 to .99")
       ->type_name("RATIO")
       ->capture_default_str()
       ->group(search);
 
   const char* const keep = "What is kept";
   add_parsed(
-      app, "--thresholds", parse_three,
-      [&](std::array<float, 3> values) { options.thresholds = values; },
-      "three numbers like .6,.7,.7",
-      "least scores of P-Net, R-Net and O-Net (default: the model's)")
+      app, "--thresholds", parse_three, [&](std::array<float, 3> values) { options.thresholds = values; },
+      "three numbers like .6,.7,.7", "least scores of P-Net, R-Net and O-Net (default: the model's)")
       ->type_name("P,R,O")
       ->group(keep);
-  app.add_flag("--largest", options.largest_only, "only the largest face of each image")
-      ->group(keep);
+  app.add_flag("--largest", options.largest_only, "only the largest face of each image")->group(keep);
   app.add_option("--nms-level", options.nms_level,
                  "overlap of boxes above which the lower score goes: in a pyramid level")
       ->type_name("IOU")
@@ -108,8 +104,7 @@ void add_detector_flags(CLI::App& app, DetectorFlags& flags) {
       ->capture_default_str()
       ->group(keep);
   add_parsed(
-      app, "--max-candidates", parse_caps,
-      [&](std::array<int, 3> caps) { options.max_candidates = caps; },
+      app, "--max-candidates", parse_caps, [&](std::array<int, 3> caps) { options.max_candidates = caps; },
       "a whole number, or three like 1000,300,100",
       "most boxes that P-Net, R-Net, O-Net hand on (or one number); 0: no cap")
       ->type_name("P,R,O")
@@ -120,8 +115,7 @@ void add_detector_flags(CLI::App& app, DetectorFlags& flags) {
   app.add_flag("--mirror-landmarks", options.mirror_landmarks,
                "average the points with those of the mirrored face (slower, steadier)")
       ->group(shape);
-  app.add_flag("--lnet", options.lnet, "refine the points with L-Net, if the model has it")
-      ->group(shape);
+  app.add_flag("--lnet", options.lnet, "refine the points with L-Net, if the model has it")->group(shape);
 
   const char* const machine = "Machine";
   options.threads = 0;
@@ -135,8 +129,7 @@ void add_detector_flags(CLI::App& app, DetectorFlags& flags) {
       ->type_name("NAME")
       ->capture_default_str()
       ->group(machine);
-  app.add_option("--max-pixels", flags.limits.max_pixels,
-                 "largest image that is read, width x height")
+  app.add_option("--max-pixels", flags.limits.max_pixels, "largest image that is read, width x height")
       ->type_name("N")
       ->capture_default_str()
       ->check(CLI::Range(std::int64_t{1}, std::numeric_limits<std::int64_t>::max()).description(""))
@@ -147,11 +140,10 @@ Result<Model> load_model(const std::string& path) {
   if (!path.empty()) return Model::load(path);
   Result<Model> model = Model::builtin();
   if (model) return model;
-  return Error{
-      model.error().code,
-      model.error().message +
-          ". Make one from other programs' weights with 'mtcnn convert FOLDER -o "
-          "mtcnn.safetensors', then name it: --model mtcnn.safetensors (or set MTCNN_MODEL)"};
+  return Error{model.error().code,
+               model.error().message +
+                   ". Make one from other programs' weights with 'mtcnn convert FOLDER -o "
+                   "mtcnn.safetensors', then name it: --model mtcnn.safetensors (or set MTCNN_MODEL)"};
 }
 
 int thread_count(int threads) {

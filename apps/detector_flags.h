@@ -14,10 +14,9 @@
 namespace mtcnn {
 
 struct DetectorFlags {
-  std::string model;  // empty: the built-in one
-  DetectorOptions
-      options;  // options.threads is what --threads says: the whole program's, 0 for all cores
-  DecodeLimits limits;  // for reading the images
+  std::string model;        // empty: the built-in one
+  DetectorOptions options;  // options.threads is what --threads says: the whole program's, 0 for all cores
+  DecodeLimits limits;      // for reading the images
 };
 
 // Adds --model, one option for each of DetectorOptions, and --max-pixels. `flags` must outlive the

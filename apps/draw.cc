@@ -53,8 +53,7 @@ class Canvas {
   Image take() {
     cairo_surface_flush(surface_.get());
     Image image{width_, height_, {}};
-    image.rgb.resize(std::size_t{3} * static_cast<std::size_t>(width_) *
-                     static_cast<std::size_t>(height_));
+    image.rgb.resize(std::size_t{3} * static_cast<std::size_t>(width_) * static_cast<std::size_t>(height_));
     std::uint8_t* to = image.rgb.data();
     for (int y = 0; y < height_; ++y) {
       const std::uint32_t* from = row(y);
@@ -80,8 +79,7 @@ class Canvas {
         font_size_(std::max(10.0, std::max(image.width, image.height) / 64.0)),
         surface_(cairo_image_surface_create(CAIRO_FORMAT_RGB24, image.width, image.height)),
         cairo_(cairo_create(surface_.get())) {
-    cairo_select_font_face(cairo_.get(), "sans-serif", CAIRO_FONT_SLANT_NORMAL,
-                           CAIRO_FONT_WEIGHT_BOLD);
+    cairo_select_font_face(cairo_.get(), "sans-serif", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_BOLD);
     cairo_set_font_size(cairo_.get(), font_size_);
     cairo_set_line_join(cairo_.get(), CAIRO_LINE_JOIN_ROUND);
   }
@@ -170,8 +168,7 @@ Result<Image> draw_faces(const Image& image, std::span<const Face> faces) {
   return draw_faces(image, faces, "");
 }
 
-Result<Image> draw_faces(const Image& image, std::span<const Face> faces,
-                         const std::string& caption) {
+Result<Image> draw_faces(const Image& image, std::span<const Face> faces, const std::string& caption) {
   try {
     auto canvas = Canvas::create(image);
     if (!canvas) return canvas.error();
@@ -185,9 +182,8 @@ Result<Image> draw_faces(const Image& image, std::span<const Face> faces,
         draw_point(*canvas, point, std::clamp(side / 40, 1.0, 1.6 * canvas->line()));
       }
       // Three digits are enough to tell .99 from .999, and fit above a small face.
-      draw_label(*canvas, format_fixed(std::floor(face.score * 1000) / 1000, 3),
-                 face.box.left - line / 2, face.box.top - line / 2,
-                 std::clamp(side / 4, 8.0, canvas->font_size()));
+      draw_label(*canvas, format_fixed(std::floor(face.score * 1000) / 1000, 3), face.box.left - line / 2,
+                 face.box.top - line / 2, std::clamp(side / 4, 8.0, canvas->font_size()));
     }
     draw_caption(*canvas, caption);
     return canvas->take();

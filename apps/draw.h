@@ -23,8 +23,7 @@ Result<Image> draw_candidates(const Image& image, std::span<const Candidate> can
                               const std::string& caption);
 
 // The same for the last stage: faces and a caption.
-Result<Image> draw_faces(const Image& image, std::span<const Face> faces,
-                         const std::string& caption);
+Result<Image> draw_faces(const Image& image, std::span<const Face> faces, const std::string& caption);
 
 }  // namespace mtcnn
 

@@ -47,8 +47,7 @@ std::string count(std::size_t number, const char* singular, const char* plural) 
   return format_count(static_cast<std::int64_t>(number)) + " " + (number == 1 ? singular : plural);
 }
 
-constexpr const char* kPointNames[] = {"left_eye", "right_eye", "nose", "left_mouth",
-                                       "right_mouth"};
+constexpr const char* kPointNames[] = {"left_eye", "right_eye", "nose", "left_mouth", "right_mouth"};
 
 }  // namespace
 
@@ -77,8 +76,7 @@ std::string json_line(const ImageFaces& image) {
 }
 
 std::string json_path(const std::string& path) {
-  return Json::parse(Json(path).dump(-1, ' ', false, Json::error_handler_t::replace))
-      .get<std::string>();
+  return Json::parse(Json(path).dump(-1, ' ', false, Json::error_handler_t::replace)).get<std::string>();
 }
 
 std::string csv_header() {
@@ -92,13 +90,12 @@ std::string csv_header() {
 std::string csv_lines(const ImageFaces& image) {
   std::string lines;
   if (!image.error.empty()) return lines;
-  const std::string start = csv_field(image.path) + ',' + std::to_string(image.width) + ',' +
-                            std::to_string(image.height);
+  const std::string start =
+      csv_field(image.path) + ',' + std::to_string(image.width) + ',' + std::to_string(image.height);
   for (std::size_t i = 0; i < image.faces.size(); ++i) {
     const Face& face = image.faces[i];
     lines += start + ',' + std::to_string(i + 1);
-    for (const float value :
-         {face.score, face.box.left, face.box.top, face.box.right, face.box.bottom}) {
+    for (const float value : {face.score, face.box.left, face.box.top, face.box.right, face.box.bottom}) {
       lines += ',' + format_float(value);
     }
     for (const Point& point : face.landmarks) {
@@ -112,13 +109,12 @@ std::string csv_lines(const ImageFaces& image) {
 std::string table_block(const ImageFaces& image) {
   if (!image.error.empty()) return {};
   std::string text = printable(image.path) + "  " + std::to_string(image.width) + " x " +
-                     std::to_string(image.height) + ", " +
-                     count(image.faces.size(), "face", "faces") + '\n';
+                     std::to_string(image.height) + ", " + count(image.faces.size(), "face", "faces") + '\n';
   if (image.trace) {
     std::int64_t cells = 0;
     for (const Trace::Level& level : image.trace->levels) cells += level.candidates;
-    text += "  stages: " + count(image.trace->levels.size(), "pyramid level", "pyramid levels") +
-            ", " + format_count(cells) + " P-Net cells, " +
+    text += "  stages: " + count(image.trace->levels.size(), "pyramid level", "pyramid levels") + ", " +
+            format_count(cells) + " P-Net cells, " +
             count(image.trace->proposals.size(), "proposal", "proposals") + ", " +
             format_count(static_cast<std::int64_t>(image.trace->pnet.size())) + " to R-Net, " +
             format_count(static_cast<std::int64_t>(image.trace->rnet.size())) + " to O-Net, " +

@@ -14,8 +14,8 @@ namespace mtcnn {
 
 // Keys stay in the order in which they are added, and numbers are floats as ours are: they are
 // written with as many digits as it takes to read the same float back, and no more.
-using Json = nlohmann::basic_json<nlohmann::ordered_map, std::vector, std::string, bool,
-                                  std::int64_t, std::uint64_t, float>;
+using Json = nlohmann::basic_json<nlohmann::ordered_map, std::vector, std::string, bool, std::int64_t,
+                                  std::uint64_t, float>;
 
 // One image's result.
 struct ImageFaces {

@@ -94,12 +94,10 @@ std::optional<Input> InputSource::visit(const std::string& path, bool may_be_pat
     if (status == 0) return std::nullopt;
     return Input{path, file_name(path), "no such file, and no file matches this pattern"};
   }
-  return Input{path, file_name(path),
-               reason == ENOENT ? "no such file or folder" : std::strerror(reason)};
+  return Input{path, file_name(path), reason == ENOENT ? "no such file or folder" : std::strerror(reason)};
 }
 
-std::optional<Input> InputSource::open_folder(const std::string& path,
-                                              const std::string& relative) {
+std::optional<Input> InputSource::open_folder(const std::string& path, const std::string& relative) {
   Folder folder;
   folder.path = path.ends_with('/') ? path : path + '/';
   folder.relative = relative;
@@ -136,9 +134,8 @@ std::optional<Input> InputSource::open_folder(const std::string& path,
 bool InputSource::is_excluded(const std::string& path) const {
   if (excluded_.empty()) return false;
   struct stat info {};
-  return stat(path.c_str(), &info) == 0 &&
-         std::find(excluded_.begin(), excluded_.end(), std::pair(info.st_dev, info.st_ino)) !=
-             excluded_.end();
+  return stat(path.c_str(), &info) == 0 && std::find(excluded_.begin(), excluded_.end(),
+                                                     std::pair(info.st_dev, info.st_ino)) != excluded_.end();
 }
 
 bool lies_in(const std::string& path, const std::string& folder) {
@@ -161,8 +158,7 @@ std::string OutputStems::next(const std::string& relative) {
   const std::size_t dot = relative.rfind('.');
   const std::size_t name = slash == std::string::npos ? 0 : slash + 1;
   // A dot at the start of the name begins no ending.
-  const std::string stem =
-      dot == std::string::npos || dot <= name ? relative : relative.substr(0, dot);
+  const std::string stem = dot == std::string::npos || dot <= name ? relative : relative.substr(0, dot);
   int& tried = used_.try_emplace(stem, 0).first->second;
   if (tried == 0) {
     tried = 1;

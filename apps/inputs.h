@@ -25,7 +25,7 @@ struct InputOptions {
   // Each a file, a folder, a pattern (*, ?, [...]; only looked at when no file of that very name
   // exists), or "-" for a list on standard input, one path a line.
   std::vector<std::string> arguments{};
-  bool null_separated = false;  // the list's paths end with a NUL byte instead of a line break
+  bool null_separated = false;          // the list's paths end with a NUL byte instead of a line break
   std::vector<std::string> excluded{};  // folders that are not searched: where our own output goes
   std::istream* list = nullptr;         // what "-" reads; required if it is among the arguments
 };

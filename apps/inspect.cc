@@ -84,19 +84,16 @@ std::string describe_as_text(const Model& model, const std::string& name) {
   };
   line("format version", std::to_string(info.format_version));
   line("architecture", info.architecture);
-  line("geometry", info.geometry == CellGeometry::kExact
-                       ? "exact (the field that P-Net sees)"
-                       : "release (whole pixels, as the authors' code)");
+  line("geometry", info.geometry == CellGeometry::kExact ? "exact (the field that P-Net sees)"
+                                                         : "release (whole pixels, as the authors' code)");
   line("network input",
        "(pixel - " + format_float(info.pixel_mean) + ") * " + format_float(info.pixel_scale));
   line("thresholds", "P-Net " + format_float(info.thresholds[0]) + ", R-Net " +
-                         format_float(info.thresholds[1]) + ", O-Net " +
-                         format_float(info.thresholds[2]));
+                         format_float(info.thresholds[1]) + ", O-Net " + format_float(info.thresholds[2]));
   if (!info.metadata.empty()) {
     text += "\nMetadata\n";
     std::vector<std::vector<std::string>> rows;
-    for (const auto& [key, value] : info.metadata)
-      rows.push_back({printable(key), printable(value)});
+    for (const auto& [key, value] : info.metadata) rows.push_back({printable(key), printable(value)});
     text += format_table({{"key", false}, {"value", false}}, rows, 2);
   }
   std::int64_t total = 0;
@@ -109,19 +106,16 @@ std::string describe_as_text(const Model& model, const std::string& name) {
   text += "\nNets\n" + format_table({{"net", false}, {"parameters"}}, rows, 2);
   rows.clear();
   for (const ParameterSpec& tensor : tensors_of(model.data())) {
-    rows.push_back(
-        {tensor.name, shape_text(tensor.shape), format_count(element_count(tensor.shape))});
+    rows.push_back({tensor.name, shape_text(tensor.shape), format_count(element_count(tensor.shape))});
   }
-  return text + "\nTensors\n" +
-         format_table({{"tensor", false}, {"shape", false}, {"parameters"}}, rows, 2);
+  return text + "\nTensors\n" + format_table({{"tensor", false}, {"shape", false}, {"parameters"}}, rows, 2);
 }
 
 }  // namespace
 
 int run_inspect(int argc, const char* const* argv) {
-  CLI::App app(
-      "Shows what a model file holds: its settings, where it comes from, nets and tensors.",
-      "mtcnn inspect");
+  CLI::App app("Shows what a model file holds: its settings, where it comes from, nets and tensors.",
+               "mtcnn inspect");
   app.footer(
       "Examples:\n"
       "  mtcnn inspect mtcnn.safetensors\n"

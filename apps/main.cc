@@ -34,8 +34,7 @@ void print_help() {
       "\n"
       "Commands:\n",
       stdout);
-  for (const Command& command : kCommands)
-    std::printf("  %-10s%s\n", command.name, command.summary);
+  for (const Command& command : kCommands) std::printf("  %-10s%s\n", command.name, command.summary);
   std::fputs(
       "\n"
       "Examples:\n"

@@ -31,8 +31,7 @@ std::string duration(double seconds) {
   const auto whole = static_cast<std::int64_t>(std::ceil(std::min(seconds, 1e9)));
   char text[40];
   if (whole < 3600) {
-    std::snprintf(text, sizeof text, "%d:%02d", static_cast<int>(whole / 60),
-                  static_cast<int>(whole % 60));
+    std::snprintf(text, sizeof text, "%d:%02d", static_cast<int>(whole / 60), static_cast<int>(whole % 60));
   } else {
     std::snprintf(text, sizeof text, "%lld:%02d:%02d", static_cast<long long>(whole / 3600),
                   static_cast<int>(whole / 60 % 60), static_cast<int>(whole % 60));
@@ -58,8 +57,7 @@ std::string progress_line(std::int64_t done, std::optional<std::int64_t> total, 
   }
   line += "  " + format_fixed(rate, rate < 10 ? 2 : 1) + " " + unit + "/s";
   if (total && rate > 0) {
-    line += "  " + duration(static_cast<double>(std::max<std::int64_t>(0, *total - done)) / rate) +
-            " left";
+    line += "  " + duration(static_cast<double>(std::max<std::int64_t>(0, *total - done)) / rate) + " left";
   }
   return line.substr(0, static_cast<std::size_t>(std::max(0, columns)));
 }

@@ -53,15 +53,13 @@ Result<DoneInputs> prepare_resume(const std::string& path) {
       const std::string_view start = kLineStart.substr(0, torn ? line.size() : kLineStart.size());
       Json json;
       if (!torn) json = Json::parse(line, nullptr, false);
-      if (!line.starts_with(start) ||
-          (!torn && (!json.is_object() || !json["path"].is_string() ||
-                     !(json.contains("faces") || json.contains("error"))))) {
+      if (!line.starts_with(start) || (!torn && (!json.is_object() || !json["path"].is_string() ||
+                                                 !(json.contains("faces") || json.contains("error"))))) {
         kept.close();
         fs::remove(kept_path, error);
-        return Error{ErrorCode::kFormat,
-                     path + ": line " + std::to_string(number) +
-                         " is not one that 'mtcnn detect --json' wrote; nothing "
-                         "was changed"};
+        return Error{ErrorCode::kFormat, path + ": line " + std::to_string(number) +
+                                             " is not one that 'mtcnn detect --json' wrote; nothing "
+                                             "was changed"};
       }
       if (torn || json.contains("error")) {
         changed = true;

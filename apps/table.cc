@@ -23,8 +23,7 @@ std::string format_table(const std::vector<Column>& columns,
     widths.push_back(text_width(column.heading));
   }
   for (const auto& row : rows) {
-    for (std::size_t i = 0; i < columns.size(); ++i)
-      widths[i] = std::max(widths[i], text_width(row[i]));
+    for (std::size_t i = 0; i < columns.size(); ++i) widths[i] = std::max(widths[i], text_width(row[i]));
   }
   std::string text;
   const auto add = [&](const std::vector<std::string>& row) {

@@ -27,8 +27,7 @@ std::optional<Size> parse_size(std::string_view text) {
   Size size;
   const char* const end = text.data() + text.size();
   const auto [middle, error] = std::from_chars(text.data(), end, size.width);
-  if (error != std::errc() || middle == end || (*middle != 'x' && *middle != 'X'))
-    return std::nullopt;
+  if (error != std::errc() || middle == end || (*middle != 'x' && *middle != 'X')) return std::nullopt;
   const auto [last, second_error] = std::from_chars(middle + 1, end, size.height);
   if (second_error != std::errc() || last != end) return std::nullopt;
   if (size.width < 1 || size.height < 1 || size.width > kLargest || size.height > kLargest) {

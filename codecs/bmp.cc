@@ -1,6 +1,7 @@
-// BMP, uncompressed. Our own reader: stb_image's takes any file that ends early for a whole one, shows
-// whatever lay on its stack for colours that the palette lacks, and refuses legal gaps between header
-// and pixels. Checking all that beforehand is longer than reading the pixels.
+// BMP, uncompressed. Our own reader: stb_image's takes any file that ends early for a whole one,
+// shows whatever lay on its stack for colours that the palette lacks, and refuses legal gaps
+// between header and pixels. Checking all that beforehand is longer than reading the pixels.
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdlib>
@@ -30,12 +31,12 @@ struct Header {
   std::int64_t width = 0;
   std::int64_t height = 0;
   bool top_down = false;
-  std::uint32_t bits = 0;           // of a pixel
-  std::size_t pixels = 0;           // offset of the first row
-  std::size_t palette = 0;          // offset; the palette ends where the pixels begin, or earlier
-  std::size_t palette_stride = 4;   // bytes of one colour: blue, green, red
+  std::uint32_t bits = 0;          // of a pixel
+  std::size_t pixels = 0;          // offset of the first row
+  std::size_t palette = 0;         // offset; the palette ends where the pixels begin, or earlier
+  std::size_t palette_stride = 4;  // bytes of one colour: blue, green, red
   std::size_t palette_colours = 0;
-  Channel red, green, blue;         // of 16 and 32 bits
+  Channel red, green, blue;  // of 16 and 32 bits
 };
 
 Result<Header> read_header(const ImageFile& file) {
@@ -52,7 +53,9 @@ Result<Header> read_header(const ImageFile& file) {
   if (!core && (info_size < 40 || info_size > 256)) {
     return error(ErrorCode::kUnsupported, "a header of " + std::to_string(info_size) + " bytes");
   }
-  if (bytes.size() < kFileHeader + info_size) return error(ErrorCode::kFormat, "premature end of file");
+  if (bytes.size() < kFileHeader + info_size) {
+    return error(ErrorCode::kFormat, "premature end of file");
+  }
 
   std::uint32_t compression = 0;
   std::uint32_t colours = 0;
@@ -72,16 +75,19 @@ Result<Header> read_header(const ImageFile& file) {
   if (const Status size = check_size(file, header.width, header.height); !size) return size.error();
 
   switch (header.bits) {
-    case 1: case 4: case 8: case 16: case 24: case 32:
-      break;
-    default:
-      return error(ErrorCode::kUnsupported, std::to_string(header.bits) + " bits a pixel");
+    case 1:
+    case 4:
+    case 8:
+    case 16:
+    case 24:
+    case 32: break;
+    default: return error(ErrorCode::kUnsupported, std::to_string(header.bits) + " bits a pixel");
   }
   constexpr std::uint32_t kBitFields = 3;
   const bool masked = header.bits == 16 || header.bits == 32;
   if (compression != 0 && !(compression == kBitFields && masked)) {
-    return error(ErrorCode::kUnsupported, "compressed (method " + std::to_string(compression) +
-                                              "), expected an uncompressed one");
+    return error(ErrorCode::kUnsupported,
+                 "compressed (method " + std::to_string(compression) + "), expected an uncompressed one");
   }
   header.palette = kFileHeader + info_size;
   if (compression == kBitFields) {
@@ -135,8 +141,7 @@ Result<DecodedImage> decode(const ImageFile& file) {
     for (std::size_t x = 0; x < width; ++x, to += 3) {
       if (header.bits <= 8) {
         const std::size_t bit = x * header.bits;  // the leftmost pixel is in the highest bits
-        const std::size_t index =
-            row[bit / 8] >> (8 - header.bits - bit % 8) & ((1u << header.bits) - 1);
+        const std::size_t index = row[bit / 8] >> (8 - header.bits - bit % 8) & ((1u << header.bits) - 1);
         if (index >= header.palette_colours) {
           return file_error(ErrorCode::kFormat, file.name,
                             "can't decode BMP: colour " + std::to_string(index) + " of a palette of " +
@@ -169,7 +174,9 @@ Result<std::vector<std::byte>> encode(const Image& image, const std::string& nam
   }
   std::vector<std::byte> bytes(size);
   const auto put = [&](std::size_t at, std::size_t value, int count) {
-    for (int i = 0; i < count; ++i) bytes[at + static_cast<std::size_t>(i)] = static_cast<std::byte>(value >> 8 * i);
+    for (int i = 0; i < count; ++i) {
+      bytes[at + static_cast<std::size_t>(i)] = static_cast<std::byte>(value >> 8 * i);
+    }
   };
   put(0, 'B', 1);
   put(1, 'M', 1);

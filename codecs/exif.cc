@@ -1,11 +1,11 @@
 #include "codecs/exif.h"
 
+#include <libexif/exif-data.h>
+
 #include <algorithm>
 #include <iterator>
 #include <memory>
 #include <vector>
-
-#include <libexif/exif-data.h>
 
 namespace mtcnn {
 namespace {
@@ -17,8 +17,8 @@ struct Unref {
 }  // namespace
 
 int exif_orientation(std::span<const std::uint8_t> exif) {
-  // The tag stands in the first directory, near the start. What follows (thumbnails) does not matter
-  // and may be many megabytes in a PNG.
+  // The tag stands in the first directory, near the start. What follows (thumbnails) does not
+  // matter and may be many megabytes in a PNG.
   constexpr std::size_t kRead = 65536;
   constexpr std::uint8_t kPrefix[] = {'E', 'x', 'i', 'f', 0, 0};
   exif = exif.first(std::min(exif.size(), kRead));
@@ -34,8 +34,8 @@ int exif_orientation(std::span<const std::uint8_t> exif) {
   exif_data_unset_option(data.get(), EXIF_DATA_OPTION_FOLLOW_SPECIFICATION);
   exif_data_load_data(data.get(), bytes.data(), static_cast<unsigned>(bytes.size()));
   const ExifEntry* entry = exif_content_get_entry(data->ifd[EXIF_IFD_0], EXIF_TAG_ORIENTATION);
-  if (entry == nullptr || entry->format != EXIF_FORMAT_SHORT || entry->components < 1 ||
-      entry->size < 2 || entry->data == nullptr) {
+  if (entry == nullptr || entry->format != EXIF_FORMAT_SHORT || entry->components < 1 || entry->size < 2 ||
+      entry->data == nullptr) {
     return 1;
   }
   const int orientation = exif_get_short(entry->data, exif_data_get_byte_order(data.get()));

@@ -1,9 +1,9 @@
 // The first frame of a GIF, through stb_image.
 //
 // stb_image takes a file that ends early for a picture that ends early. So it gets a file of our
-// making: the first frame alone, known to be complete, with no transparent colour and no background.
-// It then leaves exactly those pixels at alpha 0 that the data did not reach. (Dropping the transparent
-// colour is also what "alpha is dropped" means here.)
+// making: the first frame alone, known to be complete, with no transparent colour and no
+// background. It then leaves exactly those pixels at alpha 0 that the data did not reach. (Dropping
+// the transparent colour is also what "alpha is dropped" means here.)
 #include <climits>
 #include <cstddef>
 #include <memory>
@@ -89,19 +89,21 @@ Result<DecodedImage> decode(const ImageFile& file) {
     return error("an empty frame, or one outside the picture");
   }
 
-  std::vector<std::byte> bytes(file.bytes.begin(),
-                               file.bytes.begin() + static_cast<std::ptrdiff_t>(
-                                                        kScreen + table_bytes(file.bytes[10])));
+  std::vector<std::byte> bytes(
+      file.bytes.begin(),
+      file.bytes.begin() + static_cast<std::ptrdiff_t>(kScreen + table_bytes(file.bytes[10])));
   bytes[11] = std::byte{0};  // index of the background colour; 0 is "none" to stb_image
   bytes.insert(bytes.end(), file.bytes.begin() + static_cast<std::ptrdiff_t>(frame->begin),
                file.bytes.begin() + static_cast<std::ptrdiff_t>(frame->end));
-  if (bytes.size() > INT_MAX) return file_error(ErrorCode::kLimit, file.name, "GIF larger than 2 GiB");
+  if (bytes.size() > INT_MAX) {
+    return file_error(ErrorCode::kLimit, file.name, "GIF larger than 2 GiB");
+  }
 
   int got_width = 0;
   int got_height = 0;
   const std::unique_ptr<stbi_uc, void (*)(void*)> rgba(
-      stbi_load_from_memory(reinterpret_cast<const stbi_uc*>(bytes.data()),
-                            static_cast<int>(bytes.size()), &got_width, &got_height, nullptr, 4),
+      stbi_load_from_memory(reinterpret_cast<const stbi_uc*>(bytes.data()), static_cast<int>(bytes.size()),
+                            &got_width, &got_height, nullptr, 4),
       stbi_image_free);
   if (!rgba || got_width != width || got_height != height) return error("corrupt pixels");
 

@@ -85,8 +85,7 @@ Status save_unguarded(const std::string& path, const ImageView& view) {
       return write_file(path, *bytes);
     }
   }
-  return file_error(ErrorCode::kInvalidArgument, path,
-                    "can't save: the name must end in one of " + known);
+  return file_error(ErrorCode::kInvalidArgument, path, "can't save: the name must end in one of " + known);
 }
 
 }  // namespace
@@ -147,15 +146,16 @@ Status check_size(const ImageFile& file, std::int64_t width, std::int64_t height
   // Divided, not multiplied: the product may exceed 64 bits. Sides beyond int would not fit Image.
   constexpr std::int64_t kMaxSide = std::numeric_limits<int>::max();
   if (width > kMaxSide || height > kMaxSide || width > file.limits.max_pixels / height) {
-    return file_error(ErrorCode::kLimit, file.name,
-                      "declares " + size + ", the limit is " +
-                          std::to_string(file.limits.max_pixels) + " pixels");
+    return file_error(
+        ErrorCode::kLimit, file.name,
+        "declares " + size + ", the limit is " + std::to_string(file.limits.max_pixels) + " pixels");
   }
   return std::monostate{};
 }
 
 Image make_image(std::int64_t width, std::int64_t height) {
-  // A size that no vector can have throws another exception than the one that decode_image() awaits.
+  // A size that no vector can have throws another exception than the one that decode_image()
+  // awaits.
   if (static_cast<std::uint64_t>(width) * static_cast<std::uint64_t>(height) >
       std::vector<std::uint8_t>().max_size() / 3) {
     throw std::bad_alloc();
@@ -168,13 +168,11 @@ Image make_image(std::int64_t width, std::int64_t height) {
 }
 
 bool starts_with(std::span<const std::byte> bytes, std::string_view prefix) {
-  return bytes.size() >= prefix.size() &&
-         std::memcmp(bytes.data(), prefix.data(), prefix.size()) == 0;
+  return bytes.size() >= prefix.size() && std::memcmp(bytes.data(), prefix.data(), prefix.size()) == 0;
 }
 
 std::uint32_t read_le16(std::span<const std::byte> bytes, std::size_t at) {
-  return std::to_integer<std::uint32_t>(bytes[at]) |
-         std::to_integer<std::uint32_t>(bytes[at + 1]) << 8;
+  return std::to_integer<std::uint32_t>(bytes[at]) | std::to_integer<std::uint32_t>(bytes[at + 1]) << 8;
 }
 
 std::uint32_t read_le32(std::span<const std::byte> bytes, std::size_t at) {

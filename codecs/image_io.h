@@ -26,22 +26,23 @@ struct Image {
 };
 
 // What the header of an image declares is checked against these before anything of that size is
-// allocated. Decoding takes 3 bytes a pixel, and while it runs up to 12 more, depending on the format.
+// allocated. Decoding takes 3 bytes a pixel, and while it runs up to 12 more, depending on the
+// format.
 struct DecodeLimits {
   std::size_t max_file_bytes = std::size_t{1} << 30;
   std::int64_t max_pixels = std::int64_t{1} << 27;  // width x height
 };
 
 // Reads an image, recognised by content, and turns it upright (EXIF orientation of JPEG, PNG and
-// WebP). Alpha is dropped, not blended; 16 bits become 8, rounded; grey becomes RGB. Colour profiles
-// and gamma are ignored.
+// WebP). Alpha is dropped, not blended; 16 bits become 8, rounded; grey becomes RGB. Colour
+// profiles and gamma are ignored.
 //   JPEG: baseline, progressive and arithmetic; grey, RGB, YCbCr, CMYK, YCCK; 8 bits.
 //   PNG: all kinds. WebP: lossy, lossless, the first frame of an animation.
 //   BMP: uncompressed, 1 to 32 bits. PNM: P1 to P6. GIF: the first frame, on black.
-// The whole image or an error: a file that ends early or whose pixels are damaged is refused, even if
-// a viewer would show a part. (Only a text PNM cut within its last number can't be told from a whole one.)
-// Errors, all naming the file: kIo; kFormat, with what is wrong; kUnsupported for another kind of
-// file; kLimit, naming the limit; kOutOfMemory.
+// The whole image or an error: a file that ends early or whose pixels are damaged is refused, even
+// if a viewer would show a part. (Only a text PNM cut within its last number can't be told from a
+// whole one.) Errors, all naming the file: kIo; kFormat, with what is wrong; kUnsupported for
+// another kind of file; kLimit, naming the limit; kOutOfMemory.
 Result<Image> load_image(const std::string& path, const DecodeLimits& limits = {});
 
 // The same from memory. `name` stands for the file in messages.
@@ -49,10 +50,10 @@ Result<Image> decode_image(std::span<const std::byte> bytes, const std::string& 
                            const DecodeLimits& limits = {});
 
 // Writes by the path's ending, in upper or lower case: .png, .jpg or .jpeg (quality 92, colours at
-// full resolution), .webp (quality 92), .bmp, .ppm; a grey image as RGB. `path` holds the old file or
-// the new one, never a part.
-// Errors: kInvalidArgument for another ending, a view without pixels, or a format other than kRgb8 and
-// kGray8; kLimit for an image larger than the format can hold; kIo; kOutOfMemory.
+// full resolution), .webp (quality 92), .bmp, .ppm; a grey image as RGB. `path` holds the old file
+// or the new one, never a part. Errors: kInvalidArgument for another ending, a view without pixels,
+// or a format other than kRgb8 and kGray8; kLimit for an image larger than the format can hold;
+// kIo; kOutOfMemory.
 Status save_image(const std::string& path, const ImageView& image);
 
 // Lower-case endings that load_image() reads, with the dot: what a folder is searched for.

@@ -1,5 +1,8 @@
 #include "codecs/image_io.h"
 
+#include <doctest/doctest.h>
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -13,9 +16,6 @@
 #include <utility>
 #include <vector>
 
-#include <doctest/doctest.h>
-#include <sys/resource.h>
-
 #include "codecs/orientation.h"
 #include "codecs/test_images.h"
 #include "util/file.h"
@@ -26,8 +26,9 @@ namespace {
 // A folder that goes with the test.
 class Folder {
  public:
-  Folder() : path_(std::filesystem::temp_directory_path() /
-                   ("mtcnn_codecs_test_" + std::to_string(std::random_device{}()))) {
+  Folder()
+      : path_(std::filesystem::temp_directory_path() /
+              ("mtcnn_codecs_test_" + std::to_string(std::random_device{}()))) {
     std::filesystem::create_directories(path_);
   }
   ~Folder() { std::filesystem::remove_all(path_); }
@@ -47,12 +48,16 @@ Bytes to_bytes(const std::string& text) {
 int difference(const Image& a, const Image& b) {
   if (a.width != b.width || a.height != b.height || a.rgb.size() != b.rgb.size()) return 256;
   int most = 0;
-  for (std::size_t i = 0; i < a.rgb.size(); ++i) most = std::max(most, std::abs(a.rgb[i] - b.rgb[i]));
+  for (std::size_t i = 0; i < a.rgb.size(); ++i) {
+    most = std::max(most, std::abs(a.rgb[i] - b.rgb[i]));
+  }
   return most;
 }
 
 void put_be(Bytes& bytes, std::size_t at, std::uint32_t value, int count) {
-  for (int i = 0; i < count; ++i) bytes[at + static_cast<std::size_t>(i)] = static_cast<std::byte>(value >> 8 * (count - 1 - i));
+  for (int i = 0; i < count; ++i) {
+    bytes[at + static_cast<std::size_t>(i)] = static_cast<std::byte>(value >> 8 * (count - 1 - i));
+  }
 }
 
 TestImage find_image(const std::string& name) {
@@ -85,8 +90,11 @@ TEST_CASE("a file that ends early is an error, never a part of the image") {
     for (std::size_t length = 0; length < test.bytes.size(); ++length) {
       const Result<Image> image = decode_image(std::span(test.bytes).first(length), test.name);
       if (length < test.needed) {
-        if (image.ok()) FAIL_CHECK("decoded from " << length << " of " << test.bytes.size() << " bytes");
-        else if (!image.error().message.starts_with(test.name + ": ")) FAIL_CHECK(image.error().message);
+        if (image.ok()) {
+          FAIL_CHECK("decoded from " << length << " of " << test.bytes.size() << " bytes");
+        } else if (!image.error().message.starts_with(test.name + ": ")) {
+          FAIL_CHECK(image.error().message);
+        }
       } else if (!image.ok()) {
         FAIL_CHECK("needs more than " << length << " bytes: " << image.error().message);
       } else if (test.name.starts_with("text")) {
@@ -123,7 +131,9 @@ TEST_CASE("damaged files give an image of some size or an error that names the f
       const Result<Image> image = decode_image(bytes, test.name, {.max_pixels = 1 << 20});
       if (image.ok()) {
         const auto pixels = static_cast<std::size_t>(image->width) * static_cast<std::size_t>(image->height);
-        if (pixels == 0 || pixels > 1 << 20 || image->rgb.size() != 3 * pixels) FAIL_CHECK(test.name);
+        if (pixels == 0 || pixels > 1 << 20 || image->rgb.size() != 3 * pixels) {
+          FAIL_CHECK(test.name);
+        }
       } else if (!image.error().message.starts_with(test.name + ": ")) {
         FAIL_CHECK(image.error().message);
       }
@@ -148,7 +158,8 @@ TEST_CASE("orientations turn the pixels upright") {
   // Stored as   1 2 3
   //             4 5 6
   Image stored{3, 2, {}};
-  for (std::uint8_t v = 1; v <= 6; ++v) stored.rgb.insert(stored.rgb.end(), {v, v, static_cast<std::uint8_t>(9 * v)});
+  for (std::uint8_t v = 1; v <= 6; ++v)
+    stored.rgb.insert(stored.rgb.end(), {v, v, static_cast<std::uint8_t>(9 * v)});
   const auto turned = [&](int orientation) {
     const Image image = apply_orientation(stored, orientation);
     std::string text;
@@ -212,12 +223,20 @@ TEST_CASE("decompression bombs are refused before anything is allocated") {
     enlarge(bomb.bytes);
     bombs.push_back(bomb);
   };
-  add("rgb 8.png", [](Bytes& b) { put_be(b, 16, 100000, 4); put_be(b, 20, 100000, 4); });
-  add("grey 1 interlaced.png", [](Bytes& b) { put_be(b, 16, 0x7fffffff, 4); put_be(b, 20, 0x7fffffff, 4); });
+  add("rgb 8.png", [](Bytes& b) {
+    put_be(b, 16, 100000, 4);
+    put_be(b, 20, 100000, 4);
+  });
+  add("grey 1 interlaced.png", [](Bytes& b) {
+    put_be(b, 16, 0x7fffffff, 4);
+    put_be(b, 20, 0x7fffffff, 4);
+  });
   for (const char* name : {"baseline.jpg", "progressive.jpg", "cmyk.jpg", "grey.jpg"}) {
     add(name, [](Bytes& b) {
       for (std::size_t i = 0; i + 9 < b.size(); ++i) {  // the frame header
-        if (b[i] != std::byte{0xff} || (b[i + 1] != std::byte{0xc0} && b[i + 1] != std::byte{0xc2})) continue;
+        if (b[i] != std::byte{0xff} || (b[i + 1] != std::byte{0xc0} && b[i + 1] != std::byte{0xc2})) {
+          continue;
+        }
         put_be(b, i + 5, 65500, 2);
         put_be(b, i + 7, 65500, 2);
         return;
@@ -231,7 +250,10 @@ TEST_CASE("decompression bombs are refused before anything is allocated") {
       put_be(b, 22, side, 4);
     });
   }
-  add("24 gap.bmp", [](Bytes& b) { put_be(b, 18, 0xffffff7f, 4); put_be(b, 22, 0x00000080, 4); });
+  add("24 gap.bmp", [](Bytes& b) {
+    put_be(b, 18, 0xffffff7f, 4);
+    put_be(b, 22, 0x00000080, 4);
+  });
   add("plain.gif", [](Bytes& b) { put_be(b, 6, 0xffffffff, 4); });
   add("lossless.webp", [](Bytes& b) { put_be(b, 21, 0xffffff0f, 4); });  // 16384 x 16384
   bombs.push_back({"text.ppm", to_bytes("P3 100000 100000 255 1 2 3"), {}});
@@ -270,7 +292,8 @@ TEST_CASE("the pixel limit is exact and settable") {
 }
 
 TEST_CASE("small files that declare large images within the limit are refused quickly") {
-  // Formats whose size in bytes follows from the header: nothing is allocated for what is not there.
+  // Formats whose size in bytes follows from the header: nothing is allocated for what is not
+  // there.
   for (const char* text : {"P6 11000 11000 255\n", "P3 11000 11000 255\n1 2 3", "P1 11000 11000 1"}) {
     const Result<Image> image = decode_image(to_bytes(text), "small.ppm");
     REQUIRE(!image.ok());
@@ -367,7 +390,7 @@ TEST_CASE("files above the limit of bytes are refused") {
 TEST_CASE("what is saved loads again") {
   Folder folder;
   const Image image = gradient(31, 17);
-  const std::pair<const char*, int> files[] = {{"a.png", 0}, {"a.bmp", 0}, {"a.ppm", 0}, {"A.PNG", 0},
+  const std::pair<const char*, int> files[] = {{"a.png", 0}, {"a.bmp", 0},  {"a.ppm", 0}, {"A.PNG", 0},
                                                {"a.jpg", 6}, {"a.jpeg", 6}, {"a.JPG", 6}, {"a.webp", 24}};
   for (const auto& file : files) {
     CAPTURE(file.first);
@@ -393,11 +416,14 @@ TEST_CASE("views with padding, bottom-up or grey are saved as they look") {
   const Image image = gradient(7, 5);
   const int stride = 3 * 7 + 4;
   std::vector<std::uint8_t> padded(stride * 5, 0xaa);
-  for (int y = 0; y < 5; ++y) std::copy_n(&image.rgb[static_cast<std::size_t>(21 * y)], 21, &padded[static_cast<std::size_t>(stride * y)]);
+  for (int y = 0; y < 5; ++y)
+    std::copy_n(&image.rgb[static_cast<std::size_t>(21 * y)], 21,
+                &padded[static_cast<std::size_t>(stride * y)]);
   REQUIRE(save_image(folder / "padded.png", {padded.data(), 7, 5, stride, PixelFormat::kRgb8}).ok());
   CHECK(load_image(folder / "padded.png")->rgb == image.rgb);
 
-  REQUIRE(save_image(folder / "flipped.png", {padded.data() + 4 * stride, 7, 5, -stride, PixelFormat::kRgb8}).ok());
+  REQUIRE(save_image(folder / "flipped.png", {padded.data() + 4 * stride, 7, 5, -stride, PixelFormat::kRgb8})
+              .ok());
   CHECK(load_image(folder / "flipped.png")->rgb == apply_orientation(image, 4).rgb);
 
   const std::uint8_t grey[] = {0, 100, 255, 7};
@@ -439,7 +465,8 @@ TEST_CASE("what can't be saved is an error, and the old file stays") {
 
 TEST_CASE("endings of what is read") {
   const auto all = image_extensions();
-  for (const char* ending : {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".ppm", ".pgm", ".pbm", ".pnm"}) {
+  for (const char* ending :
+       {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".ppm", ".pgm", ".pbm", ".pnm"}) {
     CAPTURE(ending);
     CHECK(std::count(all.begin(), all.end(), ending) == 1);
   }

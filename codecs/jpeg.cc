@@ -1,14 +1,14 @@
 // JPEG through libjpeg's interface. libjpeg reports an error by calling a function that must not
-// return: it jumps. So whatever calls libjpeg stands in a small function of its own, between a setjmp
-// and its return, where nothing has a destructor that the jump would leave out.
+// return: it jumps. So whatever calls libjpeg stands in a small function of its own, between a
+// setjmp and its return, where nothing has a destructor that the jump would leave out.
+#include <jerror.h>
+#include <jpeglib.h>
+
 #include <csetjmp>
 #include <cstddef>
 #include <cstdio>  // jpeglib.h needs FILE
 #include <cstdlib>
 #include <span>
-
-#include <jpeglib.h>
-#include <jerror.h>
 
 #include "codecs/codec.h"
 #include "codecs/exif.h"
@@ -27,20 +27,13 @@ struct Errors {
   auto* errors = reinterpret_cast<Errors*>(jpeg->err);
   jpeg->err->format_message(jpeg, errors->message);
   switch (jpeg->err->msg_code) {
-    case JERR_OUT_OF_MEMORY:
-      errors->code = ErrorCode::kOutOfMemory;
-      break;
-    case JERR_IMAGE_TOO_BIG:
-      errors->code = ErrorCode::kLimit;
-      break;
+    case JERR_OUT_OF_MEMORY: errors->code = ErrorCode::kOutOfMemory; break;
+    case JERR_IMAGE_TOO_BIG: errors->code = ErrorCode::kLimit; break;
     case JERR_BAD_PRECISION:
     case JERR_SOF_UNSUPPORTED:
     case JERR_CONVERSION_NOTIMPL:
-    case JERR_ARITH_NOTIMPL:
-      errors->code = ErrorCode::kUnsupported;
-      break;
-    default:
-      break;
+    case JERR_ARITH_NOTIMPL: errors->code = ErrorCode::kUnsupported; break;
+    default: break;
   }
   std::longjmp(errors->jump, 1);
 }
@@ -55,10 +48,8 @@ void on_message(j_common_ptr jpeg, int level) {
     case JWRN_JFIF_MAJOR:
     case JWRN_NOT_SEQUENTIAL:
     case JWRN_TOO_MUCH_DATA:
-    case JWRN_BOGUS_ICC:
-      return;
-    default:
-      fail(jpeg);
+    case JWRN_BOGUS_ICC: return;
+    default: fail(jpeg);
   }
 }
 
@@ -143,20 +134,17 @@ Result<DecodedImage> decode(const ImageFile& file) {
     return size.error();
   }
   if (jpeg.data_precision != 8) {
-    return file_error(ErrorCode::kUnsupported, file.name,
-                      "can't decode JPEG: has " + std::to_string(jpeg.data_precision) +
-                          " bits a sample, expected 8");
+    return file_error(
+        ErrorCode::kUnsupported, file.name,
+        "can't decode JPEG: has " + std::to_string(jpeg.data_precision) + " bits a sample, expected 8");
   }
   bool cmyk = false;
   switch (jpeg.jpeg_color_space) {
     case JCS_GRAYSCALE:
     case JCS_RGB:
-    case JCS_YCbCr:
-      break;
+    case JCS_YCbCr: break;
     case JCS_CMYK:
-    case JCS_YCCK:
-      cmyk = true;
-      break;
+    case JCS_YCCK: cmyk = true; break;
     default:
       return file_error(ErrorCode::kUnsupported, file.name,
                         "can't decode JPEG: has " + std::to_string(jpeg.num_components) +
@@ -211,8 +199,8 @@ bool write(Compressor& compressor, const Image& image) {
   jpeg_start_compress(&jpeg, TRUE);
   while (jpeg.next_scanline < jpeg.image_height) {
     // libjpeg does not write to its input, it only lacks the const.
-    JSAMPROW row = const_cast<JSAMPROW>(image.rgb.data() +
-                                        std::size_t{3} * jpeg.image_width * jpeg.next_scanline);
+    JSAMPROW row =
+        const_cast<JSAMPROW>(image.rgb.data() + std::size_t{3} * jpeg.image_width * jpeg.next_scanline);
     jpeg_write_scanlines(&jpeg, &row, 1);
   }
   jpeg_finish_compress(&jpeg);

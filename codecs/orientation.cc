@@ -18,8 +18,8 @@ Image apply_orientation(Image image, int orientation) {
   const std::ptrdiff_t stride = std::ptrdiff_t{3} * image.width;
   const std::ptrdiff_t across = from_right ? -3 : 3;           // along a stored row
   const std::ptrdiff_t down = from_bottom ? -stride : stride;  // along a stored column
-  const std::uint8_t* start = image.rgb.data() + (from_right ? stride - 3 : 0) +
-                              (from_bottom ? (image.height - 1) * stride : 0);
+  const std::uint8_t* start =
+      image.rgb.data() + (from_right ? stride - 3 : 0) + (from_bottom ? (image.height - 1) * stride : 0);
   const std::ptrdiff_t column_step = turned ? down : across;
   const std::ptrdiff_t row_step = turned ? across : down;
 

@@ -1,12 +1,12 @@
 // PNG through libpng. As with libjpeg (jpeg.cc), an error jumps: what calls libpng stands in small
 // functions without destructors.
+#include <png.h>
+
 #include <csetjmp>
 #include <cstddef>
 #include <cstdio>
 #include <cstring>
 #include <span>
-
-#include <png.h>
 
 #include "codecs/codec.h"
 #include "codecs/exif.h"
@@ -55,8 +55,7 @@ bool read_header(Reader& reader) {
   // Of the ancillary chunks only tRNS and eXIf are wanted. The others include compressed texts and
   // profiles, which need not be unpacked.
   png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
-  png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_AS_DEFAULT,
-                              reinterpret_cast<png_const_bytep>("eXIf"), 1);
+  png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_AS_DEFAULT, reinterpret_cast<png_const_bytep>("eXIf"), 1);
   png_read_info(png, reader.info);
   png_set_expand(png);    // palette, and grey of 1, 2 or 4 bits
   png_set_scale_16(png);  // rounded, unlike png_set_strip_16
@@ -69,8 +68,8 @@ bool read_header(Reader& reader) {
 
 bool read_pixels(Reader& reader, std::uint8_t* rgb, int height, std::size_t stride) {
   if (setjmp(png_jmpbuf(reader.png))) return false;
-  const int passes = png_get_interlace_type(reader.png, reader.info) == PNG_INTERLACE_NONE
-                         ? 1 : PNG_INTERLACE_ADAM7_PASSES;
+  const int passes =
+      png_get_interlace_type(reader.png, reader.info) == PNG_INTERLACE_NONE ? 1 : PNG_INTERLACE_ADAM7_PASSES;
   for (int pass = 0; pass < passes; ++pass) {
     for (int y = 0; y < height; ++y) {
       png_read_row(reader.png, rgb + static_cast<std::size_t>(y) * stride, nullptr);
@@ -84,9 +83,7 @@ std::int64_t read_be32(const std::uint8_t* at) {
   return std::int64_t{at[0]} << 24 | at[1] << 16 | at[2] << 8 | at[3];
 }
 
-bool recognises(std::span<const std::byte> bytes) {
-  return starts_with(bytes, "\x89PNG\r\n\x1a\n");
-}
+bool recognises(std::span<const std::byte> bytes) { return starts_with(bytes, "\x89PNG\r\n\x1a\n"); }
 
 Error decode_error(const Reader& reader, const ImageFile& file) {
   return file_error(ErrorCode::kFormat, file.name, std::string("can't decode PNG: ") + reader.message);
@@ -129,8 +126,7 @@ Result<std::vector<std::byte>> encode(const Image& image, const std::string& nam
   png.format = PNG_FORMAT_RGB;
   png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(png);
   std::vector<std::byte> bytes(size);
-  if (!png_image_write_to_memory(&png, bytes.data(), &size, 0, image.rgb.data(), 3 * image.width,
-                                 nullptr)) {
+  if (!png_image_write_to_memory(&png, bytes.data(), &size, 0, image.rgb.data(), 3 * image.width, nullptr)) {
     return file_error(ErrorCode::kLimit, name, std::string("can't encode PNG: ") + png.message);
   }
   bytes.resize(size);

@@ -1,6 +1,6 @@
-// PNM: PBM, PGM and PPM, as text (P1 to P3) and raw (P4 to P6). Our own reader: stb_image's ignores the
-// maximum value, reads neither bitmaps nor text, and hands out uninitialised memory for a file that
-// ends early.
+// PNM: PBM, PGM and PPM, as text (P1 to P3) and raw (P4 to P6). Our own reader: stb_image's ignores
+// the maximum value, reads neither bitmaps nor text, and hands out uninitialised memory for a file
+// that ends early.
 #include <cstddef>
 #include <limits>
 #include <optional>
@@ -90,7 +90,9 @@ Result<DecodedImage> decode(const ImageFile& file) {
   // Checked before the pixels are allocated: the fewest bytes that this many samples can take.
   const std::size_t row_samples = *width * channels;
   const std::size_t sample_bytes = most > 255 ? 2 : 1;
-  const std::size_t row_bytes = !raw ? row_samples : bitmap ? (row_samples + 7) / 8 : row_samples * sample_bytes;
+  const std::size_t row_bytes = !raw     ? row_samples
+                                : bitmap ? (row_samples + 7) / 8
+                                         : row_samples * sample_bytes;
   if (reader.left() < row_bytes * *height) return error("premature end of file");
 
   DecodedImage decoded;

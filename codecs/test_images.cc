@@ -1,5 +1,9 @@
 #include "codecs/test_images.h"
 
+#include <jpeglib.h>
+#include <png.h>
+#include <webp/encode.h>
+
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -8,10 +12,6 @@
 #include <span>
 #include <string_view>
 #include <utility>
-
-#include <jpeglib.h>
-#include <png.h>
-#include <webp/encode.h>
 
 namespace mtcnn {
 namespace {
@@ -44,8 +44,8 @@ Image paint(int width, int height, const std::function<std::uint8_t(int x, int y
   return image;
 }
 
-// How the picture whose top left corner is stored at the top right, and so on, looks upright: row by
-// row from the words of the EXIF standard, not from the code under test.
+// How the picture whose top left corner is stored at the top right, and so on, looks upright: row
+// by row from the words of the EXIF standard, not from the code under test.
 Image stored_as(const Image& upright, int orientation) {
   const int w = upright.width;
   const int h = upright.height;
@@ -54,14 +54,38 @@ Image stored_as(const Image& upright, int orientation) {
     int x = 0;
     int y = 0;
     switch (orientation) {  // the side of the picture that the first row is, then the first column
-      case 1: y = row; x = column; break;                  // top, left
-      case 2: y = row; x = w - 1 - column; break;          // top, right
-      case 3: y = h - 1 - row; x = w - 1 - column; break;  // bottom, right
-      case 4: y = h - 1 - row; x = column; break;          // bottom, left
-      case 5: x = row; y = column; break;                  // left, top
-      case 6: x = w - 1 - row; y = column; break;          // right, top
-      case 7: x = w - 1 - row; y = h - 1 - column; break;  // right, bottom
-      case 8: x = row; y = h - 1 - column; break;          // left, bottom
+      case 1:
+        y = row;
+        x = column;
+        break;  // top, left
+      case 2:
+        y = row;
+        x = w - 1 - column;
+        break;  // top, right
+      case 3:
+        y = h - 1 - row;
+        x = w - 1 - column;
+        break;  // bottom, right
+      case 4:
+        y = h - 1 - row;
+        x = column;
+        break;  // bottom, left
+      case 5:
+        x = row;
+        y = column;
+        break;  // left, top
+      case 6:
+        x = w - 1 - row;
+        y = column;
+        break;  // right, top
+      case 7:
+        x = w - 1 - row;
+        y = h - 1 - column;
+        break;  // right, bottom
+      case 8:
+        x = row;
+        y = h - 1 - column;
+        break;  // left, bottom
     }
     return upright.rgb[static_cast<std::size_t>(3 * (y * w + x) + c)];
   });
@@ -78,7 +102,8 @@ void append_be(Bytes& to, std::uint32_t value, int count) {
   while (count-- > 0) to.push_back(static_cast<std::byte>(value >> 8 * count));
 }
 
-// --- JPEG ------------------------------------------------------------------------------------------
+// --- JPEG
+// ------------------------------------------------------------------------------------------
 
 struct JpegKind {
   J_COLOR_SPACE input = JCS_RGB;  // RGB, grey or CMYK
@@ -90,8 +115,8 @@ struct JpegKind {
   int restart_rows = 0;
 };
 
-Bytes encode_jpeg_kind(int width, int height, const std::vector<std::uint8_t>& samples,
-                       const JpegKind& kind, const Bytes& exif) {
+Bytes encode_jpeg_kind(int width, int height, const std::vector<std::uint8_t>& samples, const JpegKind& kind,
+                       const Bytes& exif) {
   jpeg_compress_struct jpeg{};
   jpeg_error_mgr errors;
   jpeg.err = jpeg_std_error(&errors);  // prints and exits: a test that can't go on
@@ -107,7 +132,9 @@ Bytes encode_jpeg_kind(int width, int height, const std::vector<std::uint8_t>& s
   jpeg_set_colorspace(&jpeg, kind.stored);
   jpeg_set_quality(&jpeg, 100, TRUE);
   jpeg.comp_info[0].h_samp_factor = jpeg.comp_info[0].v_samp_factor = kind.halve_colours ? 2 : 1;
-  if (kind.stored == JCS_YCCK) jpeg.comp_info[3].h_samp_factor = jpeg.comp_info[3].v_samp_factor = 1;
+  if (kind.stored == JCS_YCCK) {
+    jpeg.comp_info[3].h_samp_factor = jpeg.comp_info[3].v_samp_factor = 1;
+  }
   if (kind.input == JCS_CMYK) jpeg.write_Adobe_marker = kind.adobe ? TRUE : FALSE;
   if (kind.progressive) jpeg_simple_progression(&jpeg);
   jpeg.arith_code = kind.arithmetic ? TRUE : FALSE;
@@ -138,8 +165,8 @@ void add_jpegs(std::vector<TestImage>& images) {
   const Image image = gradient(kSide, kSide - 10);
   const auto add = [&](const std::string& name, const std::vector<std::uint8_t>& samples,
                        const JpegKind& kind, const Image& expected, int tolerance) {
-    images.push_back({name + ".jpg", encode_jpeg_kind(image.width, image.height, samples, kind, {}),
-                      expected, tolerance});
+    images.push_back(
+        {name + ".jpg", encode_jpeg_kind(image.width, image.height, samples, kind, {}), expected, tolerance});
   };
   add("baseline", image.rgb, {}, image, 3);
   add("progressive", image.rgb, {.progressive = true}, image, 3);
@@ -153,7 +180,8 @@ void add_jpegs(std::vector<TestImage>& images) {
   for (std::size_t i = 0; i < image.rgb.size(); i += 3) grey.push_back(image.rgb[i]);
   add("grey", grey, {.input = JCS_GRAYSCALE, .stored = JCS_GRAYSCALE},
       paint(image.width, image.height,
-            [&](int x, int y, int) { return grey[static_cast<std::size_t>(y * image.width + x)]; }), 2);
+            [&](int x, int y, int) { return grey[static_cast<std::size_t>(y * image.width + x)]; }),
+      2);
 
   // Light that passes each of the four inks; Adobe stores just that, others the amount of ink.
   std::vector<std::uint8_t> light;
@@ -177,13 +205,14 @@ void add_jpegs(std::vector<TestImage>& images) {
       {.input = JCS_CMYK, .stored = JCS_YCCK, .progressive = true, .adobe = true}, printed, 4);
 
   for (int orientation = 1; orientation <= 8; ++orientation) {
-    images.push_back({"exif " + std::to_string(orientation) + ".jpg",
-                      encode_jpeg(stored_as(image, orientation), make_exif(orientation, orientation % 2 == 0)),
-                      image, 4});
+    images.push_back(
+        {"exif " + std::to_string(orientation) + ".jpg",
+         encode_jpeg(stored_as(image, orientation), make_exif(orientation, orientation % 2 == 0)), image, 4});
   }
 }
 
-// --- PNG -------------------------------------------------------------------------------------------
+// --- PNG
+// -------------------------------------------------------------------------------------------
 
 struct PngKind {
   int width = kWidth;
@@ -214,11 +243,14 @@ Bytes encode_png(const PngKind& kind, const std::function<std::uint32_t(int x, i
   png_infop info = png_create_info_struct(png);
   if (setjmp(png_jmpbuf(png))) std::abort();
   Bytes bytes;
-  png_set_write_fn(png, &bytes, [](png_structp p, png_bytep data, std::size_t size) {
-    const auto* from = reinterpret_cast<const std::byte*>(data);
-    auto* to = static_cast<Bytes*>(png_get_io_ptr(p));
-    to->insert(to->end(), from, from + size);
-  }, nullptr);
+  png_set_write_fn(
+      png, &bytes,
+      [](png_structp p, png_bytep data, std::size_t size) {
+        const auto* from = reinterpret_cast<const std::byte*>(data);
+        auto* to = static_cast<Bytes*>(png_get_io_ptr(p));
+        to->insert(to->end(), from, from + size);
+      },
+      nullptr);
   png_set_IHDR(png, info, static_cast<png_uint_32>(kind.width), static_cast<png_uint_32>(kind.height),
                kind.bits, kind.colour_type, kind.interlaced ? PNG_INTERLACE_ADAM7 : PNG_INTERLACE_NONE,
                PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
@@ -234,7 +266,8 @@ Bytes encode_png(const PngKind& kind, const std::function<std::uint32_t(int x, i
   }
   if (!kind.exif.empty()) {
     Bytes exif = kind.exif;
-    png_set_eXIf_1(png, info, static_cast<png_uint_32>(exif.size()), reinterpret_cast<png_bytep>(exif.data()));
+    png_set_eXIf_1(png, info, static_cast<png_uint_32>(exif.size()),
+                   reinterpret_cast<png_bytep>(exif.data()));
   }
   png_write_info(png, info);
   const int channels = png_channels(kind.colour_type);
@@ -294,8 +327,11 @@ void add_pngs(std::vector<TestImage>& images) {
           });
           images.push_back({std::string(type.name) + " " + std::to_string(bits) +
                                 (interlaced ? " interlaced" : "") + (transparency ? " trns" : "") + ".png",
-                            encode_png({.colour_type = type.colour_type, .bits = bits,
-                                        .interlaced = interlaced, .transparency = transparency}, value),
+                            encode_png({.colour_type = type.colour_type,
+                                        .bits = bits,
+                                        .interlaced = interlaced,
+                                        .transparency = transparency},
+                                       value),
                             expected});
         }
       }
@@ -311,7 +347,8 @@ void add_pngs(std::vector<TestImage>& images) {
                     upright});
 }
 
-// --- WebP ------------------------------------------------------------------------------------------
+// --- WebP
+// ------------------------------------------------------------------------------------------
 
 Bytes take_webp(std::size_t size, std::uint8_t* bytes) {
   if (size == 0) std::abort();
@@ -359,8 +396,8 @@ void add_webps(std::vector<TestImage>& images) {
 
   std::vector<std::uint8_t> rgba;
   for (std::size_t i = 0; i < image.rgb.size(); i += 3) {
-    rgba.insert(rgba.end(), {image.rgb[i], image.rgb[i + 1], image.rgb[i + 2],
-                             static_cast<std::uint8_t>(1 + i % 250)});
+    rgba.insert(rgba.end(),
+                {image.rgb[i], image.rgb[i + 1], image.rgb[i + 2], static_cast<std::uint8_t>(1 + i % 250)});
   }
   bytes = nullptr;
   size = WebPEncodeLosslessRGBA(rgba.data(), image.width, image.height, 4 * image.width, &bytes);
@@ -397,21 +434,23 @@ void add_webps(std::vector<TestImage>& images) {
     return inside ? image.rgb[static_cast<std::size_t>(3 * ((y - 4) * image.width + x - 2) + c)]
                   : std::uint8_t{0};
   });
-  images.push_back({"animation.webp",
-                    extended_webp(0x02, 41, 33, {riff_chunk("ANIM", Bytes(6)), frame(image, 2, 4),
-                                                 frame(gradient(8, 8), 0, 0)}),
-                    canvas});
+  images.push_back(
+      {"animation.webp",
+       extended_webp(0x02, 41, 33,
+                     {riff_chunk("ANIM", Bytes(6)), frame(image, 2, 4), frame(gradient(8, 8), 0, 0)}),
+       canvas});
 }
 
-// --- BMP -------------------------------------------------------------------------------------------
+// --- BMP
+// -------------------------------------------------------------------------------------------
 
 struct BmpKind {
   unsigned bits = 24;
   unsigned header = 40;
   bool top_down = false;
   std::vector<std::uint32_t> masks = {};  // red, green, blue: bit fields
-  std::uint32_t colours = 0;         // of the palette; 0: as many as the bits allow
-  std::size_t gap = 0;               // bytes between header and pixels that nobody reads
+  std::uint32_t colours = 0;              // of the palette; 0: as many as the bits allow
+  std::size_t gap = 0;                    // bytes between header and pixels that nobody reads
 };
 
 TestImage make_bmp(const std::string& name, const BmpKind& kind) {
@@ -447,10 +486,10 @@ TestImage make_bmp(const std::string& name, const BmpKind& kind) {
   append(bytes, palette);
   bytes.resize(offset, std::byte{0xee});
 
-  const std::vector<std::uint32_t> masks =
-      !kind.masks.empty() ? kind.masks
-      : kind.bits == 16   ? std::vector<std::uint32_t>{0x7c00, 0x03e0, 0x001f}
-                          : std::vector<std::uint32_t>{0xff0000, 0xff00, 0xff};
+  const std::vector<std::uint32_t> masks = !kind.masks.empty() ? kind.masks
+                                           : kind.bits == 16
+                                               ? std::vector<std::uint32_t>{0x7c00, 0x03e0, 0x001f}
+                                               : std::vector<std::uint32_t>{0xff0000, 0xff00, 0xff};
   const auto most = [&](int c) {
     std::uint32_t mask = masks[static_cast<std::size_t>(c)];
     while (mask % 2 == 0) mask /= 2;
@@ -509,7 +548,8 @@ void add_bmps(std::vector<TestImage>& images) {
   images.push_back(make_bmp("24 os2", {.header = 12}));
 }
 
-// --- GIF -------------------------------------------------------------------------------------------
+// --- GIF
+// -------------------------------------------------------------------------------------------
 
 // The pixel data of a frame: LZW, in sub-blocks.
 Bytes lzw(const std::vector<std::uint8_t>& indices, int bits) {
@@ -590,7 +630,9 @@ TestImage make_gif(const std::string& name, const GifKind& kind) {
   Bytes palette;
   for (std::uint32_t i = 0; i <= most; ++i) {
     const png_color colour = palette_colour(i);
-    for (const png_byte value : {colour.red, colour.green, colour.blue}) append_le(palette, value, 1);
+    for (const png_byte value : {colour.red, colour.green, colour.blue}) {
+      append_le(palette, value, 1);
+    }
   }
   const auto table_flags = static_cast<std::uint32_t>(0x80 | (kind.bits - 1));
   Bytes bytes;
@@ -606,7 +648,9 @@ TestImage make_gif(const std::string& name, const GifKind& kind) {
   std::size_t needed = 0;
   for (int frame = 0; frame <= (kind.second_frame ? 1 : 0); ++frame) {
     append(bytes, ",");
-    for (const int value : {kind.left, kind.top, w, h}) append_le(bytes, static_cast<std::uint32_t>(value), 2);
+    for (const int value : {kind.left, kind.top, w, h}) {
+      append_le(bytes, static_cast<std::uint32_t>(value), 2);
+    }
     append_le(bytes, (kind.local_palette ? table_flags : 0) | (kind.interlaced ? 0x40u : 0), 1);
     if (kind.local_palette) append(bytes, palette);
     std::vector<int> rows;
@@ -648,16 +692,17 @@ void add_gifs(std::vector<TestImage>& images) {
   images.push_back(make_gif("animation", {.comment = true, .second_frame = true}));
 }
 
-// --- PNM -------------------------------------------------------------------------------------------
+// --- PNM
+// -------------------------------------------------------------------------------------------
 
 TestImage make_pnm(const std::string& name, int kind, std::uint32_t most) {
   const bool bitmap = kind == 1 || kind == 4;
   const bool raw = kind >= 4;
   const int channels = kind == 3 || kind == 6 ? 3 : 1;
   Bytes bytes;
-  for (const std::string& text : {std::string("P"), std::to_string(kind), std::string("\n# a comment\n"),
-                                  std::to_string(kWidth), std::string(" "), std::to_string(kHeight),
-                                  std::string("\n")}) {
+  for (const std::string& text :
+       {std::string("P"), std::to_string(kind), std::string("\n# a comment\n"), std::to_string(kWidth),
+        std::string(" "), std::to_string(kHeight), std::string("\n")}) {
     append(bytes, text);
   }
   if (!bitmap) append(bytes, std::to_string(most).append("\n"));

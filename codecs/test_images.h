@@ -1,5 +1,5 @@
-// Small image files of every kind that decode_image() reads, made on the spot: for the tests, and as
-// the fuzzer's seeds.
+// Small image files of every kind that decode_image() reads, made on the spot: for the tests, and
+// as the fuzzer's seeds.
 #ifndef MTCNN_CODECS_TEST_IMAGES_H_
 #define MTCNN_CODECS_TEST_IMAGES_H_
 

@@ -1,13 +1,13 @@
 // WebP through libwebp. The demultiplexer indexes the file's chunks without decoding, so it serves
 // for the size, the EXIF chunk and the first frame of an animation alike.
+#include <webp/decode.h>
+#include <webp/demux.h>
+#include <webp/encode.h>
+
 #include <cstddef>
 #include <cstring>
 #include <memory>
 #include <span>
-
-#include <webp/decode.h>
-#include <webp/demux.h>
-#include <webp/encode.h>
 
 #include "codecs/codec.h"
 #include "codecs/exif.h"
@@ -51,8 +51,8 @@ Result<DecodedImage> decode(const ImageFile& file) {
   // An animation's frame may be smaller than the canvas; the rest stays black.
   const int left = frame.at.x_offset;
   const int top = frame.at.y_offset;
-  if (left < 0 || top < 0 || frame.at.width <= 0 || frame.at.height <= 0 ||
-      frame.at.width > width - left || frame.at.height > height - top) {
+  if (left < 0 || top < 0 || frame.at.width <= 0 || frame.at.height <= 0 || frame.at.width > width - left ||
+      frame.at.height > height - top) {
     return error("a frame outside the canvas");
   }
 
@@ -86,15 +86,17 @@ Result<DecodedImage> decode(const ImageFile& file) {
 
 Result<std::vector<std::byte>> encode(const Image& image, const std::string& name) {
   if (image.width > WEBP_MAX_DIMENSION || image.height > WEBP_MAX_DIMENSION) {
-    return file_error(ErrorCode::kLimit, name,
-                      "can't encode WebP: no side may exceed " + std::to_string(WEBP_MAX_DIMENSION) +
-                          " pixels");
+    return file_error(
+        ErrorCode::kLimit, name,
+        "can't encode WebP: no side may exceed " + std::to_string(WEBP_MAX_DIMENSION) + " pixels");
   }
   std::uint8_t* encoded = nullptr;
-  const std::size_t size = WebPEncodeRGB(image.rgb.data(), image.width, image.height, 3 * image.width,
-                                         kSaveQuality, &encoded);
+  const std::size_t size =
+      WebPEncodeRGB(image.rgb.data(), image.width, image.height, 3 * image.width, kSaveQuality, &encoded);
   const std::unique_ptr<std::uint8_t, void (*)(void*)> owner(encoded, WebPFree);
-  if (size == 0) return file_error(ErrorCode::kOutOfMemory, name, "can't encode WebP: libwebp failed");
+  if (size == 0) {
+    return file_error(ErrorCode::kOutOfMemory, name, "can't encode WebP: libwebp failed");
+  }
   const auto* bytes = reinterpret_cast<const std::byte*>(encoded);
   return std::vector<std::byte>(bytes, bytes + size);
 }

@@ -117,10 +117,11 @@ def main():
 
 
 def compare_port(check, path, case, image, outputs):
-    """The port's outputs carry no names of meaning: they are told apart by their number of values."""
+    """The port's outputs have no telling names: the number of values tells them apart."""
     np = check.np
     session = check.session(path)
-    transposed = np.ascontiguousarray(image.transpose(0, 3, 2, 1))  # [batch, column, row, channel]
+    # [batch, column, row, channel]
+    transposed = np.ascontiguousarray(image.transpose(0, 3, 2, 1))
     by_size = {2: "probabilities", 4: "box", 10: "landmarks"}
     for output in session.run(None, {session.get_inputs()[0].name: transposed}):
         name = by_size[output.shape[-1]]
