@@ -143,9 +143,9 @@ Status check_size(const ImageFile& file, std::int64_t width, std::int64_t height
   if (width <= 0 || height <= 0) {
     return file_error(ErrorCode::kFormat, file.name, "declares " + size);
   }
-  // Divided, not multiplied: the product may exceed 64 bits. Sides beyond int would not fit Image.
+  // Sides beyond int would not fit Image, nor their product 64 bits.
   constexpr std::int64_t kMaxSide = std::numeric_limits<int>::max();
-  if (width > kMaxSide || height > kMaxSide || width > file.limits.max_pixels / height) {
+  if (width > kMaxSide || height > kMaxSide || width * height > file.limits.max_pixels) {
     return file_error(
         ErrorCode::kLimit, file.name,
         "declares " + size + ", the limit is " + std::to_string(file.limits.max_pixels) + " pixels");

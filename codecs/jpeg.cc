@@ -1,14 +1,17 @@
 // JPEG through libjpeg's interface. libjpeg reports an error by calling a function that must not
 // return: it jumps. So whatever calls libjpeg stands in a small function of its own, between a
 // setjmp and its return, where nothing has a destructor that the jump would leave out.
-#include <jerror.h>
-#include <jpeglib.h>
-
 #include <csetjmp>
 #include <cstddef>
-#include <cstdio>  // jpeglib.h needs FILE
+#include <cstdio>
 #include <cstdlib>
 #include <span>
+
+// jpeglib.h needs FILE and size_t.
+// clang-format off
+#include <jpeglib.h>
+#include <jerror.h>
+// clang-format on
 
 #include "codecs/codec.h"
 #include "codecs/exif.h"
@@ -64,9 +67,11 @@ jpeg_error_mgr* start(Errors& errors) {
 // few kilobytes could keep us busy for hours. Encoders write a dozen.
 void limit_scans(j_common_ptr jpeg) {
   constexpr int kMaxScans = 500;
-  if (reinterpret_cast<j_decompress_ptr>(jpeg)->input_scan_number > kMaxScans) {
-    ERREXIT(jpeg, JERR_BAD_PROGRESSION);
-  }
+  if (reinterpret_cast<j_decompress_ptr>(jpeg)->input_scan_number <= kMaxScans) return;
+  auto* errors = reinterpret_cast<Errors*>(jpeg->err);
+  std::snprintf(errors->message, sizeof(errors->message), "more than %d scans", kMaxScans);
+  errors->code = ErrorCode::kLimit;
+  std::longjmp(errors->jump, 1);
 }
 
 struct Decompressor {

@@ -1,6 +1,5 @@
 #include "codecs/test_images.h"
 
-#include <jpeglib.h>
 #include <png.h>
 #include <webp/encode.h>
 
@@ -12,6 +11,11 @@
 #include <span>
 #include <string_view>
 #include <utility>
+
+// It needs FILE and size_t.
+// clang-format off
+#include <jpeglib.h>
+// clang-format on
 
 namespace mtcnn {
 namespace {
@@ -113,6 +117,7 @@ struct JpegKind {
   bool halve_colours = false;
   bool adobe = false;  // CMYK: with Adobe's marker
   int restart_rows = 0;
+  int scan_levels = 0;  // progressive: a scan for each coefficient and each of this many bits of it
 };
 
 Bytes encode_jpeg_kind(int width, int height, const std::vector<std::uint8_t>& samples, const JpegKind& kind,
@@ -137,6 +142,18 @@ Bytes encode_jpeg_kind(int width, int height, const std::vector<std::uint8_t>& s
   }
   if (kind.input == JCS_CMYK) jpeg.write_Adobe_marker = kind.adobe ? TRUE : FALSE;
   if (kind.progressive) jpeg_simple_progression(&jpeg);
+  std::vector<jpeg_scan_info> scans;
+  if (kind.scan_levels > 0) {
+    scans.push_back({3, {0, 1, 2}, 0, 0, 0, 0});
+    for (int level = kind.scan_levels - 1; level >= 0; --level) {
+      const int above = level == kind.scan_levels - 1 ? 0 : level + 1;
+      for (int k = 1; k < DCTSIZE2; ++k) {
+        for (int c = 0; c < 3; ++c) scans.push_back({1, {c}, k, k, above, level});
+      }
+    }
+    jpeg.scan_info = scans.data();
+    jpeg.num_scans = static_cast<int>(scans.size());
+  }
   jpeg.arith_code = kind.arithmetic ? TRUE : FALSE;
   jpeg.restart_in_rows = kind.restart_rows;
   jpeg_start_compress(&jpeg, TRUE);
@@ -779,6 +796,10 @@ Bytes encode_grey16_png(int width, int height, const std::vector<std::uint16_t>&
 
 Bytes encode_jpeg(const Image& image, const Bytes& exif) {
   return encode_jpeg_kind(image.width, image.height, image.rgb, {}, exif);
+}
+
+Bytes encode_many_scans(const Image& image, int levels) {
+  return encode_jpeg_kind(image.width, image.height, image.rgb, {.scan_levels = levels}, {});
 }
 
 Bytes make_exif(int orientation, bool big_endian) {

@@ -32,6 +32,9 @@ Image gradient(int width, int height);
 Bytes encode_grey16_png(int width, int height, const std::vector<std::uint16_t>& samples);
 Bytes encode_jpeg(const Image& image, const Bytes& exif = {});
 
+// A progressive JPEG of 1 + 189 `levels` scans.
+Bytes encode_many_scans(const Image& image, int levels);
+
 // An EXIF block with nothing but the orientation (any number), as PNG has it: without "Exif\0\0".
 Bytes make_exif(int orientation, bool big_endian = false);
 

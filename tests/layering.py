@@ -18,6 +18,8 @@ LAYERS = [
     ["src/align"],
     ["src/api"],
     ["codecs", "convert"],
+    ["datasets"],
+    ["eval"],
     ["apps"],
 ]
 RANK = {folder: rank for rank, line in enumerate(LAYERS) for folder in line}
