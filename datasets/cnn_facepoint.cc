@@ -1,0 +1,45 @@
+// CNN_FacePoint's lists, a face a line:
+//
+//   lfw_5590/Aaron_Eckhart_0001.jpg 84 161 92 169 106.25 107.75 ...
+//
+// that is path, left right top bottom of the box, x y of left eye, right eye, nose, left and right
+// mouth corner. The boxes are tight squares within the face, unlike other sets' (join() can bring
+// better ones); taken as half-open edges. Points are taken as edge coordinates, as they are: TODO
+#include "datasets/reader.h"
+
+namespace mtcnn {
+namespace {
+
+Result<Dataset> read_cnn_facepoint(const std::string& file, const LabelOptions&) {
+  const auto text = read_text(file);
+  if (!text) return text.error();
+  DatasetBuilder builder(file);
+  for (const Line& line : split_lines(*text)) {
+    if (line.empty()) continue;
+    const auto [path, numbers] = split_path_and_numbers(line.text);
+    if (path.empty() || numbers.size() != 14) {
+      builder.problem(line.number, "path " + in_quotes(path) + " and " + std::to_string(numbers.size()) +
+                                       " numbers, expected a path and 14 (left right top bottom and "
+                                       "five times x y)");
+      continue;
+    }
+    LabelledFace face;
+    face.box = {static_cast<float>(numbers[0]), static_cast<float>(numbers[2]),
+                static_cast<float>(numbers[1]), static_cast<float>(numbers[3])};
+    auto complaint = complaint_about(numbers);
+    if (!complaint) complaint = complaint_about(face.box);
+    if (complaint) {
+      builder.problem(line.number, *complaint);
+      continue;
+    }
+    face.landmarks = landmarks_from_pairs(std::span(numbers).subspan(4));
+    builder.image(path).faces.push_back(face);
+  }
+  return builder.take();
+}
+
+}  // namespace
+
+const LabelFormat kCnnFacePoint = {"cnn_facepoint", "a CNN_FacePoint list", read_cnn_facepoint};
+
+}  // namespace mtcnn

@@ -1,0 +1,146 @@
+// COCO: one .json file with
+//
+//   "images": [{"id": 1, "file_name": "a.jpg", ...}, ...]
+//   "annotations": [{"image_id": 1, "bbox": [x, y, width, height], "iscrowd": 0,
+//                    "category_id": 1, "keypoints": [x, y, visibility, five times]}, ...]
+//   "categories": [{"id": 1, "name": "face"}, ...]   needed for LabelOptions::classes alone
+//
+// Boxes are edges: left = x, right = x + width. iscrowd = 1: ignore. Five keypoints are taken as our
+// points in our order, unless one has visibility 0; other numbers of keypoints are not faces' and are
+// left aside. Keypoints are indices of pixels: half a pixel is added. As the whole file may be one line,
+// problems name the annotation by its place in its list, counted from 0.
+#include <algorithm>
+#include <set>
+
+#include <nlohmann/json.hpp>
+
+#include "datasets/reader.h"
+
+namespace mtcnn {
+namespace {
+
+using Json = nlohmann::json;
+
+// The member, or null if there is none or `object` is no object.
+const Json& member(const Json& object, const char* name) {
+  static const Json null;
+  if (!object.is_object()) return null;
+  const auto at = object.find(name);
+  return at == object.end() ? null : *at;
+}
+
+// Ids are numbers, or by some tools texts.
+std::optional<std::string> id_of(const Json& value) {
+  if (value.is_number_integer() || value.is_string()) return value.dump();
+  return std::nullopt;
+}
+
+// All numbers of a list; nothing if it is none.
+std::optional<std::vector<double>> numbers_of(const Json& value) {
+  if (!value.is_array()) return std::nullopt;
+  std::vector<double> numbers;
+  for (const Json& number : value) {
+    if (!number.is_number()) return std::nullopt;
+    numbers.push_back(number.get<double>());
+  }
+  return numbers;
+}
+
+bool is_set(const Json& value) {
+  return (value.is_boolean() && value.get<bool>()) || (value.is_number() && value.get<double>() != 0);
+}
+
+// The face of an annotation, or what is wrong with it.
+std::optional<std::string> read_face(const Json& annotation, LabelledFace& face) {
+  const auto bounds = numbers_of(member(annotation, "bbox"));
+  if (!bounds || bounds->size() != 4) return "no \"bbox\" of 4 numbers: x, y, width, height";
+  if (const auto complaint = complaint_about(*bounds)) return complaint;
+  face.box = box_from_size((*bounds)[0], (*bounds)[1], (*bounds)[2], (*bounds)[3]);
+  if (const auto complaint = complaint_about(face.box)) return complaint;
+  face.ignore = is_set(member(annotation, "iscrowd"));
+
+  const Json& keypoints = member(annotation, "keypoints");
+  if (keypoints.is_null()) return std::nullopt;
+  const auto numbers = numbers_of(keypoints);
+  if (!numbers || numbers->size() % 3 != 0) return "\"keypoints\" are not x, y, visibility each";
+  if (numbers->size() != 15) return std::nullopt;
+  if (const auto complaint = complaint_about(*numbers)) return complaint;
+  std::vector<double> points;
+  for (std::size_t i = 0; i < 15; i += 3) {
+    if ((*numbers)[i + 2] == 0) return std::nullopt;
+    points.insert(points.end(), {(*numbers)[i], (*numbers)[i + 1]});
+  }
+  face.landmarks = landmarks_from_pairs(points, .5);
+  return std::nullopt;
+}
+
+Result<Dataset> read_json(const std::string& file, const Json& root, const LabelOptions& options) {
+  const Json& images = member(root, "images");
+  const Json& annotations = member(root, "annotations");
+  if (!images.is_array() || !annotations.is_array()) {
+    return Error{ErrorCode::kFormat,
+                 file + ": expected an object with the lists \"images\" and \"annotations\""};
+  }
+  DatasetBuilder builder(file);
+  std::set<std::string> faces;  // ids of categories
+  for (const Json& category : member(root, "categories")) {
+    const auto id = id_of(member(category, "id"));
+    const Json& name = member(category, "name");
+    if (id && name.is_string() &&
+        std::count(options.classes.begin(), options.classes.end(), name.get_ref<const std::string&>())) {
+      faces.insert(*id);
+    }
+  }
+  std::unordered_map<std::string, std::string> paths;  // by id
+  for (std::size_t i = 0; i < images.size(); ++i) {
+    const auto id = id_of(member(images[i], "id"));
+    const Json& name = member(images[i], "file_name");
+    if (!id || !name.is_string() || !paths.emplace(*id, name.get<std::string>()).second) {
+      builder.problem(0, "images[" + std::to_string(i) + "]: expected an \"id\" of its own and a \"file_name\"");
+      continue;
+    }
+    builder.image(name.get<std::string>());
+  }
+  for (std::size_t i = 0; i < annotations.size(); ++i) {
+    const Json& annotation = annotations[i];
+    if (!options.classes.empty()) {
+      const auto category = id_of(member(annotation, "category_id"));
+      if (!category || faces.count(*category) == 0) continue;
+    }
+    const std::string name = "annotations[" + std::to_string(i) + "]: ";
+    const auto id = id_of(member(annotation, "image_id"));
+    const auto path = id ? paths.find(*id) : paths.end();
+    if (path == paths.end()) {
+      builder.problem(0, name + "\"image_id\" is not an id in \"images\"");
+      continue;
+    }
+    LabelledFace face;
+    if (const auto complaint = read_face(annotation, face)) {
+      builder.problem(0, name + *complaint);
+      continue;
+    }
+    builder.image(path->second).faces.push_back(face);
+  }
+  return builder.take();
+}
+
+Result<Dataset> read_coco(const std::string& file, const LabelOptions& options) {
+  const auto text = read_text(file);
+  if (!text) return text.error();
+  try {
+    return read_json(file, Json::parse(*text), options);
+  } catch (const Json::parse_error& error) {
+    const auto end = text->begin() + static_cast<std::ptrdiff_t>(std::min(error.byte, text->size()));
+    return Error{ErrorCode::kFormat, file + ":" +
+                                         std::to_string(std::count(text->begin(), end, '\n') + 1) +
+                                         ": not JSON: " + error.what()};
+  } catch (const Json::exception& error) {  // numbers beyond a double, broken UTF-8
+    return Error{ErrorCode::kFormat, file + ": " + error.what()};
+  }
+}
+
+}  // namespace
+
+const LabelFormat kCocoJson = {"coco", "a COCO .json file", read_coco};
+
+}  // namespace mtcnn

@@ -1,0 +1,318 @@
+#include "eval/detections.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+#include <unordered_map>
+#include <utility>
+
+#include "datasets/reader.h"
+#include "util/file.h"
+
+namespace mtcnn {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kRectangleColumns[] = {5};
+constexpr std::size_t kDetectionColumns[] = {5, 6};
+
+// The upright box around an ellipse.
+Rectangle around(const Ellipse& ellipse) {
+  const double c = std::cos(ellipse.angle);
+  const double s = std::sin(ellipse.angle);
+  const double half_width = std::hypot(ellipse.major * c, ellipse.minor * s);
+  const double half_height = std::hypot(ellipse.major * s, ellipse.minor * c);
+  return {ellipse.x - half_width, ellipse.y - half_height, 2 * half_width, 2 * half_height};
+}
+
+// The detection of a row, or nothing and why not in `complaint`.
+std::optional<Detection> to_detection(std::span<const double> row, std::string& complaint) {
+  const auto coordinates = row.first(row.size() - 1);
+  if (const auto wrong = complaint_about(coordinates)) {
+    complaint = *wrong;
+    return std::nullopt;
+  }
+  const bool is_ellipse = row.size() == 6;
+  const double sizes[] = {is_ellipse ? row[0] : row[2], is_ellipse ? row[1] : row[3]};
+  if (sizes[0] < 0 || sizes[1] < 0) {
+    complaint = std::string(is_ellipse ? "radii " : "size ") + show(sizes[0]) + " and " + show(sizes[1]) +
+                ", expected none below 0";
+    return std::nullopt;
+  }
+  Detection detection;
+  detection.score = row.back();
+  if (is_ellipse) {
+    detection.ellipse = Ellipse{row[0], row[1], row[2], row[3], row[4]};
+    detection.box = around(*detection.ellipse);
+  } else {
+    detection.box = {row[0], row[1], row[2], row[3]};
+  }
+  return detection;
+}
+
+void append_number(std::string& text, double number) {
+  char digits[400];  // the longest double without exponent
+  const auto end = std::to_chars(digits, digits + sizeof digits, number, std::chars_format::fixed).ptr;
+  text.append(digits, end);
+}
+
+void append_row(std::string& text, std::initializer_list<double> numbers) {
+  const char* separator = "";
+  for (const double number : numbers) {
+    text += separator;
+    append_number(text, number);
+    separator = " ";
+  }
+  text += '\n';
+}
+
+void append_detections(std::string& text, std::span<const Detection> detections, bool ellipses) {
+  text += std::to_string(detections.size()) + '\n';
+  for (const Detection& d : detections) {
+    if (ellipses && d.ellipse) {
+      append_row(text, {d.ellipse->major, d.ellipse->minor, d.ellipse->angle, d.ellipse->x, d.ellipse->y, d.score});
+    } else {
+      append_row(text, {d.box.x, d.box.y, d.box.width, d.box.height, d.score});
+    }
+  }
+}
+
+Status write_text(const std::string& path, std::string_view text) {
+  return write_file(path, std::as_bytes(std::span(text)));
+}
+
+// A line that holds one number, a count.
+std::optional<std::size_t> parse_count(std::string_view text) {
+  std::size_t count = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+  if (text.empty() || error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
+  return count;
+}
+
+std::string expected_columns(std::span<const std::size_t> columns) {
+  std::string text;
+  for (const std::size_t count : columns) text += (text.empty() ? "" : " or ") + std::to_string(count);
+  return text;
+}
+
+// The numbers of a row, or nothing and why not in `complaint`.
+std::optional<std::vector<double>> parse_row(std::string_view text, std::span<const std::size_t> columns,
+                                             std::string& complaint) {
+  std::vector<double> numbers;
+  for (const std::string_view word : split_words(text)) {
+    const auto number = parse_number(word);
+    if (!number || !std::isfinite(*number)) {
+      complaint = quoted(word) + " in a row, expected a finite number";
+      return std::nullopt;
+    }
+    numbers.push_back(*number);
+  }
+  if (std::find(columns.begin(), columns.end(), numbers.size()) == columns.end()) {
+    complaint = std::to_string(numbers.size()) + " numbers in a row, expected " + expected_columns(columns);
+    return std::nullopt;
+  }
+  return numbers;
+}
+
+}  // namespace
+
+Detection to_detection(const Face& face) {
+  const double left = face.box.left, top = face.box.top;
+  return {{left, top, face.box.right - left, face.box.bottom - top}, face.score};
+}
+
+std::string image_name(std::string_view path) {
+  std::string name(path);
+  std::replace(name.begin(), name.end(), '\\', '/');
+  const std::size_t dot = name.rfind('.');
+  if (dot == std::string::npos || name.find('/', dot) != std::string::npos) return name;
+  std::string ending = name.substr(dot);
+  for (char& c : ending) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  for (const char* const known : {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm"}) {
+    if (ending == known) return name.substr(0, dot);
+  }
+  return name;
+}
+
+Result<Blocks> read_blocks(const std::string& path, std::span<const std::size_t> columns) {
+  const auto text = read_text(path);
+  if (!text) return text.error();
+  std::vector<Line> lines = split_lines(*text);
+  std::erase_if(lines, [](const Line& line) { return line.empty(); });
+
+  Blocks result;
+  const auto problem = [&](int line, std::string what) {
+    result.problems.push_back({path, line, std::move(what)});
+  };
+  // Names may look like anything, numbers too; a row never stands before a lone count.
+  const auto is_name = [&](std::size_t i) {
+    return i + 1 < lines.size() && parse_count(lines[i + 1].text) &&
+           (split_words(lines[i].text).size() == 1 || !parse_numbers(lines[i].text));
+  };
+  std::size_t i = 0;
+  while (i < lines.size()) {
+    if (!is_name(i)) {
+      problem(lines[i].number, quoted(lines[i].text) + ", expected the name of an image and, in the next line, "
+                               "its number of rows");
+      ++result.left_out;
+      ++i;
+      continue;
+    }
+    Block block{image_name(lines[i].text), lines[i].number, {}};
+    const std::size_t count = *parse_count(lines[i + 1].text);
+    i += 2;
+    std::size_t seen = 0;
+    for (; seen < count && i < lines.size() && !is_name(i); ++seen, ++i) {
+      std::string complaint;
+      auto numbers = parse_row(lines[i].text, columns, complaint);
+      if (numbers) {
+        block.rows.push_back({lines[i].number, *std::move(numbers)});
+      } else {
+        problem(lines[i].number, complaint);
+        ++result.left_out;
+      }
+    }
+    if (seen < count) {
+      problem(block.line, block.name + ": " + std::to_string(seen) + " rows, expected " + std::to_string(count) +
+                              " as the next line says");
+    }
+    result.blocks.push_back(std::move(block));
+  }
+  if (result.blocks.empty()) {
+    return Error{ErrorCode::kFormat, path + ": expected the name of an image, a number of rows, and the rows"};
+  }
+  return result;
+}
+
+Result<DetectionSet> read_wider_detections(const std::string& folder) {
+  const auto files = list_label_files(folder, ".txt");
+  if (!files) return files.error();
+  DetectionSet set;
+  for (const LabelFile& file : *files) {
+    const auto problem = [&](int line, std::string what) {
+      set.problems.push_back({file.path, line, std::move(what)});
+    };
+    const auto text = read_text(file.path);
+    if (!text) {
+      problem(0, text.error().message);
+      continue;
+    }
+    DetectedImage image{image_name(file.relative.substr(0, file.relative.size() - 4)), {}, file.path, 1};
+    const std::string own = image.name.substr(image.name.rfind('/') + 1);
+    const std::vector<Line> lines = split_lines(*text);
+    const std::string_view title = lines.empty() ? std::string_view() : lines[0].text;
+    const std::string named = image_name(title);
+    if (named.substr(named.rfind('/') + 1) != own) {
+      problem(1, quoted(title) + ", expected the image's name as in the file's, " + quoted(own));
+    }
+    const auto count = parse_count(lines.size() > 1 ? lines[1].text : std::string_view());
+    if (!count) problem(2, "expected the number of detections");
+    std::size_t rows = 0;
+    for (std::size_t i = 2; i < lines.size(); ++i) {
+      if (lines[i].empty()) continue;
+      ++rows;
+      std::string complaint;
+      std::optional<Detection> detection;
+      if (const auto numbers = parse_row(lines[i].text, kRectangleColumns, complaint)) {
+        detection = to_detection(*numbers, complaint);
+      }
+      if (detection) {
+        image.detections.push_back(*detection);
+      } else {
+        problem(lines[i].number, complaint);
+        ++set.left_out;
+      }
+    }
+    if (count && *count != rows) {
+      problem(2, std::to_string(*count) + " detections, but there are " + std::to_string(rows) + " rows");
+    }
+    set.images.push_back(std::move(image));
+  }
+  return set;
+}
+
+Result<DetectionSet> read_fddb_detections(const std::string& path) {
+  const auto files = list_label_files(path, ".txt");
+  if (!files) return files.error();
+  DetectionSet set;
+  std::unordered_map<std::string, std::size_t> seen;
+  for (const LabelFile& file : *files) {
+    auto blocks = read_blocks(file.path, kDetectionColumns);
+    if (!blocks) {
+      if (files->size() == 1) return blocks.error();
+      set.problems.push_back({file.path, 0, blocks.error().message});
+      continue;
+    }
+    set.left_out += blocks->left_out;
+    std::move(blocks->problems.begin(), blocks->problems.end(), std::back_inserter(set.problems));
+    for (const Block& block : blocks->blocks) {
+      if (const auto [at, is_new] = seen.emplace(block.name, set.images.size()); !is_new) {
+        const DetectedImage& first = set.images[at->second];
+        set.problems.push_back({file.path, block.line,
+                                block.name + ": a second time, expected once; first in " + first.file + ":" +
+                                    std::to_string(first.line)});
+        set.left_out += static_cast<std::int64_t>(block.rows.size());
+        continue;
+      }
+      DetectedImage image{block.name, {}, file.path, block.line};
+      for (const BlockRow& row : block.rows) {
+        std::string complaint;
+        if (auto detection = to_detection(row.numbers, complaint)) {
+          image.detections.push_back(*std::move(detection));
+        } else {
+          set.problems.push_back({file.path, row.line, complaint});
+          ++set.left_out;
+        }
+      }
+      set.images.push_back(std::move(image));
+    }
+  }
+  return set;
+}
+
+Status write_wider_detections(const std::string& folder, const DetectedImage& image) {
+  const fs::path name = fs::path(image.name).lexically_normal();
+  if (image.name.empty() || name.is_absolute() || *name.begin() == ".." || !name.has_filename()) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "'" + image.name + "': expected an image's name below the folder of detections"};
+  }
+  const fs::path path = fs::path(folder) / (name.string() + ".txt");
+  std::error_code error;
+  fs::create_directories(path.parent_path(), error);
+  if (error) {
+    return Error{ErrorCode::kIo, path.parent_path().string() + ": can't make the folder: " + error.message()};
+  }
+  std::vector<Detection> sorted = image.detections;
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const Detection& a, const Detection& b) { return a.score > b.score; });
+  std::string text = name.filename().string() + '\n';
+  append_detections(text, sorted, false);
+  return write_text(path.string(), text);
+}
+
+Status write_fddb_detections(const std::string& path, std::span<const DetectedImage> images) {
+  std::string text;
+  for (const DetectedImage& image : images) {
+    text += image.name + '\n';
+    append_detections(text, image.detections, true);
+  }
+  return write_text(path, text);
+}
+
+Result<std::vector<std::string>> read_image_list(const std::string& path) {
+  const auto text = read_text(path);
+  if (!text) return text.error();
+  std::vector<std::string> names;
+  for (const Line& line : split_lines(*text)) {
+    if (line.empty() || line.text[0] == '#') continue;
+    names.push_back(image_name(split_words(line.text)[0]));
+  }
+  if (names.empty()) return Error{ErrorCode::kFormat, path + ": no names, expected an image's on every line"};
+  return names;
+}
+
+}  // namespace mtcnn
