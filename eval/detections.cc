@@ -18,6 +18,15 @@ namespace fs = std::filesystem;
 constexpr std::size_t kRectangleColumns[] = {5};
 constexpr std::size_t kDetectionColumns[] = {5, 6};
 
+// A part of the file, for messages.
+std::string cited(std::string_view text) {
+  constexpr std::size_t kLongest = 60;
+  std::string cited = "'";
+  cited += text.substr(0, kLongest);
+  cited += text.size() > kLongest ? "...'" : "'";
+  return cited;
+}
+
 // The upright box around an ellipse.
 Rectangle around(const Ellipse& ellipse) {
   const double c = std::cos(ellipse.angle);
@@ -104,7 +113,7 @@ std::optional<std::vector<double>> parse_row(std::string_view text, std::span<co
   for (const std::string_view word : split_words(text)) {
     const auto number = parse_number(word);
     if (!number || !std::isfinite(*number)) {
-      complaint = quoted(word) + " in a row, expected a finite number";
+      complaint = cited(word) + " in a row, expected a finite number";
       return std::nullopt;
     }
     numbers.push_back(*number);
@@ -156,7 +165,7 @@ Result<Blocks> read_blocks(const std::string& path, std::span<const std::size_t>
   std::size_t i = 0;
   while (i < lines.size()) {
     if (!is_name(i)) {
-      problem(lines[i].number, quoted(lines[i].text) + ", expected the name of an image and, in the next line, "
+      problem(lines[i].number, cited(lines[i].text) + ", expected the name of an image and, in the next line, "
                                "its number of rows");
       ++result.left_out;
       ++i;
@@ -207,7 +216,7 @@ Result<DetectionSet> read_wider_detections(const std::string& folder) {
     const std::string_view title = lines.empty() ? std::string_view() : lines[0].text;
     const std::string named = image_name(title);
     if (named.substr(named.rfind('/') + 1) != own) {
-      problem(1, quoted(title) + ", expected the image's name as in the file's, " + quoted(own));
+      problem(1, cited(title) + ", expected the image's name as in the file's, " + cited(own));
     }
     const auto count = parse_count(lines.size() > 1 ? lines[1].text : std::string_view());
     if (!count) problem(2, "expected the number of detections");

@@ -313,16 +313,12 @@ TEST_CASE("WIDER: ground truth as text") {
 
 namespace {
 
-struct VarFree {
-  void operator()(matvar_t* variable) const { Mat_VarFree(variable); }
-};
-
-matvar_t* mat_text(const std::string& text) {
+matvar_t* mat_text(std::string text) {
   std::size_t dims[] = {1, text.size()};
   return Mat_VarCreate(nullptr, MAT_C_CHAR, MAT_T_UINT8, 2, dims, text.data(), 0);
 }
 
-matvar_t* mat_numbers(const std::vector<double>& numbers, std::size_t columns) {
+matvar_t* mat_numbers(std::vector<double> numbers, std::size_t columns) {
   std::size_t dims[] = {numbers.size() / columns, columns};
   return Mat_VarCreate(nullptr, MAT_C_DOUBLE, MAT_T_DOUBLE, 2, dims, numbers.data(), 0);
 }

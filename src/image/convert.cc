@@ -13,9 +13,9 @@ ImageView as_rgb(const ImageView& image, std::vector<std::uint8_t>& buffer) {
   for (int y = 0; y < image.height; ++y) {
     const std::uint8_t* from = row(image, y);
     for (int x = 0; x < image.width; ++x, from += step, to += 3) {
-      to[0] = from[order.r];
-      to[1] = from[order.g];
-      to[2] = from[order.b];
+      to[0] = from[order.red];
+      to[1] = from[order.green];
+      to[2] = from[order.blue];
     }
   }
   return {buffer.data(), image.width, image.height, std::ptrdiff_t{3} * image.width,
