@@ -44,6 +44,15 @@ LabelledFace* box_of(std::vector<LabelledFace>& faces, const std::vector<bool>& 
   return best;
 }
 
+void shift_points(Dataset& dataset, float shift) {
+  for (LabelledImage& image : dataset.images) {
+    for (LabelledFace& face : image.faces) {
+      if (!face.landmarks) continue;
+      for (Point& point : *face.landmarks) point = {point.x + shift, point.y + shift};
+    }
+  }
+}
+
 }  // namespace
 
 std::span<const LabelFormat> label_formats() {
@@ -57,7 +66,11 @@ Result<Dataset> read_labels(std::string_view format, const std::string& path,
                             const LabelOptions& options) {
   std::string known;
   for (const LabelFormat& candidate : label_formats()) {
-    if (candidate.name == format) return candidate.read(path, options);
+    if (candidate.name == format) {
+      Result<Dataset> dataset = candidate.read(path, options);
+      if (dataset) shift_points(*dataset, options.point_shift);
+      return dataset;
+    }
     known += (known.empty() ? "" : ", ") + std::string(candidate.name);
   }
   return Error{ErrorCode::kInvalidArgument,

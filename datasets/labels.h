@@ -3,7 +3,7 @@
 // The same for every reader: a line or an entry that can't be used (numbers missing, not finite or
 // beyond +-1,000,000, boxes without area, ...) is left out and reported in Dataset::problems with
 // file and line; everything else is read. Windows line ends, a UTF-8 byte order mark, tabs and
-// spaces in file names do no harm. Backslashes in paths become slashes. Coordinates become pixel
+// spaces in file names do no harm. Coordinates become pixel
 // edges of the upright image (mtcnn/types.h): each format's file says how. Where a format's
 // numbers are indices of pixels, their middles lie half a pixel further.
 #ifndef MTCNN_DATASETS_LABELS_H_
@@ -30,12 +30,14 @@ struct LabelOptions {
   // yolo: the size of the image in this file, upright, since labels are fractions of it. Empty: by
   // decoding it.
   std::function<Result<Size>(const std::string& file)> image_size;
+  // Any format: added to x and y of all points, for sets whose labels lie beside the truth.
+  float point_shift = 0;
 };
 
 struct LabelFormat {
   std::string_view name;   // for the command line
   std::string_view input;  // what `path` is, in a few words
-  // Errors: kIo, kLimit or kFormat if nothing of `path` can be used as this format.
+  // Called by read_labels(). Errors: kIo, kLimit or kFormat if nothing of `path` can be used.
   Result<Dataset> (*read)(const std::string& path, const LabelOptions& options);
 };
 
@@ -51,7 +53,7 @@ struct LabelFormat {
 //   retinaface     RetinaFace's label.txt: WIDER FACE with five points
 std::span<const LabelFormat> label_formats();
 
-// Reads `path` with the format of that name. Errors: kInvalidArgument for an unknown name, listing
+// Reads `path` with the format of that name, and shifts the points. Errors: kInvalidArgument for an unknown name, listing
 // the known ones; those of the reader.
 Result<Dataset> read_labels(std::string_view format, const std::string& path,
                             const LabelOptions& options = {});

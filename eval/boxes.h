@@ -16,6 +16,8 @@
 #ifndef MTCNN_EVAL_BOXES_H_
 #define MTCNN_EVAL_BOXES_H_
 
+#include <algorithm>
+#include <cstddef>
 #include <limits>
 #include <span>
 #include <vector>
@@ -27,9 +29,9 @@
 
 namespace mtcnn {
 
-// The size of a face, here and in stages.h: the longer side of its box, the side of the square
-// window that the cascade sees it in.
-inline float face_size(const Box& box) { return std::max(box.width(), box.height()); }
+// The size of a face, here and in stages.h: the shorter side of its box, so that "20 pixels or more"
+// holds both ways.
+inline float face_size(const Box& box) { return std::min(box.width(), box.height()); }
 
 struct BoxOptions {
   float iou = .5f;             // above 0, at most 1

@@ -247,6 +247,10 @@ Result<WiderTruth> read_flags(const std::string& path) {
 Result<WiderTruth> read_bbx_gt(const std::string& path) {
   auto labels = read_labels("wider", path);
   if (!labels) return labels.error();
+  if (labels->images.empty()) {
+    return Error{ErrorCode::kFormat, path + ": no images, expected WIDER FACE's ground truth: " +
+                                         (labels->problems.empty() ? "the file is empty" : labels->problems[0].text())};
+  }
   WiderTruth truth;
   truth.subsets = {"all"};
   truth.left_out = static_cast<std::int64_t>(labels->problems.size());
