@@ -94,10 +94,10 @@ ImageFaces two_faces() {
 }  // namespace
 
 TEST_CASE("numbers and sizes are read whole or not at all") {
-  CHECK(parse_numbers(".6,.7,1e-1") == std::vector<float>{.6f, .7f, .1f});
-  CHECK(parse_numbers("-5") == std::vector<float>{-5});
+  CHECK(parse_number_list(".6,.7,1e-1") == std::vector<float>{.6f, .7f, .1f});
+  CHECK(parse_number_list("-5") == std::vector<float>{-5});
   for (const char* text : {"", ",", "1,", ",1", "1 2", "1;2", "nan", "inf", "1e99", "0.5x", "0x10"}) {
-    CHECK_MESSAGE(!parse_numbers(text), text);
+    CHECK_MESSAGE(!parse_number_list(text), text);
   }
   CHECK(parse_size("640x480") == Size{640, 480});
   CHECK(parse_size("1X2") == Size{1, 2});

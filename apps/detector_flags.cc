@@ -16,14 +16,14 @@ namespace {
 constexpr int kMaxThreads = 1024;
 
 std::optional<std::array<float, 3>> parse_three(const std::string& text) {
-  const auto numbers = parse_numbers(text);
+  const auto numbers = parse_number_list(text);
   if (!numbers || numbers->size() != 3) return std::nullopt;
   return std::array{(*numbers)[0], (*numbers)[1], (*numbers)[2]};
 }
 
 // Three whole numbers, or one for all three.
 std::optional<std::array<int, 3>> parse_caps(const std::string& text) {
-  const auto numbers = parse_numbers(text);
+  const auto numbers = parse_number_list(text);
   if (!numbers || (numbers->size() != 1 && numbers->size() != 3)) return std::nullopt;
   std::array<int, 3> caps{};
   for (std::size_t i = 0; i < 3; ++i) {
@@ -35,7 +35,7 @@ std::optional<std::array<int, 3>> parse_caps(const std::string& text) {
 }
 
 std::optional<Box> parse_box(const std::string& text) {
-  const auto numbers = parse_numbers(text);
+  const auto numbers = parse_number_list(text);
   if (!numbers || numbers->size() != 4) return std::nullopt;
   return Box{(*numbers)[0], (*numbers)[1], (*numbers)[2], (*numbers)[3]};
 }
@@ -51,6 +51,10 @@ void add_model_flag(CLI::App& app, std::string& model) {
 
 void add_detector_flags(CLI::App& app, DetectorFlags& flags) {
   add_model_flag(app, flags.model);
+  add_detector_options(app, flags);
+}
+
+void add_detector_options(CLI::App& app, DetectorFlags& flags) {
   DetectorOptions& options = flags.options;
 
   const char* const search = "What is searched";

@@ -23,6 +23,9 @@ struct DetectorFlags {
 // parsing; its values before it are the defaults.
 void add_detector_flags(CLI::App& app, DetectorFlags& flags);
 
+// The same without --model.
+void add_detector_options(CLI::App& app, DetectorFlags& flags);
+
 // Adds --model and MTCNN_MODEL alone.
 void add_model_flag(CLI::App& app, std::string& model);
 

@@ -47,6 +47,32 @@ std::string count(std::size_t number, const char* singular, const char* plural) 
   return format_count(static_cast<std::int64_t>(number)) + " " + (number == 1 ? singular : plural);
 }
 
+// Whether `json` is an array of `count` finite numbers, which then go to `numbers`.
+bool read_numbers(const Json& json, std::size_t count, float* numbers) {
+  if (!json.is_array() || json.size() != count) return false;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (!json[i].is_number()) return false;
+    numbers[i] = json[i].get<float>();
+    if (!std::isfinite(numbers[i])) return false;
+  }
+  return true;
+}
+
+bool read_face(const Json& json, Face& face) {
+  float edges[4];
+  if (!json.is_object() || !json.contains("box") || !read_numbers(json["box"], 4, edges)) return false;
+  if (!json.contains("score") || !json["score"].is_number()) return false;
+  if (!json.contains("landmarks") || !json["landmarks"].is_array() || json["landmarks"].size() != 5) return false;
+  face.box = {edges[0], edges[1], edges[2], edges[3]};
+  face.score = json["score"].get<float>();
+  for (std::size_t i = 0; i < 5; ++i) {
+    float point[2];
+    if (!read_numbers(json["landmarks"][i], 2, point)) return false;
+    face.landmarks[i] = {point[0], point[1]};
+  }
+  return std::isfinite(face.score);
+}
+
 constexpr const char* kPointNames[] = {"left_eye", "right_eye", "nose", "left_mouth", "right_mouth"};
 
 }  // namespace
@@ -73,6 +99,31 @@ std::string json_line(const ImageFaces& image) {
     if (image.trace) json["trace"] = to_json(*image.trace);
   }
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';
+}
+
+std::optional<ImageFaces> parse_json_line(const std::string& line) {
+  const Json json = Json::parse(line, nullptr, false);
+  if (!json.is_object() || !json.contains("path") || !json["path"].is_string()) return std::nullopt;
+  ImageFaces image;
+  image.path = json["path"].get<std::string>();
+  if (json.contains("error")) {
+    if (!json["error"].is_string()) return std::nullopt;
+    image.error = json["error"].get<std::string>();
+    return image;
+  }
+  for (const char* const name : {"width", "height"}) {
+    if (!json.contains(name) || !json[name].is_number_integer()) return std::nullopt;
+  }
+  image.width = json["width"].get<int>();
+  image.height = json["height"].get<int>();
+  if (image.width < 1 || image.height < 1) return std::nullopt;
+  if (!json.contains("faces") || !json["faces"].is_array()) return std::nullopt;
+  for (const Json& item : json["faces"]) {
+    Face face;
+    if (!read_face(item, face)) return std::nullopt;
+    image.faces.push_back(face);
+  }
+  return image;
 }
 
 std::string json_path(const std::string& path) {

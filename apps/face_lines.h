@@ -35,6 +35,10 @@ struct ImageFaces {
 // [{"box", "score"}]}. Bytes of the path that are not UTF-8 become U+FFFD.
 std::string json_line(const ImageFaces& image);
 
+// What json_line() wrote, but for a trace; nothing if `line` is no such line. Numbers come back as they
+// were.
+std::optional<ImageFaces> parse_json_line(const std::string& line);
+
 // The path as json_line() writes it, unquoted: what a reader of the line gets.
 std::string json_path(const std::string& path);
 

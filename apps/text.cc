@@ -7,7 +7,7 @@
 
 namespace mtcnn {
 
-std::optional<std::vector<float>> parse_numbers(std::string_view text) {
+std::optional<std::vector<float>> parse_number_list(std::string_view text) {
   std::vector<float> numbers;
   const char* at = text.data();
   const char* const end = at + text.size();

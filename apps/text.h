@@ -14,7 +14,7 @@ namespace mtcnn {
 
 // "a,b,c" as numbers, at least one; nothing else may stand in `text`. Empty if it is not such a
 // list, or has a number that is not finite.
-std::optional<std::vector<float>> parse_numbers(std::string_view text);
+std::optional<std::vector<float>> parse_number_list(std::string_view text);
 
 // "640x480": two whole numbers from 1 to 2^30. Empty if it is not that.
 std::optional<Size> parse_size(std::string_view text);

@@ -10,9 +10,8 @@
 // left aside. Keypoints are indices of pixels: half a pixel is added. As the whole file may be one line,
 // problems name the annotation by its place in its list, counted from 0.
 #include <algorithm>
-#include <set>
-
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "datasets/reader.h"
 
@@ -96,7 +95,8 @@ Result<Dataset> read_json(const std::string& file, const Json& root, const Label
     const auto id = id_of(member(images[i], "id"));
     const Json& name = member(images[i], "file_name");
     if (!id || !name.is_string() || !paths.emplace(*id, name.get<std::string>()).second) {
-      builder.problem(0, "images[" + std::to_string(i) + "]: expected an \"id\" of its own and a \"file_name\"");
+      builder.problem(0,
+                      "images[" + std::to_string(i) + "]: expected an \"id\" of its own and a \"file_name\"");
       continue;
     }
     builder.image(name.get<std::string>());
@@ -131,8 +131,7 @@ Result<Dataset> read_coco(const std::string& file, const LabelOptions& options) 
     return read_json(file, Json::parse(*text), options);
   } catch (const Json::parse_error& error) {
     const auto end = text->begin() + static_cast<std::ptrdiff_t>(std::min(error.byte, text->size()));
-    return Error{ErrorCode::kFormat, file + ":" +
-                                         std::to_string(std::count(text->begin(), end, '\n') + 1) +
+    return Error{ErrorCode::kFormat, file + ":" + std::to_string(std::count(text->begin(), end, '\n') + 1) +
                                          ": not JSON: " + error.what()};
   } catch (const Json::exception& error) {  // numbers beyond a double, broken UTF-8
     return Error{ErrorCode::kFormat, file + ": " + error.what()};

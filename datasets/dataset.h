@@ -34,7 +34,7 @@ struct LabelledImage {
 // Something in an input file that could not be used and was left out.
 struct Problem {
   std::string file;
-  int line = 0;  // from 1; 0: the file as a whole
+  int line = 0;      // from 1; 0: the file as a whole
   std::string what;  // what was wrong and what was expected
 
   // "FILE:LINE: WHAT", or "FILE: WHAT".

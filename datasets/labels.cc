@@ -33,8 +33,7 @@ LabelledFace* box_of(std::vector<LabelledFace>& faces, const std::vector<bool>& 
     const Box& box = faces[i].box;
     if (faces[i].ignore || taken[i]) continue;
     const int inside = points_inside(box, points);
-    const float distance =
-        std::hypot((box.left + box.right) / 2 - at.x, (box.top + box.bottom) / 2 - at.y);
+    const float distance = std::hypot((box.left + box.right) / 2 - at.x, (box.top + box.bottom) / 2 - at.y);
     if (inside < kLeastInside || inside < best_inside) continue;
     if (best && inside == best_inside && distance >= best_distance) continue;
     best = &faces[i];
@@ -62,8 +61,7 @@ std::span<const LabelFormat> label_formats() {
   return formats;
 }
 
-Result<Dataset> read_labels(std::string_view format, const std::string& path,
-                            const LabelOptions& options) {
+Result<Dataset> read_labels(std::string_view format, const std::string& path, const LabelOptions& options) {
   std::string known;
   for (const LabelFormat& candidate : label_formats()) {
     if (candidate.name == format) {
@@ -94,8 +92,9 @@ Dataset join(Dataset boxes, const Dataset& points, const std::string& points_fil
       LabelledFace* const box = box_of(faces, taken, *face.landmarks);
       if (!box) {
         const Point at = middle(*face.landmarks);
-        lost.push_back({points_file, 0, pointed.path + ": no box holds three of the points around " +
-                                            show(at.x) + " " + show(at.y)});
+        lost.push_back(
+            {points_file, 0,
+             pointed.path + ": no box holds three of the points around " + show(at.x) + " " + show(at.y)});
         continue;
       }
       box->landmarks = face.landmarks;

@@ -126,8 +126,7 @@ Box box_from_size(double x, double y, double width, double height) {
 Landmarks landmarks_from_pairs(std::span<const double> numbers, double shift) {
   Landmarks points;
   for (std::size_t i = 0; i < points.size(); ++i) {
-    points[i] = {static_cast<float>(numbers[2 * i] + shift),
-                 static_cast<float>(numbers[2 * i + 1] + shift)};
+    points[i] = {static_cast<float>(numbers[2 * i] + shift), static_cast<float>(numbers[2 * i + 1] + shift)};
   }
   return points;
 }

@@ -34,7 +34,7 @@ inline constexpr std::size_t kMaxLabelBytes = std::size_t{1} << 30;
 Result<std::string> read_text(const std::string& path);
 
 struct Line {
-  int number = 0;  // from 1
+  int number = 0;         // from 1
   std::string_view text;  // without white space at the ends
   bool empty() const { return text.empty(); }
 };

@@ -26,9 +26,9 @@ Result<Dataset> read_retinaface(const std::string& file, const LabelOptions&) {
       const PathAndNumbers heading = split_path_and_numbers(line.text.substr(1));
       skipping = heading.path.empty() || !heading.numbers.empty() || builder.has(heading.path);
       if (skipping) {
-        builder.problem(line.number, in_quotes(line.text) + (builder.has(heading.path)
-                                                              ? " is listed a second time"
-                                                              : ", expected # and a path"));
+        builder.problem(line.number,
+                        in_quotes(line.text) + (builder.has(heading.path) ? " is listed a second time"
+                                                                          : ", expected # and a path"));
       } else {
         image = &builder.image(heading.path);
       }
@@ -40,10 +40,10 @@ Result<Dataset> read_retinaface(const std::string& file, const LabelOptions&) {
       continue;
     }
     const auto row = parse_numbers(line.text);
-    if (!row || (row->size() != kBoxOnly && row->size() != kWithPoints &&
-                 row->size() != kWithPoints + 1)) {
-      builder.problem(line.number, in_quotes(line.text) + ", expected 4 numbers (x y w h) or 19 or 20 "
-                                                       "(and x y visibility of five points, blur)");
+    if (!row || (row->size() != kBoxOnly && row->size() != kWithPoints && row->size() != kWithPoints + 1)) {
+      builder.problem(line.number, in_quotes(line.text) +
+                                       ", expected 4 numbers (x y w h) or 19 or 20 "
+                                       "(and x y visibility of five points, blur)");
       continue;
     }
     LabelledFace face;

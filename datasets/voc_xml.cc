@@ -10,7 +10,6 @@
 // top then, which the file can't tell.
 #include <algorithm>
 #include <filesystem>
-
 #include <pugixml.hpp>
 
 #include "datasets/reader.h"
@@ -37,7 +36,8 @@ void read_annotation(const LabelFile& file, const LabelOptions& options, Dataset
   const auto text = read_text(file.path);
   if (!text) return builder.problem_with_file(text.error());
   pugi::xml_document document;
-  const auto parsed = document.load_buffer(text->data(), text->size(), pugi::parse_default, pugi::encoding_utf8);
+  const auto parsed =
+      document.load_buffer(text->data(), text->size(), pugi::parse_default, pugi::encoding_utf8);
   const pugi::xml_node annotation = document.child("annotation");
   if (!parsed || !annotation) {
     return builder.problem(parsed ? 1 : line_at(*text, parsed.offset),

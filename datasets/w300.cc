@@ -57,8 +57,7 @@ std::optional<std::vector<Point>> read_points(const std::string& text, DatasetBu
   if (state != kDone || points.size() != kPoints) {
     builder.problem(last_line, std::string(state == kHeading ? "no { before the points"
                                                              : std::to_string(points.size()) + " points") +
-                                   (state == kInside ? " and no }" : "") +
-                                   ", expected 68 between { and }");
+                                   (state == kInside ? " and no }" : "") + ", expected 68 between { and }");
     return std::nullopt;
   }
   return points;
@@ -87,10 +86,10 @@ Result<Dataset> read_w300(const std::string& path, const LabelOptions& options) 
       continue;
     }
     LabelledFace face;
-    const auto [left, right] = std::minmax_element(
-        points->begin(), points->end(), [](const Point& a, const Point& b) { return a.x < b.x; });
-    const auto [top, bottom] = std::minmax_element(
-        points->begin(), points->end(), [](const Point& a, const Point& b) { return a.y < b.y; });
+    const auto [left, right] = std::minmax_element(points->begin(), points->end(),
+                                                   [](const Point& a, const Point& b) { return a.x < b.x; });
+    const auto [top, bottom] = std::minmax_element(points->begin(), points->end(),
+                                                   [](const Point& a, const Point& b) { return a.y < b.y; });
     face.box = {left->x, top->y, right->x, bottom->y};
     if (const auto complaint = complaint_about(face.box)) {
       builder.problem(0, "all points on a line; " + *complaint);

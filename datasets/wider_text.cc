@@ -89,8 +89,8 @@ Result<Dataset> read_wider_text(const std::string& file, const LabelOptions&) {
     }
     if (rows < expected) {
       const int line = at < lines.size() ? lines[at].number : lines.back().number;
-      builder.problem(line, "found " + std::to_string(rows) + " rows for " + in_quotes(path) +
-                                ", expected " + std::to_string(expected));
+      builder.problem(line, "found " + std::to_string(rows) + " rows for " + in_quotes(path) + ", expected " +
+                                std::to_string(expected));
     }
     if (expected == 0 && at < lines.size()) {
       const auto row = parse_numbers(lines[at].text);

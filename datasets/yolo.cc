@@ -57,8 +57,8 @@ void read_line(const Line& line, Size size, const LabelOptions& options, Labelle
   const double width = (*row)[3] * size.width;
   const double height = (*row)[4] * size.height;
   LabelledFace face;
-  face.box = box_from_size((*row)[1] * size.width - width / 2, (*row)[2] * size.height - height / 2,
-                           width, height);
+  face.box =
+      box_from_size((*row)[1] * size.width - width / 2, (*row)[2] * size.height - height / 2, width, height);
   if (const auto complaint = complaint_about(face.box)) return builder.problem(line.number, *complaint);
   if (row->size() > 5) {
     const std::size_t stride = row->size() == 15 ? 2 : 3;

@@ -4,9 +4,9 @@
 
 namespace mtcnn {
 
-// Kuhn and Munkres with shortest augmenting paths: agents are given a task one after the other, each
-// by the cheapest chain of changes to those already placed. A price for every agent and task keeps
-// all reduced costs from going below 0, so that the chain is found as Dijkstra would.
+// Kuhn and Munkres with shortest augmenting paths: agents are given a task one after the other,
+// each by the cheapest chain of changes to those already placed. A price for every agent and task
+// keeps all reduced costs from going below 0, so that the chain is found as Dijkstra would.
 std::vector<int> assign(std::span<const double> weights, std::size_t rows, std::size_t columns) {
   // The fewer are the agents: each of them gets a task, since no weight is below 0.
   const bool transposed = rows > columns;

@@ -9,9 +9,9 @@
 namespace mtcnn {
 
 // Gives rows and columns at most one partner each, so that the sum of the pairs' weights is the
-// largest possible. `weights`: rows x columns, row by row, finite and none below 0. Returns each row's column,
-// or -1; pairs of weight 0 are never made. Takes time in the order of
-// min(rows, columns)^2 x max(rows, columns).
+// largest possible. `weights`: rows x columns, row by row, finite and none below 0. Returns each
+// row's column, or -1; pairs of weight 0 are never made. Takes time in the order of min(rows,
+// columns)^2 x max(rows, columns).
 std::vector<int> assign(std::span<const double> weights, std::size_t rows, std::size_t columns);
 
 }  // namespace mtcnn

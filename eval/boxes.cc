@@ -82,8 +82,7 @@ double area_under_envelope(std::span<const double> precision, std::span<const do
 }
 
 BoxResult evaluate_boxes(std::span<const LabelledImage> images,
-                         std::span<const std::vector<Candidate>> detections,
-                         const BoxOptions& options) {
+                         std::span<const std::vector<Candidate>> detections, const BoxOptions& options) {
   BoxResult result;
   result.options = options;
   result.images = images.size();
@@ -93,9 +92,8 @@ BoxResult evaluate_boxes(std::span<const LabelledImage> images,
     const std::vector<Candidate>& found = detections[i];
     order.resize(found.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
-    std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-      return found[a].score > found[b].score;
-    });
+    std::stable_sort(order.begin(), order.end(),
+                     [&](std::size_t a, std::size_t b) { return found[a].score > found[b].score; });
     ImageMatcher matcher(images[i].faces, options);
     for (const std::size_t d : order) {
       judged.push_back({found[d].score, matcher.judge(found[d].box), i, d});
@@ -119,10 +117,9 @@ BoxResult evaluate_boxes(std::span<const LabelledImage> images,
     }
     const std::size_t wrong = result.false_positives.size();
     const bool last_of_score = i + 1 == judged.size() || judged[i + 1].score < one.score;
-    const bool is_new = result.curve.empty()
-                            ? right + wrong > 0
-                            : right != result.curve.back().found ||
-                                  wrong != result.curve.back().false_positives;
+    const bool is_new = result.curve.empty() ? right + wrong > 0
+                                             : right != result.curve.back().found ||
+                                                   wrong != result.curve.back().false_positives;
     if (!last_of_score || !is_new) continue;
     const double precision = static_cast<double>(right) / static_cast<double>(right + wrong);
     const double recall = result.faces ? static_cast<double>(right) / static_cast<double>(result.faces) : 0;
@@ -157,7 +154,9 @@ void to_json(nlohmann::ordered_json& json, const BoxResult& result) {
                          {"recall", at.recall},
                          {"score", finite(at.score)}});
   }
-  Json curve = {{"score", Json::array()}, {"precision", Json::array()}, {"recall", Json::array()},
+  Json curve = {{"score", Json::array()},
+                {"precision", Json::array()},
+                {"recall", Json::array()},
                 {"false_positives", Json::array()}};
   for (const BoxResult::CurvePoint& point : result.curve) {
     curve["score"].push_back(point.score);

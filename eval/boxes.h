@@ -19,10 +19,9 @@
 #include <algorithm>
 #include <cstddef>
 #include <limits>
+#include <nlohmann/json.hpp>
 #include <span>
 #include <vector>
-
-#include <nlohmann/json.hpp>
 
 #include "datasets/dataset.h"
 #include "mtcnn/detector.h"
@@ -45,18 +44,18 @@ struct BoxOptions {
 struct BoxResult {
   BoxOptions options;
   std::size_t images = 0;
-  std::size_t faces = 0;          // that count
+  std::size_t faces = 0;  // that count
   std::size_t ignored_faces = 0;
-  std::size_t detections = 0;     // that count: right or false
+  std::size_t detections = 0;  // that count: right or false
   std::size_t ignored_detections = 0;
 
   // What detections of at least this score give; scores fall along the curve.
   struct CurvePoint {
     float score = 0;
-    std::size_t found = 0;            // faces
+    std::size_t found = 0;  // faces
     std::size_t false_positives = 0;
-    double precision = 0;             // found / (found + false_positives)
-    double recall = 0;                // found / faces
+    double precision = 0;  // found / (found + false_positives)
+    double recall = 0;     // found / faces
   };
   std::vector<CurvePoint> curve;
 
@@ -82,8 +81,7 @@ struct BoxResult {
 
 // Compares detections[i] with images[i], whose sizes must be equal. Scores must not be NaN.
 BoxResult evaluate_boxes(std::span<const LabelledImage> images,
-                         std::span<const std::vector<Candidate>> detections,
-                         const BoxOptions& options = {});
+                         std::span<const std::vector<Candidate>> detections, const BoxOptions& options = {});
 
 // Area under the envelope of precision over recall: each recall counts with the best precision at
 // that recall or above. Requires recalls that do not fall, both from 0 to 1 and as many.

@@ -46,8 +46,8 @@ std::optional<Detection> to_detection(std::span<const double> row, std::string& 
   const bool is_ellipse = row.size() == 6;
   const double sizes[] = {is_ellipse ? row[0] : row[2], is_ellipse ? row[1] : row[3]};
   if (sizes[0] < 0 || sizes[1] < 0) {
-    complaint = std::string(is_ellipse ? "radii " : "size ") + show(sizes[0]) + " and " + show(sizes[1]) +
-                ", expected none below 0";
+    complaint = std::string(is_ellipse ? "radii " : "size ") + show(sizes[0]) + " and " +
+                show(sizes[1]) + ", expected none below 0";
     return std::nullopt;
   }
   Detection detection;
@@ -63,7 +63,8 @@ std::optional<Detection> to_detection(std::span<const double> row, std::string& 
 
 void append_number(std::string& text, double number) {
   char digits[400];  // the longest double without exponent
-  const auto end = std::to_chars(digits, digits + sizeof digits, number, std::chars_format::fixed).ptr;
+  const auto end =
+      std::to_chars(digits, digits + sizeof digits, number, std::chars_format::fixed).ptr;
   text.append(digits, end);
 }
 
@@ -81,7 +82,8 @@ void append_detections(std::string& text, std::span<const Detection> detections,
   text += std::to_string(detections.size()) + '\n';
   for (const Detection& d : detections) {
     if (ellipses && d.ellipse) {
-      append_row(text, {d.ellipse->major, d.ellipse->minor, d.ellipse->angle, d.ellipse->x, d.ellipse->y, d.score});
+      append_row(text, {d.ellipse->major, d.ellipse->minor, d.ellipse->angle, d.ellipse->x,
+                        d.ellipse->y, d.score});
     } else {
       append_row(text, {d.box.x, d.box.y, d.box.width, d.box.height, d.score});
     }
@@ -102,12 +104,14 @@ std::optional<std::size_t> parse_count(std::string_view text) {
 
 std::string expected_columns(std::span<const std::size_t> columns) {
   std::string text;
-  for (const std::size_t count : columns) text += (text.empty() ? "" : " or ") + std::to_string(count);
+  for (const std::size_t count : columns)
+    text += (text.empty() ? "" : " or ") + std::to_string(count);
   return text;
 }
 
 // The numbers of a row, or nothing and why not in `complaint`.
-std::optional<std::vector<double>> parse_row(std::string_view text, std::span<const std::size_t> columns,
+std::optional<std::vector<double>> parse_row(std::string_view text,
+                                             std::span<const std::size_t> columns,
                                              std::string& complaint) {
   std::vector<double> numbers;
   for (const std::string_view word : split_words(text)) {
@@ -119,7 +123,8 @@ std::optional<std::vector<double>> parse_row(std::string_view text, std::span<co
     numbers.push_back(*number);
   }
   if (std::find(columns.begin(), columns.end(), numbers.size()) == columns.end()) {
-    complaint = std::to_string(numbers.size()) + " numbers in a row, expected " + expected_columns(columns);
+    complaint =
+        std::to_string(numbers.size()) + " numbers in a row, expected " + expected_columns(columns);
     return std::nullopt;
   }
   return numbers;
@@ -165,8 +170,9 @@ Result<Blocks> read_blocks(const std::string& path, std::span<const std::size_t>
   std::size_t i = 0;
   while (i < lines.size()) {
     if (!is_name(i)) {
-      problem(lines[i].number, cited(lines[i].text) + ", expected the name of an image and, in the next line, "
-                               "its number of rows");
+      problem(lines[i].number, cited(lines[i].text) +
+                                   ", expected the name of an image and, in the next line, "
+                                   "its number of rows");
       ++result.left_out;
       ++i;
       continue;
@@ -186,13 +192,14 @@ Result<Blocks> read_blocks(const std::string& path, std::span<const std::size_t>
       }
     }
     if (seen < count) {
-      problem(block.line, block.name + ": " + std::to_string(seen) + " rows, expected " + std::to_string(count) +
-                              " as the next line says");
+      problem(block.line, block.name + ": " + std::to_string(seen) + " rows, expected " +
+                              std::to_string(count) + " as the next line says");
     }
     result.blocks.push_back(std::move(block));
   }
   if (result.blocks.empty()) {
-    return Error{ErrorCode::kFormat, path + ": expected the name of an image, a number of rows, and the rows"};
+    return Error{ErrorCode::kFormat,
+                 path + ": expected the name of an image, a number of rows, and the rows"};
   }
   return result;
 }
@@ -210,7 +217,8 @@ Result<DetectionSet> read_wider_detections(const std::string& folder) {
       problem(0, text.error().message);
       continue;
     }
-    DetectedImage image{image_name(file.relative.substr(0, file.relative.size() - 4)), {}, file.path, 1};
+    DetectedImage image{
+        image_name(file.relative.substr(0, file.relative.size() - 4)), {}, file.path, 1};
     const std::string own = image.name.substr(image.name.rfind('/') + 1);
     const std::vector<Line> lines = split_lines(*text);
     const std::string_view title = lines.empty() ? std::string_view() : lines[0].text;
@@ -237,7 +245,8 @@ Result<DetectionSet> read_wider_detections(const std::string& folder) {
       }
     }
     if (count && *count != rows) {
-      problem(2, std::to_string(*count) + " detections, but there are " + std::to_string(rows) + " rows");
+      problem(2, std::to_string(*count) + " detections, but there are " + std::to_string(rows) +
+                     " rows");
     }
     set.images.push_back(std::move(image));
   }
@@ -262,8 +271,8 @@ Result<DetectionSet> read_fddb_detections(const std::string& path) {
       if (const auto [at, is_new] = seen.emplace(block.name, set.images.size()); !is_new) {
         const DetectedImage& first = set.images[at->second];
         set.problems.push_back({file.path, block.line,
-                                block.name + ": a second time, expected once; first in " + first.file + ":" +
-                                    std::to_string(first.line)});
+                                block.name + ": a second time, expected once; first in " +
+                                    first.file + ":" + std::to_string(first.line)});
         set.left_out += static_cast<std::int64_t>(block.rows.size());
         continue;
       }
@@ -293,7 +302,8 @@ Status write_wider_detections(const std::string& folder, const DetectedImage& im
   std::error_code error;
   fs::create_directories(path.parent_path(), error);
   if (error) {
-    return Error{ErrorCode::kIo, path.parent_path().string() + ": can't make the folder: " + error.message()};
+    return Error{ErrorCode::kIo,
+                 path.parent_path().string() + ": can't make the folder: " + error.message()};
   }
   std::vector<Detection> sorted = image.detections;
   std::stable_sort(sorted.begin(), sorted.end(),
@@ -320,7 +330,8 @@ Result<std::vector<std::string>> read_image_list(const std::string& path) {
     if (line.empty() || line.text[0] == '#') continue;
     names.push_back(image_name(split_words(line.text)[0]));
   }
-  if (names.empty()) return Error{ErrorCode::kFormat, path + ": no names, expected an image's on every line"};
+  if (names.empty())
+    return Error{ErrorCode::kFormat, path + ": no names, expected an image's on every line"};
   return names;
 }
 

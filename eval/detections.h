@@ -1,5 +1,5 @@
-// What a detector found, in the text layouts of the benchmarks, so that our figures can be made from
-// anybody's detections and the official tools can check ours.
+// What a detector found, in the text layouts of the benchmarks, so that our figures can be made
+// from anybody's detections and the official tools can check ours.
 //
 // The same for every reader here: a row that can't be used (a number missing, too many columns, not
 // finite, a coordinate beyond +-1,000,000, a negative size) is left out and reported with file and
@@ -67,13 +67,14 @@ std::string image_name(std::string_view path);
 // WIDER FACE's layout: FOLDER/EVENT/NAME.txt holds NAME, the number of detections, and a row
 // `x y w h score` for each. The image is EVENT/NAME, from the file's path; a first line that says
 // otherwise and a wrong number are reported, and the rows are used.
-// Errors: kIo if the folder can't be read or has no .txt file. A file that can't be read is a problem.
+// Errors: kIo if the folder can't be read or has no .txt file. A file that can't be read is a
+// problem.
 Result<DetectionSet> read_wider_detections(const std::string& folder);
 
 // FDDB's layout: for each image its name, the number of detections, and a row for each: `x y w h
-// score` for a rectangle, `major minor angle x y score` for an ellipse. `path` is a file or a folder
-// of which all .txt files are read, in order of name (official: fold-XX-out.txt).
-// Errors: those of reading the file; kIo for a folder that can't be read or has no .txt file.
+// score` for a rectangle, `major minor angle x y score` for an ellipse. `path` is a file or a
+// folder of which all .txt files are read, in order of name (official: fold-XX-out.txt). Errors:
+// those of reading the file; kIo for a folder that can't be read or has no .txt file.
 Result<DetectionSet> read_fddb_detections(const std::string& path);
 
 // Writes FOLDER/EVENT/NAME.txt in WIDER FACE's layout, best score first, and makes the folders.
@@ -104,7 +105,8 @@ struct Blocks {
   std::int64_t left_out = 0;
 };
 // `columns`: the numbers of columns that a row may have. A wrong number of rows is reported and
-// reading goes on at the next name. Errors: those of reading the file; kFormat if there is no block.
+// reading goes on at the next name. Errors: those of reading the file; kFormat if there is no
+// block.
 Result<Blocks> read_blocks(const std::string& path, std::span<const std::size_t> columns);
 
 }  // namespace mtcnn

@@ -27,7 +27,8 @@ constexpr double kFound = .5;
 void compare_with_plain_list(const std::string& ellipse_file, std::span<const Block> blocks,
                              std::vector<Problem>& problems) {
   if (!ellipse_file.ends_with(kEllipseEnding)) return;
-  const std::string plain = ellipse_file.substr(0, ellipse_file.size() - kEllipseEnding.size()) + ".txt";
+  const std::string plain =
+      ellipse_file.substr(0, ellipse_file.size() - kEllipseEnding.size()) + ".txt";
   std::error_code error;
   if (!fs::is_regular_file(plain, error)) return;
   const auto text = read_text(plain);
@@ -42,7 +43,8 @@ void compare_with_plain_list(const std::string& ellipse_file, std::span<const Bl
     const std::string name = image_name(line.text);
     listed.insert(name);
     if (!with_ellipses.count(name)) {
-      problems.push_back({plain, line.number, name + ": has no ellipses in " + ellipse_file + ", left out"});
+      problems.push_back(
+          {plain, line.number, name + ": has no ellipses in " + ellipse_file + ", left out"});
     }
   }
   for (const Block& block : blocks) {
@@ -78,7 +80,8 @@ std::optional<Size> frame(const FddbImage& image, const FddbOptions& options, bo
   known = false;
   if (!options.assumed_size) return std::nullopt;
   for (const FddbFace& face : image.faces) {
-    if (face.ellipse.x > options.assumed_size->width || face.ellipse.y > options.assumed_size->height) {
+    if (face.ellipse.x > options.assumed_size->width ||
+        face.ellipse.y > options.assumed_size->height) {
       return std::nullopt;
     }
   }
@@ -99,13 +102,15 @@ struct ScoredRegion {
 };
 
 // The counts of one image at each of its scores, the best first.
-std::vector<Counts> match_image(const std::vector<Region>& faces, const std::vector<Region>& ignored,
+std::vector<Counts> match_image(const std::vector<Region>& faces,
+                                const std::vector<Region>& ignored,
                                 std::vector<ScoredRegion> detections) {
   std::stable_sort(detections.begin(), detections.end(),
                    [](const ScoredRegion& a, const ScoredRegion& b) { return a.score > b.score; });
   std::vector<Counts> result;
   // Only detections that touch a face can be matched: these are `overlaps`, a row of faces.size()
-  // each, and whether they lie on an ignored face. Of the others it is enough to count those that don't.
+  // each, and whether they lie on an ignored face. Of the others it is enough to count those that
+  // don't.
   std::vector<double> overlaps;
   std::vector<bool> on_ignored;
   std::int64_t astray = 0;
@@ -118,8 +123,9 @@ std::vector<Counts> match_image(const std::vector<Region>& faces, const std::vec
       const Region& region = detections[i].region;
       const auto overlap_with = [&](const Region& face) { return overlap(region, face); };
       std::transform(faces.begin(), faces.end(), row.begin(), overlap_with);
-      const bool ignore = std::any_of(ignored.begin(), ignored.end(),
-                                      [&](const Region& face) { return overlap_with(face) > kFound; });
+      const bool ignore = std::any_of(ignored.begin(), ignored.end(), [&](const Region& face) {
+        return overlap_with(face) > kFound;
+      });
       if (std::any_of(row.begin(), row.end(), [](double shared) { return shared > 0; })) {
         overlaps.insert(overlaps.end(), row.begin(), row.end());
         on_ignored.push_back(ignore);
@@ -132,7 +138,8 @@ std::vector<Counts> match_image(const std::vector<Region>& faces, const std::vec
       const std::vector<int> face_of = assign(overlaps, on_ignored.size(), faces.size());
       for (std::size_t d = 0; d < face_of.size(); ++d) {
         double shared = 0;
-        if (face_of[d] >= 0) shared = overlaps[d * faces.size() + static_cast<std::size_t>(face_of[d])];
+        if (face_of[d] >= 0)
+          shared = overlaps[d * faces.size() + static_cast<std::size_t>(face_of[d])];
         matched.overlap += shared;
         if (shared > kFound) {
           ++matched.found;
@@ -146,7 +153,9 @@ std::vector<Counts> match_image(const std::vector<Region>& faces, const std::vec
   return result;
 }
 
-double rate(double count, std::size_t faces) { return faces ? count / static_cast<double>(faces) : 0; }
+double rate(double count, std::size_t faces) {
+  return faces ? count / static_cast<double>(faces) : 0;
+}
 
 // Sums up the changes from threshold to threshold of all images.
 std::vector<FddbResult::RocPoint> make_curve(std::vector<Counts> changes, std::size_t faces) {
@@ -159,13 +168,14 @@ std::vector<FddbResult::RocPoint> make_curve(std::vector<Counts> changes, std::s
     sum.false_positives += changes[i].false_positives;
     sum.overlap += changes[i].overlap;
     if (i + 1 < changes.size() && changes[i + 1].threshold == changes[i].threshold) continue;
-    curve.push_back({changes[i].threshold, sum.false_positives, rate(static_cast<double>(sum.found), faces),
-                     rate(sum.overlap, faces)});
+    curve.push_back({changes[i].threshold, sum.false_positives,
+                     rate(static_cast<double>(sum.found), faces), rate(sum.overlap, faces)});
   }
   return curve;
 }
 
-FddbResult::RateAt rate_at(const std::vector<FddbResult::RocPoint>& curve, std::int64_t false_positives) {
+FddbResult::RateAt rate_at(const std::vector<FddbResult::RocPoint>& curve,
+                           std::int64_t false_positives) {
   FddbResult::RateAt result{false_positives, 0, 0, false};
   for (const FddbResult::RocPoint& point : curve) {
     // Matching anew at a lower threshold may turn a false positive into a face found: look on.
@@ -191,7 +201,8 @@ Result<FddbTruth> read_fddb_truth(const std::string& path) {
   auto files = list_label_files(path, ".txt");
   if (!files) return files.error();
   if (fs::is_directory(path, error)) {
-    std::erase_if(*files, [](const LabelFile& file) { return !file.path.ends_with("ellipseList.txt"); });
+    std::erase_if(*files,
+                  [](const LabelFile& file) { return !file.path.ends_with("ellipseList.txt"); });
     if (files->empty()) {
       return Error{ErrorCode::kIo, path + ": no file named *ellipseList.txt in this folder"};
     }
@@ -234,13 +245,15 @@ Result<FddbTruth> read_fddb_truth(const std::string& path) {
   return truth;
 }
 
-FddbResult evaluate_fddb(const FddbTruth& truth, const DetectionSet& detections, const FddbOptions& options) {
+FddbResult evaluate_fddb(const FddbTruth& truth, const DetectionSet& detections,
+                         const FddbOptions& options) {
   FddbResult result;
   result.ignore_cut_faces = options.ignore_cut_faces;
   result.ellipse_stretch = options.ellipse_stretch;
   result.assumed_size = options.assumed_size;
   result.problems = truth.problems;
-  result.problems.insert(result.problems.end(), detections.problems.begin(), detections.problems.end());
+  result.problems.insert(result.problems.end(), detections.problems.begin(),
+                         detections.problems.end());
   result.left_out = truth.left_out + detections.left_out;
   for (const std::string& file : truth.folds) result.folds.push_back({file});
 
@@ -266,16 +279,17 @@ FddbResult evaluate_fddb(const FddbTruth& truth, const DetectionSet& detections,
     const auto found = by_name.find(image.name);
     if (found == by_name.end()) {
       ++result.images_not_listed;
-      result.problems.push_back({truth.folds[image.fold], 0,
-                                 image.name + ": missing among the detections, counted as nothing found"});
+      result.problems.push_back(
+          {truth.folds[image.fold], 0,
+           image.name + ": missing among the detections, counted as nothing found"});
       continue;
     }
     std::vector<ScoredRegion> regions;
     for (const Detection& detection : found->second->detections) {
       const bool stretch = options.ellipse_stretch > 0 && !detection.ellipse;
       const Region region = detection.ellipse ? draw(*detection.ellipse)
-                            : stretch         ? draw(stretched(detection.box, options.ellipse_stretch))
-                                              : draw(detection.box);
+                            : stretch ? draw(stretched(detection.box, options.ellipse_stretch))
+                                      : draw(detection.box);
       regions.push_back({clipped(region, end), detection.score});
     }
     by_name.erase(found);
@@ -283,7 +297,8 @@ FddbResult evaluate_fddb(const FddbTruth& truth, const DetectionSet& detections,
 
     Counts before;
     for (const Counts& now : match_image(faces, ignored, std::move(regions))) {
-      changes.push_back({now.threshold, now.found - before.found, now.false_positives - before.false_positives,
+      changes.push_back({now.threshold, now.found - before.found,
+                         now.false_positives - before.false_positives,
                          now.overlap - before.overlap});
       before = now;
     }
@@ -294,7 +309,8 @@ FddbResult evaluate_fddb(const FddbTruth& truth, const DetectionSet& detections,
 
   for (const DetectedImage& image : detections.images) {
     if (!by_name.count(image.name)) continue;
-    result.problems.push_back({image.file, image.line, image.name + ": no such image in the folds, left out"});
+    result.problems.push_back(
+        {image.file, image.line, image.name + ": no such image in the folds, left out"});
     result.left_out += static_cast<std::int64_t>(image.detections.size());
   }
   result.images = truth.images.size();
@@ -305,7 +321,8 @@ FddbResult evaluate_fddb(const FddbTruth& truth, const DetectionSet& detections,
     fold.continuous = rate(fold.continuous, fold.faces);
   }
   result.curve = make_curve(std::move(changes), result.faces);
-  for (const std::int64_t count : options.false_positives) result.rates.push_back(rate_at(result.curve, count));
+  for (const std::int64_t count : options.false_positives)
+    result.rates.push_back(rate_at(result.curve, count));
   return result;
 }
 
@@ -358,9 +375,11 @@ void to_json(nlohmann::ordered_json& json, const FddbResult& result) {
               {"detections", result.detections},
               {"left_out", result.left_out},
               {"images_of_unknown_size", result.images_unknown_size}};
-  json["settings"] = {{"ignore_cut_faces", result.ignore_cut_faces}, {"ellipse_stretch", result.ellipse_stretch}};
+  json["settings"] = {{"ignore_cut_faces", result.ignore_cut_faces},
+                      {"ellipse_stretch", result.ellipse_stretch}};
   json["settings"]["assumed_size"] =
-      result.assumed_size ? Json::array({result.assumed_size->width, result.assumed_size->height}) : Json();
+      result.assumed_size ? Json::array({result.assumed_size->width, result.assumed_size->height})
+                          : Json();
   json["folds"] = std::move(folds);
   json["discrete"] = std::move(discrete);
   json["continuous"] = std::move(continuous);

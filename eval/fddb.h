@@ -4,14 +4,17 @@
 // For every score that occurs as threshold, and in every image: the detections of at least that
 // score are matched one to one with the labelled ellipses so that the sum of the overlaps is the
 // largest possible (Hungarian algorithm); overlap is pixels in both over pixels in either
-// (region.h). A pair counts its overlap for the continuous score; for the discrete one it counts 1 if
-// the overlap is above .5. Every other detection is a false positive, for both curves. Both are
+// (region.h). A pair counts its overlap for the continuous score; for the discrete one it counts 1
+// if the overlap is above .5. Every other detection is a false positive, for both curves. Both are
 // divided by the number of labelled faces, those of images without detections too. The ten folds
 // are one set.
 //
-// The official tool draws on masks of the photograph's size, so regions end at its edges. Where that
-// size is not known (FddbOptions::image_size), regions end at 0 on the left and at the top and at
-// `assumed_size` on the right and at the bottom; the result says for how many images this was so.
+// The official tool draws on masks of the photograph's size, so regions end at its edges. Where
+// that size is not known (FddbOptions::image_size), regions end at 0 on the left and at the top and
+// at `assumed_size` on the right and at the bottom; the result says for how many images this was
+// so. Faces that reach beyond the true edge then overlap less, and some found by half are not. A
+// few such detections move the curve along by as many false positives, which is more than 1e-3
+// where it is steep: give the sizes when figures must be the official ones to the last digit.
 #ifndef MTCNN_EVAL_FDDB_H_
 #define MTCNN_EVAL_FDDB_H_
 
@@ -37,7 +40,7 @@ struct FddbFace {
 };
 
 struct FddbImage {
-  std::string name;  // as listed, by image_name()
+  std::string name;      // as listed, by image_name()
   std::size_t fold = 0;  // place in FddbTruth::folds
   std::vector<FddbFace> faces;
 };
@@ -49,11 +52,11 @@ struct FddbTruth {
   std::int64_t left_out = 0;  // rows that could not be used
 };
 
-// Reads ellipses: rows `major minor angle x y whole` in blocks of a name and a number of rows. `path`
-// is one such file, or a folder of which all files named *ellipseList.txt are read. A plain list of
-// names beside one (FDDB-fold-01.txt beside FDDB-fold-01-ellipseList.txt) must name the same images:
-// differences are reported, and the images that have ellipses are used.
-// Errors: kIo or kFormat if nothing can be read.
+// Reads ellipses: rows `major minor angle x y whole` in blocks of a name and a number of rows.
+// `path` is one such file, or a folder of which all files named *ellipseList.txt are read. A plain
+// list of names beside one (FDDB-fold-01.txt beside FDDB-fold-01-ellipseList.txt) must name the
+// same images: differences are reported, and the images that have ellipses are used. Errors: kIo or
+// kFormat if nothing can be read.
 Result<FddbTruth> read_fddb_truth(const std::string& path);
 
 // FDDB's photographs are at most this wide and high.
@@ -72,8 +75,8 @@ struct FddbOptions {
   bool ignore_cut_faces = false;
 
   // Turns rectangles into upright ellipses before they are drawn: `ellipse_stretch` times the
-  // height around the same centre, radii half the width and half that height. 1.2, the 20 % that the
-  // authors of CascadeCNN add to their square boxes, brings squares nearer to FDDB's ellipses.
+  // height around the same centre, radii half the width and half that height. 1.2, the 20 % that
+  // the authors of CascadeCNN add to their square boxes, brings squares nearer to FDDB's ellipses.
   // 0: rectangles stay rectangles, as in the official tool.
   double ellipse_stretch = 0;
 
@@ -88,15 +91,18 @@ struct FddbResult {
   std::size_t faces = 0;          // that count
   std::size_t ignored_faces = 0;  // ignore_cut_faces
   std::size_t detections = 0;     // of these images
-  std::int64_t left_out = 0;      // rows of both inputs that could not be used, and detections of unknown images
-  std::size_t images_not_listed = 0;   // images without an entry among the detections: none found there
-  std::size_t images_unknown_size = 0; // regions ended at assumed_size, or nowhere
+  std::int64_t left_out =
+      0;  // rows of both inputs that could not be used, and detections of unknown images
+  std::size_t images_not_listed =
+      0;  // images without an entry among the detections: none found there
+  std::size_t images_unknown_size = 0;  // regions ended at assumed_size, or nowhere
 
-  // What detections of at least `threshold` give; the first point, above all scores, is 0, 0, 0. Thresholds fall.
+  // What detections of at least `threshold` give; the first point, above all scores, is 0, 0, 0.
+  // Thresholds fall.
   struct RocPoint {
     double threshold = 0;
     std::int64_t false_positives = 0;
-    double discrete = 0;    // true positive rates
+    double discrete = 0;  // true positive rates
     double continuous = 0;
   };
   std::vector<RocPoint> curve;
@@ -128,7 +134,8 @@ struct FddbResult {
 };
 
 // Compares `detections` with `truth`. Both may be as read; problems found there are passed on.
-FddbResult evaluate_fddb(const FddbTruth& truth, const DetectionSet& detections, const FddbOptions& options = {});
+FddbResult evaluate_fddb(const FddbTruth& truth, const DetectionSet& detections,
+                         const FddbOptions& options = {});
 
 // The curves as the official tool writes them, loosest threshold first: `rate false_positives
 // threshold` a line, and `rate false_positives`.

@@ -21,8 +21,8 @@ bool counts(const LabelledFace& face) { return face.landmarks && !face.ignore; }
 
 }  // namespace
 
-std::vector<LandmarkPrediction> match_landmarks(const LabelledImage& image,
-                                                std::span<const Face> detected, float least_iou) {
+std::vector<LandmarkPrediction> match_landmarks(const LabelledImage& image, std::span<const Face> detected,
+                                                float least_iou) {
   struct Pair {
     float overlap;
     std::size_t face, detection;
@@ -110,19 +110,18 @@ void to_json(nlohmann::ordered_json& json, const LandmarkResult& result) {
     curve["error"].push_back(i * kStep);
     curve["share"].push_back(result.share_within(i * kStep));
   }
-  json = Json{
-      {"mean_error", result.mean_error},
-      {"failure_rate", result.failure_rate},
-      {"unit", result.options.unit == LandmarkUnit::kInterOcular ? "inter_ocular" : "box_size"},
-      {"failure_above", result.options.failure},
-      {"missing_faces", result.options.missing == MissingFaces::kFail ? "fail" : "left_out"},
-      {"faces", result.faces},
-      {"detected", result.detected},
-      {"centre_crops", result.centre_crops},
-      {"missing", result.missing},
-      {"without_unit", result.without_unit},
-      {"points", points},
-      {"curve", curve}};
+  json = Json{{"mean_error", result.mean_error},
+              {"failure_rate", result.failure_rate},
+              {"unit", result.options.unit == LandmarkUnit::kInterOcular ? "inter_ocular" : "box_size"},
+              {"failure_above", result.options.failure},
+              {"missing_faces", result.options.missing == MissingFaces::kFail ? "fail" : "left_out"},
+              {"faces", result.faces},
+              {"detected", result.detected},
+              {"centre_crops", result.centre_crops},
+              {"missing", result.missing},
+              {"without_unit", result.without_unit},
+              {"points", points},
+              {"curve", curve}};
 }
 
 }  // namespace mtcnn

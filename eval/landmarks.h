@@ -8,11 +8,10 @@
 #define MTCNN_EVAL_LANDMARKS_H_
 
 #include <array>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
 #include <vector>
-
-#include <nlohmann/json.hpp>
 
 #include "datasets/dataset.h"
 #include "mtcnn/types.h"
@@ -21,7 +20,7 @@ namespace mtcnn {
 
 struct LandmarkPrediction {
   std::optional<Landmarks> points = std::nullopt;  // none: the face was not found
-  bool centre_crop = false;  // not detected, but read off the labelled box
+  bool centre_crop = false;                        // not detected, but read off the labelled box
 };
 
 // Gives the detected faces of an image to its labelled faces that have points and are not ignored:
@@ -31,8 +30,7 @@ struct LandmarkPrediction {
 // Boxes of other conventions overlap less (CelebA's are larger, 300-W's end at the brow), hence
 // the low bound; a wrong face would overlap hardly at all.
 inline constexpr float kLandmarkIou = .3f;
-std::vector<LandmarkPrediction> match_landmarks(const LabelledImage& image,
-                                                std::span<const Face> detected,
+std::vector<LandmarkPrediction> match_landmarks(const LabelledImage& image, std::span<const Face> detected,
                                                 float least_iou = kLandmarkIou);
 
 enum class LandmarkUnit {
@@ -53,11 +51,11 @@ struct LandmarkOptions {
 
 struct LandmarkResult {
   LandmarkOptions options;
-  std::size_t faces = 0;        // with labelled points, not ignored, whose unit is not 0
-  std::size_t detected = 0;     // of these: points from a detection
-  std::size_t centre_crops = 0; // points from the labelled box
-  std::size_t missing = 0;      // no points
-  std::size_t without_unit = 0; // left out because the unit is 0 (eyes in one place)
+  std::size_t faces = 0;         // with labelled points, not ignored, whose unit is not 0
+  std::size_t detected = 0;      // of these: points from a detection
+  std::size_t centre_crops = 0;  // points from the labelled box
+  std::size_t missing = 0;       // no points
+  std::size_t without_unit = 0;  // left out because the unit is 0 (eyes in one place)
 
   // Over detected + centre_crops: means of (distance / unit); 0 if there are none.
   double mean_error = 0;

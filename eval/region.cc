@@ -61,8 +61,8 @@ class Outline {
     }
   }
 
-  // The border of the filled shape, walking down from corner `start`: between the rows of two corners
-  // it moves evenly, whatever the corners' fractions of a row.
+  // The border of the filled shape, walking down from corner `start`: between the rows of two
+  // corners it moves evenly, whatever the corners' fractions of a row.
   void add_side(const std::vector<Corner>& corners, std::size_t start, bool forward) {
     const std::size_t count = corners.size();
     std::int64_t row = to_pixel(corners[start].y);
@@ -117,7 +117,8 @@ Region draw(const Ellipse& ellipse) {
   const double c = std::cos(tilt), s = std::sin(tilt);
   std::vector<Corner> corners;
   for (int degrees = 0; degrees < 360; degrees += degrees_a_corner) {
-    const double along = major * std::cos(degrees * kDegree), across = minor * std::sin(degrees * kDegree);
+    const double along = major * std::cos(degrees * kDegree),
+                 across = minor * std::sin(degrees * kDegree);
     const Corner corner{x * kOne + round_even((along * c - across * s) * kOne),
                         y * kOne + round_even((along * s + across * c) * kOne)};
     if (corners.empty() || !(corner == corners.back())) corners.push_back(corner);
@@ -127,7 +128,9 @@ Region draw(const Ellipse& ellipse) {
 
 Region draw(const Rectangle& rectangle) {
   // The official tool hands its corners to the drawing library as floats.
-  const auto corner = [](double value) { return static_cast<int>(round_even(static_cast<float>(value))); };
+  const auto corner = [](double value) {
+    return static_cast<int>(round_even(static_cast<float>(value)));
+  };
   const int left = corner(rectangle.x), right = corner(rectangle.x + rectangle.width);
   const int top = corner(rectangle.y), bottom = corner(rectangle.y + rectangle.height);
   Region region;
@@ -154,12 +157,14 @@ Region clipped(Region region, const std::optional<Size>& image) {
 
 double overlap(const Region& a, const Region& b) {
   const int top = std::max(a.top, b.top);
-  const int bottom = std::min(a.top + static_cast<int>(a.rows.size()), b.top + static_cast<int>(b.rows.size()));
+  const int bottom =
+      std::min(a.top + static_cast<int>(a.rows.size()), b.top + static_cast<int>(b.rows.size()));
   std::int64_t both = 0;
   for (int y = top; y < bottom; ++y) {
     const Region::Span& first = a.rows[static_cast<std::size_t>(y - a.top)];
     const Region::Span& second = b.rows[static_cast<std::size_t>(y - b.top)];
-    both += std::max(0, std::min(first.last, second.last) - std::max(first.first, second.first) + 1);
+    both +=
+        std::max(0, std::min(first.last, second.last) - std::max(first.first, second.first) + 1);
   }
   if (both == 0) return 0;
   return static_cast<double>(both) / static_cast<double>(a.pixels() + b.pixels() - both);

@@ -12,7 +12,8 @@
 
 namespace mtcnn {
 
-// Pixels of a convex shape: in each row from `top` on, the columns first..last (none if last < first).
+// Pixels of a convex shape: in each row from `top` on, the columns first..last (none if last <
+// first).
 struct Region {
   struct Span {
     int first = 0;

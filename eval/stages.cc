@@ -52,11 +52,10 @@ void StageTally::add(const LabelledImage& image, const Trace& trace) {
   for (std::size_t i = 0; i < kStages; ++i) windows_[i] += windows[i];
   for (const LabelledFace& face : image.faces) {
     if (face.ignore) continue;
-    const StageCounts one = {1,
-                             {any_on(trace.proposals, face.box, options_.iou),
-                              any_on(trace.pnet, face.box, options_.iou),
-                              any_on(trace.rnet, face.box, options_.iou),
-                              any_on(trace.faces, face.box, options_.iou)}};
+    const StageCounts one = {
+        1,
+        {any_on(trace.proposals, face.box, options_.iou), any_on(trace.pnet, face.box, options_.iou),
+         any_on(trace.rnet, face.box, options_.iou), any_on(trace.faces, face.box, options_.iou)}};
     accumulate(all_, one);
     const auto next = std::upper_bound(options_.buckets.begin(), options_.buckets.end(), face_size(face.box));
     if (next != options_.buckets.begin()) {

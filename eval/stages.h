@@ -5,9 +5,8 @@
 
 #include <array>
 #include <cstddef>
-#include <vector>
-
 #include <nlohmann/json.hpp>
+#include <vector>
 
 #include "datasets/dataset.h"
 #include "mtcnn/detector.h"

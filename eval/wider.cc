@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <filesystem>
 #include <memory>
 #include <unordered_map>
@@ -13,6 +14,7 @@
 #include "datasets/labels.h"
 #include "datasets/reader.h"
 #include "eval/boxes.h"
+#include "util/file.h"
 
 namespace mtcnn {
 namespace {
@@ -21,7 +23,7 @@ namespace fs = std::filesystem;
 
 constexpr double kFound = .5;
 constexpr int kThresholds = 1000;
-constexpr std::uintmax_t kMaxMatBytes = std::uintmax_t{256} << 20;
+constexpr std::size_t kMaxMatBytes = std::size_t{256} << 20;
 constexpr std::size_t kFlagColumns[] = {7};
 const std::vector<std::string> kSubsets{"easy", "medium", "hard"};
 
@@ -40,7 +42,8 @@ std::size_t elements(const matvar_t* variable) {
   std::size_t count = 0;
   if (__builtin_mul_overflow(variable->dims[0], variable->dims[1], &count)) return 0;
   const std::size_t size = Mat_SizeOf(variable->data_type);
-  if (variable->class_type == MAT_C_CELL) return count <= variable->nbytes / sizeof(matvar_t*) ? count : 0;
+  if (variable->class_type == MAT_C_CELL)
+    return count <= variable->nbytes / sizeof(matvar_t*) ? count : 0;
   return size > 0 && count <= variable->nbytes / size ? count : 0;
 }
 
@@ -71,29 +74,61 @@ std::vector<double> numbers_of(const matvar_t* variable) {
   const auto copy = [&](const auto* data) { std::copy(data, data + count, numbers.begin()); };
   if (count == 0) return numbers;
   switch (variable->class_type) {
-    case MAT_C_DOUBLE: copy(static_cast<const double*>(variable->data)); break;
-    case MAT_C_SINGLE: copy(static_cast<const float*>(variable->data)); break;
-    case MAT_C_INT32: copy(static_cast<const std::int32_t*>(variable->data)); break;
-    case MAT_C_UINT32: copy(static_cast<const std::uint32_t*>(variable->data)); break;
-    case MAT_C_INT16: copy(static_cast<const std::int16_t*>(variable->data)); break;
-    case MAT_C_UINT16: copy(static_cast<const std::uint16_t*>(variable->data)); break;
-    case MAT_C_INT8: copy(static_cast<const std::int8_t*>(variable->data)); break;
-    case MAT_C_UINT8: copy(static_cast<const std::uint8_t*>(variable->data)); break;
-    default: numbers.clear();
+    case MAT_C_DOUBLE:
+      copy(static_cast<const double*>(variable->data));
+      break;
+    case MAT_C_SINGLE:
+      copy(static_cast<const float*>(variable->data));
+      break;
+    case MAT_C_INT32:
+      copy(static_cast<const std::int32_t*>(variable->data));
+      break;
+    case MAT_C_UINT32:
+      copy(static_cast<const std::uint32_t*>(variable->data));
+      break;
+    case MAT_C_INT16:
+      copy(static_cast<const std::int16_t*>(variable->data));
+      break;
+    case MAT_C_UINT16:
+      copy(static_cast<const std::uint16_t*>(variable->data));
+      break;
+    case MAT_C_INT8:
+      copy(static_cast<const std::int8_t*>(variable->data));
+      break;
+    case MAT_C_UINT8:
+      copy(static_cast<const std::uint8_t*>(variable->data));
+      break;
+    default:
+      numbers.clear();
   }
   return numbers;
 }
 
-Result<MatFile> open_mat(const std::string& path) {
-  std::error_code error;
-  const std::uintmax_t size = fs::file_size(path, error);
-  if (error) return Error{ErrorCode::kIo, path + ": can't open: " + error.message()};
-  if (size > kMaxMatBytes) {
-    return Error{ErrorCode::kLimit, path + ": has " + std::to_string(size) + " bytes, at most " +
-                                        std::to_string(kMaxMatBytes) + " are read"};
+// Whether a file of version 5 (what the benchmark has) ends before its last variable does: matio
+// takes the missing numbers for zeros. After a header of 128 bytes there are variables, each with a
+// type and a number of bytes before it, of 4 bytes each.
+bool ends_early(std::span<const std::byte> bytes) {
+  const bool little_endian = bytes.size() >= 128 && bytes[126] == std::byte{'I'};
+  std::size_t offset = 128;
+  while (offset + 8 <= bytes.size()) {
+    std::size_t length = 0;
+    for (std::size_t i = 0; i < 4; ++i) {
+      length |= std::to_integer<std::size_t>(bytes[offset + 4 + i])
+                << (8 * (little_endian ? i : 3 - i));
+    }
+    offset += 8 + length;
   }
+  return offset != bytes.size();
+}
+
+Result<MatFile> open_mat(const std::string& path) {
+  const auto bytes = read_file(path, kMaxMatBytes);
+  if (!bytes) return bytes.error();
   MatFile file(Mat_Open(path.c_str(), MAT_ACC_RDONLY));
   if (!file) return Error{ErrorCode::kFormat, path + ": is no MATLAB file"};
+  if (Mat_GetVersion(file.get()) == MAT_FT_MAT5 && ends_early(*bytes)) {
+    return Error{ErrorCode::kFormat, path + ": ends before its last variable does"};
+  }
   return file;
 }
 
@@ -119,10 +154,12 @@ Status read_faces(const std::string& path, WiderTruth& truth) {
   const auto events = cells(event_names->get()), all_files = cells(event_files->get()),
              all_boxes = cells(event_boxes->get());
   const auto mismatch = [&](const std::string& where) {
-    return Error{ErrorCode::kFormat, path + ": " + where + ": expected file_list and face_bbx_list to be as long as "
-                                            "the list of events and of its images"};
+    return Error{ErrorCode::kFormat, path + ": " + where +
+                                         ": expected file_list and face_bbx_list to be as long as "
+                                         "the list of events and of its images"};
   };
-  if (all_files.size() != events.size() || all_boxes.size() != events.size()) return mismatch("event_list");
+  if (all_files.size() != events.size() || all_boxes.size() != events.size())
+    return mismatch("event_list");
 
   std::unordered_set<std::string> seen;
   for (std::size_t e = 0; e < events.size(); ++e) {
@@ -134,15 +171,18 @@ Status read_faces(const std::string& path, WiderTruth& truth) {
     for (std::size_t i = 0; i < files.size(); ++i) {
       WiderImage image{event + '/' + text_of(files[i]), {}};
       if (!seen.insert(image.name).second) {
-        return Error{ErrorCode::kFormat, path + ": " + image.name + " a second time, expected every image once"};
+        return Error{ErrorCode::kFormat,
+                     path + ": " + image.name + " a second time, expected every image once"};
       }
       const std::vector<double> numbers = numbers_of(boxes[i]);
       const std::size_t faces = numbers.size() / 4;
       if (numbers.size() % 4 != 0 || (faces > 0 && boxes[i]->dims[1] != 4)) {
-        return Error{ErrorCode::kFormat, path + ": " + image.name + ": expected a matrix of four columns, x y w h"};
+        return Error{ErrorCode::kFormat,
+                     path + ": " + image.name + ": expected a matrix of four columns, x y w h"};
       }
       for (std::size_t f = 0; f < faces; ++f) {
-        const double row[] = {numbers[f], numbers[f + faces], numbers[f + 2 * faces], numbers[f + 3 * faces]};
+        const double row[] = {numbers[f], numbers[f + faces], numbers[f + 2 * faces],
+                              numbers[f + 3 * faces]};
         // The marks of easy, medium and hard count rows, so a bad one can't just be left out.
         if (const auto wrong = complaint_about(row)) {
           return Error{ErrorCode::kFormat, path + ": " + image.name + ": " + *wrong};
@@ -172,24 +212,28 @@ Status read_subset(const std::string& path, std::size_t subset, WiderTruth& trut
       const std::string name = i < files.size() ? text_of(files[i]) : std::string();
       if (next >= truth.images.size() || !truth.images[next].name.ends_with('/' + name)) {
         return Error{ErrorCode::kFormat, path + ": event " + std::to_string(e + 1) + ", image " +
-                                             std::to_string(i + 1) + ": expected the images of wider_face_val.mat, "
+                                             std::to_string(i + 1) +
+                                             ": expected the images of wider_face_val.mat, "
                                              "in the same order"};
       }
       WiderImage& image = truth.images[next];
       for (const double mark : numbers_of(images[i])) {
-        if (mark >= 1 && mark <= static_cast<double>(image.faces.size()) && mark == std::floor(mark)) {
+        if (mark >= 1 && mark <= static_cast<double>(image.faces.size()) &&
+            mark == std::floor(mark)) {
           image.faces[static_cast<std::size_t>(mark) - 1].subsets |= 1u << subset;
         } else {
-          truth.problems.push_back({path, 0, image.name + ": marks face " + show(mark) + " of " +
-                                                 std::to_string(image.faces.size())});
+          truth.problems.push_back({path, 0,
+                                    image.name + ": marks face " + show(mark) + " of " +
+                                        std::to_string(image.faces.size())});
           ++truth.left_out;
         }
       }
     }
   }
   if (next != truth.images.size()) {
-    return Error{ErrorCode::kFormat, path + ": lists " + std::to_string(next) + " images, expected the " +
-                                         std::to_string(truth.images.size()) + " of wider_face_val.mat"};
+    return Error{ErrorCode::kFormat,
+                 path + ": lists " + std::to_string(next) + " images, expected the " +
+                     std::to_string(truth.images.size()) + " of wider_face_val.mat"};
   }
   return std::monostate{};
 }
@@ -197,7 +241,8 @@ Status read_subset(const std::string& path, std::size_t subset, WiderTruth& trut
 Result<WiderTruth> read_mat_folder(const std::string& folder) {
   WiderTruth truth;
   truth.subsets = kSubsets;
-  if (const Status status = read_faces((fs::path(folder) / "wider_face_val.mat").string(), truth); !status) {
+  if (const Status status = read_faces((fs::path(folder) / "wider_face_val.mat").string(), truth);
+      !status) {
     return status.error();
   }
   for (std::size_t s = 0; s < kSubsets.size(); ++s) {
@@ -227,7 +272,8 @@ Result<WiderTruth> read_flags(const std::string& path) {
     for (const BlockRow& row : block.rows) {
       const std::vector<double>& n = row.numbers;
       auto wrong = complaint_about(std::span(n).first(4));
-      if (!wrong && std::any_of(n.begin() + 4, n.end(), [](double flag) { return flag != 0 && flag != 1; })) {
+      if (!wrong &&
+          std::any_of(n.begin() + 4, n.end(), [](double flag) { return flag != 0 && flag != 1; })) {
         wrong = "expected 0 or 1 in the columns easy, medium, hard";
       }
       if (wrong) {
@@ -236,7 +282,8 @@ Result<WiderTruth> read_flags(const std::string& path) {
         continue;
       }
       WiderFace face{{n[0], n[1], n[2], n[3]}, 0};
-      for (std::size_t s = 0; s < kSubsets.size(); ++s) face.subsets |= n[4 + s] == 1 ? 1u << s : 0u;
+      for (std::size_t s = 0; s < kSubsets.size(); ++s)
+        face.subsets |= n[4 + s] == 1 ? 1u << s : 0u;
       image.faces.push_back(face);
     }
     truth.images.push_back(std::move(image));
@@ -248,8 +295,9 @@ Result<WiderTruth> read_bbx_gt(const std::string& path) {
   auto labels = read_labels("wider", path);
   if (!labels) return labels.error();
   if (labels->images.empty()) {
-    return Error{ErrorCode::kFormat, path + ": no images, expected WIDER FACE's ground truth: " +
-                                         (labels->problems.empty() ? "the file is empty" : labels->problems[0].text())};
+    return Error{ErrorCode::kFormat,
+                 path + ": no images, expected WIDER FACE's ground truth: " +
+                     (labels->problems.empty() ? "the file is empty" : labels->problems[0].text())};
   }
   WiderTruth truth;
   truth.subsets = {"all"};
@@ -259,7 +307,8 @@ Result<WiderTruth> read_bbx_gt(const std::string& path) {
     WiderImage image{image_name(labelled.path), {}};
     for (const LabelledFace& face : labelled.faces) {
       const double left = face.box.left, top = face.box.top;
-      image.faces.push_back({{left, top, face.box.right - left, face.box.bottom - top}, face.ignore ? 0u : 1u});
+      image.faces.push_back(
+          {{left, top, face.box.right - left, face.box.bottom - top}, face.ignore ? 0u : 1u});
     }
     truth.images.push_back(std::move(image));
   }
@@ -280,9 +329,9 @@ Result<bool> has_flags(const std::string& path) {
 
 // Matching.
 
-// The official overlap: intersection over union of boxes whose last pixels, at x + w and y + h, belong
-// to them. In double and in that order of operations, unlike geometry/box.h: WIDER's boxes have whole
-// numbers, overlaps of exactly one half occur, and the last bit then decides.
+// The official overlap: intersection over union of boxes whose last pixels, at x + w and y + h,
+// belong to them. In double and in that order of operations, unlike geometry/box.h: WIDER's boxes
+// have whole numbers, overlaps of exactly one half occur, and the last bit then decides.
 double official_overlap(const Rectangle& a, const Rectangle& b) {
   const double a_right = a.x + a.width, a_bottom = a.y + a.height;
   const double b_right = b.x + b.width, b_bottom = b.y + b.height;
@@ -326,13 +375,15 @@ void add_image(const WiderImage& image, std::size_t subset, std::span<const int>
 
 void finish(std::span<const Tally> tallies, WiderResult::Subset& subset) {
   std::vector<double> precision, recall;
-  const auto ratio = [](std::int64_t a, double b) { return b > 0 ? static_cast<double>(a) / b : 0; };
+  const auto ratio = [](std::int64_t a, double b) {
+    return b > 0 ? static_cast<double>(a) / b : 0;
+  };
   for (std::size_t t = 0; t < tallies.size(); ++t) {
     const Tally& tally = tallies[t];
     precision.push_back(ratio(tally.found, static_cast<double>(tally.proposals)));
     recall.push_back(ratio(tally.found, static_cast<double>(subset.faces)));
-    subset.curve.push_back({1 - static_cast<double>(t + 1) / kThresholds, tally.proposals, tally.found,
-                            precision.back(), recall.back()});
+    subset.curve.push_back({1 - static_cast<double>(t + 1) / kThresholds, tally.proposals,
+                            tally.found, precision.back(), recall.back()});
   }
   subset.average_precision = area_under_envelope(precision, recall);
   subset.recall = recall.back();
@@ -348,10 +399,12 @@ Result<WiderTruth> read_wider_truth(const std::string& path) {
   return *flags ? read_flags(path) : read_bbx_gt(path);
 }
 
-WiderResult evaluate_wider(const WiderTruth& truth, const DetectionSet& detections, const WiderOptions& options) {
+WiderResult evaluate_wider(const WiderTruth& truth, const DetectionSet& detections,
+                           const WiderOptions& options) {
   WiderResult result;
   result.problems = truth.problems;
-  result.problems.insert(result.problems.end(), detections.problems.begin(), detections.problems.end());
+  result.problems.insert(result.problems.end(), detections.problems.begin(),
+                         detections.problems.end());
   result.left_out = truth.left_out + detections.left_out;
   result.restricted_to_list = options.images.has_value();
   result.only_with_detections = options.only_with_detections;
@@ -365,13 +418,15 @@ WiderResult evaluate_wider(const WiderTruth& truth, const DetectionSet& detectio
     for (const std::string& name : *options.images) {
       wanted.insert(name);
       if (!known.count(name)) {
-        result.problems.push_back({name, 0, "is in the list of images, but not in the ground truth"});
+        result.problems.push_back(
+            {name, 0, "is in the list of images, but not in the ground truth"});
       }
     }
   }
   for (const DetectedImage& image : detections.images) {
     if (known.count(image.name)) continue;
-    result.problems.push_back({image.file, image.line, image.name + ": no such image in the ground truth, left out"});
+    result.problems.push_back(
+        {image.file, image.line, image.name + ": no such image in the ground truth, left out"});
     result.left_out += static_cast<std::int64_t>(image.detections.size());
   }
 
@@ -391,12 +446,14 @@ WiderResult evaluate_wider(const WiderTruth& truth, const DetectionSet& detectio
     ++result.images;
     result.labelled_faces += image.faces.size();
     for (std::size_t s = 0; s < result.subsets.size(); ++s) {
-      result.subsets[s].faces += static_cast<std::size_t>(std::count_if(
-          image.faces.begin(), image.faces.end(), [&](const WiderFace& face) { return face.subsets >> s & 1; }));
+      result.subsets[s].faces += static_cast<std::size_t>(
+          std::count_if(image.faces.begin(), image.faces.end(),
+                        [&](const WiderFace& face) { return face.subsets >> s & 1; }));
     }
     if (found == by_name.end()) {
       ++result.images_not_listed;
-      result.problems.push_back({image.name, 0, "has no file of detections, counted as nothing found"});
+      result.problems.push_back(
+          {image.name, 0, "has no file of detections, counted as nothing found"});
       continue;
     }
     if (found->second->detections.empty()) {
@@ -444,7 +501,8 @@ WiderResult evaluate_wider(const WiderTruth& truth, const DetectionSet& detectio
 void to_json(nlohmann::ordered_json& json, const WiderResult& result) {
   using Json = nlohmann::ordered_json;
   json = Json::object();
-  Json faces = Json::object(), recalls = Json::object(), curves = Json::object(), problems = Json::array();
+  Json faces = Json::object(), recalls = Json::object(), curves = Json::object(),
+       problems = Json::array();
   for (const WiderResult::Subset& subset : result.subsets) {
     json[subset.name] = subset.average_precision;
     faces[subset.name] = subset.faces;

@@ -8,8 +8,8 @@
 // one that overlaps no face so much, is only a proposal. Then for the 1000 thresholds 1 - (t + 1) /
 // 1000: proposals and faces found by detections of at least that score, summed over the images,
 // precision (found / proposals) and recall (found / faces of the subset). Average precision is the
-// area under the envelope of that curve. The overlap takes boxes to be a pixel wider and higher than
-// x y w h say. Faces of images without detections count as not found.
+// area under the envelope of that curve. The overlap takes boxes to be a pixel wider and higher
+// than x y w h say. Faces of images without detections count as not found.
 #ifndef MTCNN_EVAL_WIDER_H_
 #define MTCNN_EVAL_WIDER_H_
 
@@ -40,18 +40,22 @@ struct WiderTruth {
   std::vector<std::string> subsets;
   std::vector<WiderImage> images;  // every name once
   std::vector<Problem> problems;
-  std::int64_t left_out = 0;  // faces, or marks of them as easy, medium or hard, that could not be used
+  std::int64_t left_out =
+      0;  // faces, or marks of them as easy, medium or hard, that could not be used
 };
 
 // Reads the ground truth, of one of three kinds:
 //   a folder with the official wider_face_val.mat and wider_{easy,medium,hard}_val.mat: "easy",
 //     "medium", "hard". A face that a list marks and that is not there is reported.
-//   a text of blocks `EVENT/NAME.jpg`, number of faces, and rows `x y w h easy medium hard` with 1 for
+//   a text of blocks `EVENT/NAME.jpg`, number of faces, and rows `x y w h easy medium hard` with 1
+//   for
 //     faces that count in the subset: the same three.
 //   WIDER's own wider_face_val_bbx_gt.txt (datasets/labels.h, "wider"): it does not say which faces
 //     are easy, medium or hard, so there is one subset "all" of all faces but those marked invalid,
 //     which are ignored. Its figure is none of the three, and lower: it has faces that even "hard"
 //     leaves out as too small.
+// The .mat files are read with matio, which is not proof against files that are damaged on purpose:
+// take them from the benchmark's authors.
 // Errors: kIo, kLimit or kFormat if nothing can be read, one of the four .mat files is missing, or
 // they do not list the same images.
 Result<WiderTruth> read_wider_truth(const std::string& path);
@@ -75,17 +79,17 @@ struct WiderResult {
     std::string name;
     double average_precision = 0;
     std::size_t faces = 0;
-    double recall = 0;  // of all detections
+    double recall = 0;              // of all detections
     std::vector<CurvePoint> curve;  // thresholds fall
   };
   std::vector<Subset> subsets;
 
-  std::size_t images = 0;           // evaluated
-  std::size_t images_excluded = 0;  // by the options
+  std::size_t images = 0;             // evaluated
+  std::size_t images_excluded = 0;    // by the options
   std::size_t images_not_listed = 0;  // evaluated without a file of detections: nothing found there
-  std::size_t images_empty = 0;     // whose file has no detection
-  std::size_t labelled_faces = 0;   // of the evaluated images, in a subset or not
-  std::size_t detections = 0;       // of the evaluated images
+  std::size_t images_empty = 0;       // whose file has no detection
+  std::size_t labelled_faces = 0;     // of the evaluated images, in a subset or not
+  std::size_t detections = 0;         // of the evaluated images
   // Rows of both inputs that could not be used, and detections of unknown images; not those of
   // images that the options exclude.
   std::int64_t left_out = 0;
@@ -95,8 +99,8 @@ struct WiderResult {
   std::vector<Problem> problems;  // of both inputs; images without a file; unknown images
 };
 
-// Compares `detections` with `truth`. Both may be as read; problems found there are passed on. As in
-// the official code the lowest score is taken to be at most 1 and the highest at least 0; if all
+// Compares `detections` with `truth`. Both may be as read; problems found there are passed on. As
+// in the official code the lowest score is taken to be at most 1 and the highest at least 0; if all
 // scores are equal none is below another, and all become 1.
 WiderResult evaluate_wider(const WiderTruth& truth, const DetectionSet& detections,
                            const WiderOptions& options = {});

@@ -8,7 +8,10 @@
 #include <chrono>
 #include <cmath>
 #include <cstdint>
+#include <filesystem>
+#include <fstream>
 #include <iostream>
+#include <iterator>
 #include <random>
 #include <string>
 #include <vector>
@@ -25,7 +28,8 @@ namespace {
 using test::Folder;
 
 // Whether some problem's text has all of these parts.
-bool has_problem(const std::vector<Problem>& problems, std::initializer_list<std::string_view> parts) {
+bool has_problem(const std::vector<Problem>& problems,
+                 std::initializer_list<std::string_view> parts) {
   return std::any_of(problems.begin(), problems.end(), [&](const Problem& problem) {
     const std::string text = problem.text();
     return std::all_of(parts.begin(), parts.end(),
@@ -46,19 +50,21 @@ DetectionSet detected(std::vector<DetectedImage> images) {
   return set;
 }
 
-double ap(const WiderResult& result, std::size_t subset = 0) { return result.subsets[subset].average_precision; }
+double ap(const WiderResult& result, std::size_t subset = 0) {
+  return result.subsets[subset].average_precision;
+}
 
 }  // namespace
 
 TEST_CASE("WIDER: a figure by hand") {
   // Two faces that count, one that does not. Scores .9 .7 .6 .5 .1 become 1 .75 .625 .5 0.
-  const WiderTruth truth = one_subset({{"e/a",
-                                        {{{0, 0, 9, 9}, 1}, {{100, 0, 9, 9}, 1}, {{200, 0, 9, 9}, 0}}}});
+  const WiderTruth truth =
+      one_subset({{"e/a", {{{0, 0, 9, 9}, 1}, {{100, 0, 9, 9}, 1}, {{200, 0, 9, 9}, 0}}}});
   const DetectionSet detections = detected({{"e/a",
-                                             {{{0, 0, 9, 9}, .9},      // found
-                                              {{0, 1, 9, 9}, .7},      // again: only a proposal
-                                              {{200, 0, 9, 9}, .6},    // neither way
-                                              {{100, 0, 9, 9}, .5},    // found
+                                             {{{0, 0, 9, 9}, .9},        // found
+                                              {{0, 1, 9, 9}, .7},        // again: only a proposal
+                                              {{200, 0, 9, 9}, .6},      // neither way
+                                              {{100, 0, 9, 9}, .5},      // found
                                               {{300, 0, 9, 9}, .1}}}});  // nothing there
   const WiderResult result = evaluate_wider(truth, detections);
   const WiderResult::Subset& all = result.subsets[0];
@@ -98,10 +104,11 @@ TEST_CASE("WIDER: scores are stretched over all images, faces of images without 
                                        {"e/b", {{{0, 0, 9, 9}, 1}}},
                                        {"e/c", {{{0, 0, 9, 9}, 1}}},
                                        {"e/d", {}}});
-  const DetectionSet detections = detected({{"e/a", {{{0, 0, 9, 9}, .62}}},
-                                            {"e/b", {{{50, 0, 9, 9}, .61}, {{0, 0, 9, 9}, .60}}},
-                                            {"e/d", {{{50, 0, 9, 9}, .615}}},  // no labels at all: left out
-                                            {"e/x", {{{0, 0, 9, 9}, .99}}}});  // unknown: no part in the stretching
+  const DetectionSet detections =
+      detected({{"e/a", {{{0, 0, 9, 9}, .62}}},
+                {"e/b", {{{50, 0, 9, 9}, .61}, {{0, 0, 9, 9}, .60}}},
+                {"e/d", {{{50, 0, 9, 9}, .615}}},  // no labels at all: left out
+                {"e/x", {{{0, 0, 9, 9}, .99}}}});  // unknown: no part in the stretching
   const WiderResult result = evaluate_wider(truth, detections);
   CHECK(result.lowest_score == .60);
   CHECK(result.highest_score == .62);
@@ -136,7 +143,9 @@ TEST_CASE("WIDER: scores are stretched over all images, faces of images without 
 TEST_CASE("WIDER: the protocol step by step on random boxes") {
   // The same figure from a direct transcription of the protocol's words, threshold by threshold.
   std::mt19937 random(7);
-  const auto uniform = [&](double from, double to) { return std::uniform_real_distribution<double>(from, to)(random); };
+  const auto uniform = [&](double from, double to) {
+    return std::uniform_real_distribution<double>(from, to)(random);
+  };
   for (int round = 0; round < 20; ++round) {
     std::vector<WiderImage> images;
     std::vector<DetectedImage> found;
@@ -147,8 +156,9 @@ TEST_CASE("WIDER: the protocol step by step on random boxes") {
         const Rectangle box{uniform(0, 60), uniform(0, 60), uniform(5, 30), uniform(5, 30)};
         image.faces.push_back({box, uniform(0, 1) < .7 ? 1u : 0u});
         for (int d = 0; d < 3; ++d) {
-          detections.detections.push_back({{box.x + uniform(-6, 6), box.y + uniform(-6, 6), box.width, box.height},
-                                           std::round(uniform(.3, .9) * 100) / 100});
+          detections.detections.push_back(
+              {{box.x + uniform(-6, 6), box.y + uniform(-6, 6), box.width, box.height},
+               std::round(uniform(.3, .9) * 100) / 100});
         }
       }
       images.push_back(image);
@@ -178,7 +188,8 @@ TEST_CASE("WIDER: the protocol step by step on random boxes") {
           float best_overlap = 0;
           for (std::size_t f = 0; f < images[i].faces.size(); ++f) {
             const auto edges = [](const Rectangle& r) {
-              return Box{static_cast<float>(r.x), static_cast<float>(r.y), static_cast<float>(r.x + r.width + 1),
+              return Box{static_cast<float>(r.x), static_cast<float>(r.y),
+                         static_cast<float>(r.x + r.width + 1),
                          static_cast<float>(r.y + r.height + 1)};
             };
             const float shared = iou(edges(d.box), edges(images[i].faces[f].box));
@@ -207,7 +218,9 @@ TEST_CASE("WIDER: the protocol step by step on random boxes") {
 TEST_CASE("WIDER: detections that can't be used are reported with file and line") {
   const Folder folder;
   folder.write("e/good.txt", "good\r\n2\r\n1 2 3 4 .5\r\n 5 6 7 8 .25 \r\n\r\n");
-  folder.write("e/bad.txt", "bad\n7\n1 2 3 4 .5\n1 2 3 4\n1 2 3 4 nan\n1 2 x 4 .5\n1 2 -3 4 .5\n1 2 3 4 .5 6\n2e9 2 3 4 .5\n");
+  folder.write("e/bad.txt",
+               "bad\n7\n1 2 3 4 .5\n1 2 3 4\n1 2 3 4 nan\n1 2 x 4 .5\n1 2 -3 4 .5\n1 2 3 4 .5 "
+               "6\n2e9 2 3 4 .5\n");
   folder.write("e/title.txt", "other.jpg\n1\n1 2 3 4 .5\n");
   folder.write("e/count.txt", "count.jpg\n3\n1 2 3 4 .5\n");
   folder.write("e/none.txt", "");
@@ -326,7 +339,8 @@ matvar_t* mat_numbers(std::vector<double> numbers, std::size_t columns) {
 matvar_t* mat_cells(const char* name, std::vector<matvar_t*> content) {
   std::size_t dims[] = {content.size(), 1};
   matvar_t* const cell = Mat_VarCreate(name, MAT_C_CELL, MAT_T_CELL, 2, dims, nullptr, 0);
-  for (std::size_t i = 0; i < content.size(); ++i) Mat_VarSetCell(cell, static_cast<int>(i), content[i]);
+  for (std::size_t i = 0; i < content.size(); ++i)
+    Mat_VarSetCell(cell, static_cast<int>(i), content[i]);
   return cell;
 }
 
@@ -342,14 +356,19 @@ void write_mat(const std::string& path, std::vector<matvar_t*> variables) {
 
 // One event of two images with two faces and one.
 void write_small_set(const Folder& folder, std::vector<double> hard_marks = {1, 2}) {
-  const auto names = [] { return mat_cells("file_list", {mat_cells(nullptr, {mat_text("a"), mat_text("b")})}); };
-  write_mat(folder / "wider_face_val.mat",
-            {mat_cells("event_list", {mat_text("e--x")}), names(),
-             mat_cells("face_bbx_list", {mat_cells(nullptr, {mat_numbers({1, 5, 2, 6, 3, 7, 4, 8}, 4),
-                                                             mat_numbers({9, 10, 11, 12}, 4)})})});
-  const auto marks = [&](const char* subset, std::vector<double> first, std::vector<double> second) {
+  const auto names = [] {
+    return mat_cells("file_list", {mat_cells(nullptr, {mat_text("a"), mat_text("b")})});
+  };
+  write_mat(
+      folder / "wider_face_val.mat",
+      {mat_cells("event_list", {mat_text("e--x")}), names(),
+       mat_cells("face_bbx_list", {mat_cells(nullptr, {mat_numbers({1, 5, 2, 6, 3, 7, 4, 8}, 4),
+                                                       mat_numbers({9, 10, 11, 12}, 4)})})});
+  const auto marks = [&](const char* subset, std::vector<double> first,
+                         std::vector<double> second) {
     write_mat(folder / (std::string("wider_") + subset + "_val.mat"),
-              {names(), mat_cells("gt_list", {mat_cells(nullptr, {mat_numbers(first, 1), mat_numbers(second, 1)})})});
+              {names(), mat_cells("gt_list", {mat_cells(nullptr, {mat_numbers(first, 1),
+                                                                  mat_numbers(second, 1)})})});
   };
   marks("easy", {}, {1});
   marks("medium", {2}, {1});
@@ -389,9 +408,10 @@ TEST_CASE("WIDER: ground truth from .mat files") {
     CHECK(missing.error().message.find("wider_medium_val.mat") != std::string::npos);
   }
   SUBCASE("other images") {
-    write_mat(folder / "wider_easy_val.mat",
-              {mat_cells("file_list", {mat_cells(nullptr, {mat_text("a"), mat_text("c")})}),
-               mat_cells("gt_list", {mat_cells(nullptr, {mat_numbers({1}, 1), mat_numbers({1}, 1)})})});
+    write_mat(
+        folder / "wider_easy_val.mat",
+        {mat_cells("file_list", {mat_cells(nullptr, {mat_text("a"), mat_text("c")})}),
+         mat_cells("gt_list", {mat_cells(nullptr, {mat_numbers({1}, 1), mat_numbers({1}, 1)})})});
     CHECK_FALSE(read_wider_truth(folder.path()).ok());
   }
   SUBCASE("other variables") {
@@ -401,38 +421,36 @@ TEST_CASE("WIDER: ground truth from .mat files") {
     CHECK(other.error().message.find("file_list") != std::string::npos);
   }
   SUBCASE("a matrix of three columns") {
-    write_mat(folder / "wider_face_val.mat",
-              {mat_cells("event_list", {mat_text("e--x")}), mat_cells("file_list", {mat_cells(nullptr, {mat_text("a")})}),
-               mat_cells("face_bbx_list", {mat_cells(nullptr, {mat_numbers({1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3}, 3)})})});
+    write_mat(
+        folder / "wider_face_val.mat",
+        {mat_cells("event_list", {mat_text("e--x")}),
+         mat_cells("file_list", {mat_cells(nullptr, {mat_text("a")})}),
+         mat_cells("face_bbx_list",
+                   {mat_cells(nullptr, {mat_numbers({1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3}, 3)})})});
     CHECK_FALSE(read_wider_truth(folder.path()).ok());
   }
   SUBCASE("no MATLAB file") {
-    folder.write("wider_face_val.mat", "this is text, and long enough that a header of 128 bytes could be read of it, "
-                                       "which then does not make sense to anybody who knows the format");
+    folder.write("wider_face_val.mat",
+                 "this is text, and long enough that a header of 128 bytes could be read of it, "
+                 "which then does not make sense to anybody who knows the format");
     CHECK_FALSE(read_wider_truth(folder.path()).ok());
   }
-  SUBCASE("any prefix and some damage end in an answer") {
+  SUBCASE("files that end early") {
     std::ifstream file(folder / "wider_face_val.mat", std::ios::binary);
     const std::string whole((std::istreambuf_iterator<char>(file)), {});
-    std::mt19937 random(1);
-    int refused = 0;
-    for (int i = 0; i < 300; ++i) {
-      std::string broken = whole;
-      if (i % 2) {
-        broken.resize(random() % whole.size());
-      } else {
-        for (int k = 0; k < 3; ++k) broken[random() % whole.size()] = static_cast<char>(random());
-      }
-      folder.write("wider_face_val.mat", broken);
-      refused += !read_wider_truth(folder.path()).ok();
+    for (std::size_t length = 0; length < whole.size();
+         length += length + 40 < whole.size() ? 7 : 1) {
+      CAPTURE(length);
+      folder.write("wider_face_val.mat", whole.substr(0, length));
+      CHECK_FALSE(read_wider_truth(folder.path()).ok());
     }
-    CHECK(refused > 150);
   }
 }
 
 TEST_CASE("WIDER: lists of images") {
   const Folder folder;
-  const auto names = read_image_list(folder.write("list.tsv", "# name\tsize\n\ne/a.jpg\t1024\t736\ne\\b.PNG 5\ne/c.d\n"));
+  const auto names = read_image_list(
+      folder.write("list.tsv", "# name\tsize\n\ne/a.jpg\t1024\t736\ne\\b.PNG 5\ne/c.d\n"));
   REQUIRE(names.ok());
   CHECK(*names == std::vector<std::string>{"e/a", "e/b", "e/c.d"});
   CHECK_FALSE(read_image_list(folder.write("none.txt", "# nothing\n")).ok());
@@ -458,7 +476,8 @@ void unzip(const std::filesystem::path& archive, const Folder& folder) {
   zip_close(zip);
 }
 
-void check_reference(const WiderResult& result, std::array<double, 3> expected, std::array<std::size_t, 3> faces) {
+void check_reference(const WiderResult& result, std::array<double, 3> expected,
+                     std::array<std::size_t, 3> faces) {
   REQUIRE(result.subsets.size() == 3);
   for (std::size_t s = 0; s < 3; ++s) {
     CAPTURE(result.subsets[s].name);
@@ -482,7 +501,8 @@ TEST_CASE("WIDER: reference, all images") {
   REQUIRE(detections.ok());
   const WiderResult result = evaluate_wider(*truth, *detections);
   const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
-  std::cout << "WIDER FACE val, " << result.images << " images: " << time.count() << " s" << std::endl;
+  std::cout << "WIDER FACE val, " << result.images << " images: " << time.count() << " s"
+            << std::endl;
   CHECK(time.count() < 10);
   CHECK(result.images == 3226);
   CHECK(result.images_empty == 42);
@@ -528,7 +548,8 @@ TEST_CASE("WIDER: reference, 149 images") {
     REQUIRE(list.ok());
     options = {};
     options.images = *list;
-    check_reference(evaluate_wider(*truth, *detections, options), {0.769033, 0.640544, 0.317257}, {450, 951, 2518});
+    check_reference(evaluate_wider(*truth, *detections, options), {0.769033, 0.640544, 0.317257},
+                    {450, 951, 2518});
   }
 }
 

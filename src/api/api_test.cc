@@ -258,17 +258,17 @@ TEST_CASE("clip and largest_only") {
 }
 
 TEST_CASE("detect on a warm workspace allocates nothing") {
-  const Picture picture(220, 180, 9);
-  const Picture smaller(100, 110, 10);
+  const Picture picture(120, 90, 9);
+  const Picture smaller(60, 70, 10);
   for (const int threads : {1, 2}) {
     CAPTURE(threads);
     DetectorOptions options{.threads = threads, .lnet = true};
     options.mirror_landmarks = true;
-    options.resize = Size{200, 170};
+    options.resize = Size{100, 85};
     const Detector d = detector(options, true);
     Workspace workspace;
     // With two threads it is chance which one meets the largest strip: warm up until both have.
-    for (int i = 0; i < 30; ++i) {
+    for (int i = 0; i < 20; ++i) {
       REQUIRE(d.detect(picture.view(), workspace).ok());
       REQUIRE(d.detect(smaller.view(), workspace).ok());
     }

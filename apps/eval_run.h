@@ -1,0 +1,161 @@
+// What the sub-commands of `mtcnn eval` share: where the detections come from (read, or made here by
+// running the detector over the images), the settings that they were made with, and what is printed.
+#ifndef MTCNN_APPS_EVAL_RUN_H_
+#define MTCNN_APPS_EVAL_RUN_H_
+
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "apps/detector_flags.h"
+#include "apps/face_lines.h"
+#include "apps/table.h"
+#include "datasets/dataset.h"
+#include "eval/detections.h"
+#include "mtcnn/detector.h"
+#include "mtcnn/result.h"
+
+namespace mtcnn {
+
+// Keys in the order in which they are added; numbers are doubles, unlike apps/face_lines.h's.
+using EvalJson = nlohmann::ordered_json;
+
+// One sub-command, with its options. Made before the command line is parsed, run after it.
+class EvalCommand {
+ public:
+  virtual ~EvalCommand() = default;
+  virtual int run() = 0;  // exit status
+};
+
+// One for each file; `app` is the sub-command's own and outlives what is returned.
+std::unique_ptr<EvalCommand> make_eval_wider(CLI::App& app);
+std::unique_ptr<EvalCommand> make_eval_fddb(CLI::App& app);
+std::unique_ptr<EvalCommand> make_eval_boxes(CLI::App& app);
+std::unique_ptr<EvalCommand> make_eval_landmarks(CLI::App& app);
+std::unique_ptr<EvalCommand> make_eval_stages(CLI::App& app);
+
+// How detections are written beside faces.jsonl, for other programs.
+enum class DetectionLayout { kNone, kWider, kFddb };
+
+struct RunFlags {
+  std::vector<std::string> detections;
+  std::vector<std::string> models;
+  std::vector<std::string> names;  // for the table; empty: made from the files' names
+  std::string images;
+  std::string output;
+  bool json = false;
+  bool resume = false;
+  bool no_progress = false;
+  DetectorFlags detector;
+  std::optional<float> score_threshold;
+};
+
+// The least score of the last stage when nothing is said, for measures that draw curves over all
+// scores: at the model's own they would end early.
+inline constexpr float kCurveScoreThreshold = .3f;
+
+// Adds the options above. `layout_help` says what --detections takes; empty: there is no such option, nor
+// --output. `default_score`: the last threshold if neither --thresholds nor --score-threshold is given;
+// empty: the model's. `flags` must outlive the parsing.
+void add_run_flags(CLI::App& app, RunFlags& flags, const std::string& layout_help,
+                   std::optional<float> default_score);
+
+// The exit status for wrong usage, with the message on stderr as "mtcnn eval NAME: ...".
+int eval_usage(const std::string& command, const std::string& message);
+
+// A model that is to be run, and how that is said.
+struct RunModel {
+  Model model;
+  Detector detector;
+  EvalJson settings;  // model (file, sha256, architecture, geometry), and options that change results
+};
+
+// The model of this file (empty: the built-in one) with the options of `flags`. `threads` are those of one
+// detect() call. Errors: those of load_model() and Detector::create().
+Result<RunModel> load_run_model(const std::string& path, const RunFlags& flags,
+                                std::optional<float> default_score, int threads);
+
+// The models that `flags` asks for: --model, or MTCNN_MODEL, or the built-in one ("").
+std::vector<std::string> models_to_run(const RunFlags& flags);
+
+// An image of the set: its name there, and the file.
+struct SetImage {
+  std::string name;
+  std::string file;   // empty: there is none
+  std::string group;  // kFddb: the fold, by the number of its file "fold-01-out.txt"; else unused
+};
+
+// The file of an image in `folder`: of that very name, or of image_name(name) and any ending that we can
+// read. Empty if there is none.
+std::string find_set_image(const std::string& folder, const std::string& name);
+
+// One row of the comparison: a model run over the images, or detections that were read.
+struct Run {
+  std::string name;       // in tables; no two runs have the same
+  std::string source;     // the model or the detections, as named on the command line
+  std::optional<RunModel> model;  // if the detector was run here
+  EvalJson settings;      // as in RunModel; null: not known
+  // All that was found, in the order of the images; image_name() as names. Problems and rows that
+  // were left out are counted there.
+  DetectionSet detections;
+  // The same with points and sizes, by image_name(); only of runs and of lines of JSON.
+  std::unordered_map<std::string, ImageFaces> faces;
+  bool has_points = false;  // whether `faces` is filled
+};
+
+// How a file or folder of the command's own layout is read; a folder of a run (--output) and a file of
+// `mtcnn detect --json` lines (.jsonl, .json) are read by prepare_runs() itself. Null: only those two.
+using ReadDetections = std::function<Result<DetectionSet>(const std::string& path)>;
+
+// Reads every --detections, or runs every model over `images`, in parallel, with a progress bar, and
+// writes what it finds under --output. A missing or unreadable image is a problem of that run.
+//
+// --output DIR holds settings.json, faces.jsonl (a line an image, as `mtcnn detect --json` writes
+// it) and, by `layout`, detections/EVENT/NAME.txt for each image or detections/fold-XX-out.txt; with several
+// models, each has its own folder below DIR. An interrupted run leaves it fit for --resume, which skips
+// the images that have a line and refuses a folder made with other settings or other images.
+//
+// Errors: wrong usage, a model or detections that can't be read, a folder that is in use already, a file
+// that can't be written.
+Result<std::vector<Run>> prepare_runs(const RunFlags& flags, const std::vector<SetImage>& images,
+                                      DetectionLayout layout, std::optional<float> default_score,
+                                      const ReadDetections& read);
+
+// The sizes of the images' files (upright), by image_name(), for those that can be read; found in
+// parallel. What can't be read is left out and reported.
+std::unordered_map<std::string, Size> image_sizes(const std::vector<SetImage>& images, const RunFlags& flags,
+                                                  std::vector<Problem>& problems);
+
+// "model released.safetensors (sha256 0123456789ab, architecture ...), minimum face 20, ..." or that nothing is
+// known.
+std::string settings_text(const EvalJson& settings);
+
+// What one row of the output is made of.
+struct RunReport {
+  std::vector<std::string> cells;  // of the table, behind the run's name
+  EvalJson json;                   // the figures; the run's name, source and settings, and problems are added
+  std::vector<Problem> problems;   // of the run and of the truth
+};
+
+// Prints the comparison: reports[i] of runs[i]. On stdout, with --json, the run's object, or {"runs":
+// [...]} if there are several; else `heading`, the table, the settings of each run, and `notes`. Problems
+// go to stderr, each once and at most 20 of them, with the number of the rest. Returns the exit status:
+// 0, or 1 if there is any problem.
+int print_runs(const std::string& command, const RunFlags& flags, const std::string& heading,
+               const std::vector<Column>& columns, const std::vector<Run>& runs, std::vector<RunReport> reports,
+               const std::vector<std::string>& notes);
+
+// "12.3 %" of a share.
+std::string percent(double share, int digits = 2);
+
+// A rate or an average precision, four digits.
+std::string figure(double value);
+
+}  // namespace mtcnn
+
+#endif  // MTCNN_APPS_EVAL_RUN_H_

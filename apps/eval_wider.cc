@@ -1,0 +1,113 @@
+// mtcnn eval wider: average precision of the easy, medium and hard faces, as WIDER FACE's own evaluation.
+#include "eval/wider.h"
+
+#include <algorithm>
+#include <unordered_set>
+#include <utility>
+
+#include "apps/command_line.h"
+#include "apps/commands.h"
+#include "apps/eval_run.h"
+#include "apps/text.h"
+
+namespace mtcnn {
+namespace {
+
+constexpr const char* kName = "wider";
+
+class EvalWider : public EvalCommand {
+ public:
+  explicit EvalWider(CLI::App& app) {
+    const char* const truth = "Truth";
+    add_text(app, "--ground-truth", truth_,
+             "folder of the official .mat files; or a text with easy, medium and hard behind each box; or "
+             "wider_face_val_bbx_gt.txt, which has neither and gives one figure for all faces")
+        ->type_name("PATH")
+        ->required()
+        ->group(truth);
+    add_text(app, "--list", list_, "evaluate only the images of this list, a name (EVENT/NAME) a line")
+        ->type_name("FILE")
+        ->group(truth);
+    app.add_flag("--only-with-detections", only_with_detections_,
+                 "evaluate only the images that have a file of detections (or, with --images, that are there)")
+        ->group(truth);
+    add_run_flags(app, flags_, "folder in the official layout, EVENT/NAME.txt", kCurveScoreThreshold);
+    app.footer(
+        "Scores are stretched to 0..1 over the whole set, and all else is the official evaluation's:\n"
+        "1000 thresholds, overlap of .5 with boxes a pixel wider and higher than they say, faces\n"
+        "outside the subset ignored.\n\n"
+        "  mtcnn eval wider --detections DIR --ground-truth DIR_OF_MATS --json\n"
+        "  mtcnn eval wider --images WIDER_val/images --ground-truth DIR_OF_MATS --min-face 10 --output run/");
+  }
+
+  int run() override {
+    auto truth = read_wider_truth(truth_);
+    if (!truth) return eval_usage(kName, truth.error().message);
+    WiderOptions options;
+    options.only_with_detections = only_with_detections_;
+    if (!list_.empty()) {
+      auto names = read_image_list(list_);
+      if (!names) return eval_usage(kName, names.error().message);
+      options.images = std::move(*names);
+    }
+    const auto runs = prepare_runs(flags_, images_of(*truth, options), DetectionLayout::kWider, kCurveScoreThreshold,
+                                   read_wider_detections);
+    if (!runs) return eval_usage(kName, runs.error().message);
+
+    std::vector<RunReport> reports;
+    std::vector<Column> columns;
+    std::string heading;
+    for (const Run& run : *runs) {
+      const WiderResult result = evaluate_wider(*truth, run.detections, options);
+      if (columns.empty()) {
+        heading = "WIDER FACE: average precision on " + format_count(static_cast<std::int64_t>(result.images)) +
+                  " images";
+        for (const WiderResult::Subset& subset : result.subsets) {
+          columns.push_back({subset.name});
+          heading += (columns.size() == 1 ? " (faces: " : ", ") + subset.name + " " +
+                     format_count(static_cast<std::int64_t>(subset.faces));
+        }
+        heading += ")";
+        for (const char* const more : {"detections", "images without", "rows left out"}) columns.push_back({more});
+      }
+      RunReport& report = reports.emplace_back();
+      for (const WiderResult::Subset& subset : result.subsets) {
+        report.cells.push_back(figure(subset.average_precision));
+      }
+      for (const std::size_t count : {result.detections, result.images_not_listed + result.images_empty,
+                                      static_cast<std::size_t>(result.left_out)}) {
+        report.cells.push_back(format_count(static_cast<std::int64_t>(count)));
+      }
+      report.json = result;
+      report.problems = result.problems;
+    }
+    return print_runs(kName, flags_, heading, columns, *runs, std::move(reports),
+                      {"'images without': images in which nothing was found, or that have no file; their faces count "
+                       "as missed"});
+  }
+
+ private:
+  std::vector<SetImage> images_of(const WiderTruth& truth, const WiderOptions& options) const {
+    std::unordered_set<std::string> wanted;
+    if (options.images) wanted.insert(options.images->begin(), options.images->end());
+    std::vector<SetImage> images;
+    for (const WiderImage& image : truth.images) {
+      if (options.images && !wanted.contains(image.name)) continue;
+      SetImage one{image.name, find_set_image(flags_.images, image.name), {}};
+      if (only_with_detections_ && one.file.empty() && flags_.detections.empty()) continue;
+      images.push_back(std::move(one));
+    }
+    return images;
+  }
+
+  RunFlags flags_;
+  std::string truth_;
+  std::string list_;
+  bool only_with_detections_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<EvalCommand> make_eval_wider(CLI::App& app) { return std::make_unique<EvalWider>(app); }
+
+}  // namespace mtcnn
