@@ -13,6 +13,7 @@ inline constexpr int kExitUsage = 2;   // nothing was done: unknown option, bad 
 // Each runs one command; argv[0] is the command's own name. Returns one of the statuses above.
 int run_detect(int argc, const char* const* argv);
 int run_convert(int argc, const char* const* argv);
+int run_eval(int argc, const char* const* argv);
 int run_inspect(int argc, const char* const* argv);
 
 }  // namespace mtcnn

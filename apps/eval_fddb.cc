@@ -99,13 +99,15 @@ class EvalFddb : public EvalCommand {
     for (const Run& run : *runs) {
       const FddbResult result = evaluate_fddb(*truth, run.detections, options_);
       if (heading.empty()) heading = heading_of(result);
-      for (const char* const kind : {"discrete", "continuous"}) {
-        if (reports.empty()) {
+      if (columns.empty()) {
+        for (const char* const kind : {"discrete at ", "continuous at "}) {
           for (const FddbResult::RateAt& at : result.rates) {
-            columns.push_back({(columns.empty() || &at == &result.rates.front() ? std::string(kind) + " at " : "") +
-                               format_count(at.false_positives)});
+            const bool first = &at == &result.rates.front();
+            columns.push_back({(first ? kind : "") + format_count(at.false_positives)});
           }
         }
+        columns.push_back({"detections"});
+        columns.push_back({"rows left out"});
       }
       RunReport& report = reports.emplace_back();
       for (const bool discrete : {true, false}) {
@@ -123,8 +125,6 @@ class EvalFddb : public EvalCommand {
         if (const Status written = write_curves(run, result); !written) return eval_usage(kName, written.error().message);
       }
     }
-    columns.push_back({"detections"});
-    columns.push_back({"rows left out"});
     return print_runs(kName, flags_, heading, columns, *runs, std::move(reports),
                       {"*: the curve ends before that many false positives"});
   }

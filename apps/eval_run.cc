@@ -411,22 +411,6 @@ std::string short_name(const std::string& path) {
   return (known ? at.stem() : at.filename()).string();
 }
 
-void name_runs(const std::vector<std::string>& given, std::vector<Run>& runs) {
-  if (!given.empty()) {
-    for (std::size_t i = 0; i < runs.size(); ++i) runs[i].name = given[i];
-    return;
-  }
-  std::map<std::string, int> times;
-  for (Run& run : runs) ++times[run.name = run.source.empty() ? "built-in" : short_name(run.source)];
-  for (Run& run : runs) {
-    if (times[run.name] > 1) run.name = run.source;
-  }
-  std::map<std::string, int> used;
-  for (Run& run : runs) {
-    if (const int number = ++used[run.name]; number > 1) run.name += " (" + std::to_string(number) + ")";
-  }
-}
-
 std::string folder_of(const RunFlags& flags, const Run& run, bool alone) {
   if (flags.output.empty() || alone) return flags.output;
   std::string name = run.name;
@@ -510,6 +494,22 @@ std::vector<std::string> models_to_run(const RunFlags& flags) {
   if (!flags.models.empty()) return flags.models;
   const char* const named = std::getenv("MTCNN_MODEL");
   return {named ? named : ""};
+}
+
+void name_runs(const std::vector<std::string>& given, std::vector<Run>& runs) {
+  if (!given.empty()) {
+    for (std::size_t i = 0; i < runs.size(); ++i) runs[i].name = given[i];
+    return;
+  }
+  std::map<std::string, int> times;
+  for (Run& run : runs) ++times[run.name = run.source.empty() ? "built-in" : short_name(run.source)];
+  for (Run& run : runs) {
+    if (times[run.name] > 1) run.name = run.source;
+  }
+  std::map<std::string, int> used;
+  for (Run& run : runs) {
+    if (const int number = ++used[run.name]; number > 1) run.name += " (" + std::to_string(number) + ")";
+  }
 }
 
 std::string find_set_image(const std::string& folder, const std::string& name) {

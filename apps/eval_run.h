@@ -108,6 +108,10 @@ struct Run {
   bool has_points = false;  // whether `faces` is filled
 };
 
+// Names the runs: as `given`, if that is not empty (then as many as runs), else by their sources' file names, or the whole
+// source or a number where that is not enough to tell them apart.
+void name_runs(const std::vector<std::string>& given, std::vector<Run>& runs);
+
 // How a file or folder of the command's own layout is read; a folder of a run (--output) and a file of
 // `mtcnn detect --json` lines (.jsonl, .json) are read by prepare_runs() itself. Null: only those two.
 using ReadDetections = std::function<Result<DetectionSet>(const std::string& path)>;

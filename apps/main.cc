@@ -21,6 +21,7 @@ struct Command {
 
 constexpr Command kCommands[] = {
     {"detect", "find the faces in photographs", mtcnn::run_detect},
+    {"eval", "measure detections, or a model, as FDDB, WIDER FACE and others do", mtcnn::run_eval},
     {"convert", "make a model file from other programs' MTCNN weights", mtcnn::run_convert},
     {"inspect", "show what a model file holds", mtcnn::run_inspect},
 };
@@ -43,6 +44,7 @@ void print_help() {
       "marked\n"
       "  mtcnn detect photos/ --crops faces/        every face as a picture of its own\n"
       "  mtcnn detect photos/ --json -o faces.jsonl one line of JSON for each photograph\n"
+      "  mtcnn eval wider --detections DIR --ground-truth DIR\n"
       "  mtcnn convert weights/ -o mtcnn.safetensors\n"
       "\n"
       "'mtcnn COMMAND --help' lists the options of a command.\n"

@@ -34,8 +34,7 @@ void swap_kernel_axes(Tensor& tensor) {
   const std::int64_t height = tensor.shape[2];
   const std::int64_t width = tensor.shape[3];
   // Kernels are square: transposing in place swaps the two triangles.
-  for (std::size_t at = 0; at < tensor.values.size();
-       at += static_cast<std::size_t>(height * width)) {
+  for (std::size_t at = 0; at < tensor.values.size(); at += static_cast<std::size_t>(height * width)) {
     float* kernel = tensor.values.data() + at;
     for (std::int64_t y = 0; y < height; ++y) {
       for (std::int64_t x = 0; x < y; ++x) std::swap(kernel[y * width + x], kernel[x * height + y]);
@@ -110,22 +109,17 @@ std::optional<LayerName> parse_layer_name(std::string_view name) {
 
 std::string role_of(const LayerName& layer) {
   switch (layer.branch) {
-    case 0:
-      return std::to_string(layer.number);
-    case 1:
-      return "class";
-    case 2:
-      return "box";
-    case 3:
-      return "landmarks";
-    default:
-      return {};
+    case 0: return std::to_string(layer.number);
+    case 1: return "class";
+    case 2: return "box";
+    case 3: return "landmarks";
+    default: return {};
   }
 }
 
 Result<Tensor> gather(std::span<const std::byte> data, std::span<const std::int64_t> shape,
-                      std::span<const std::int64_t> strides, std::int64_t offset,
-                      std::int64_t& budget, const std::string& what) {
+                      std::span<const std::int64_t> strides, std::int64_t offset, std::int64_t& budget,
+                      const std::string& what) {
   const std::string where =
       what + " of shape " + shape_text(shape.first(std::min<std::size_t>(shape.size(), 8)));
   if (shape.size() > 8 || shape.size() != strides.size()) {
@@ -137,8 +131,8 @@ Result<Tensor> gather(std::span<const std::byte> data, std::span<const std::int6
   if (offset < 0 || offset > available) return bad(where, "begins outside its data");
   for (std::size_t i = 0; i < shape.size(); ++i) {
     if (shape[i] < 1 || shape[i] > budget / count) {
-      return bad(where, "expected sizes of at least 1 and at most " +
-                            std::to_string(kMaxImportValues) + " values in the file");
+      return bad(where, "expected sizes of at least 1 and at most " + std::to_string(kMaxImportValues) +
+                            " values in the file");
     }
     count *= shape[i];
     if (strides[i] < 0 || strides[i] > available) return bad(where, "has strides outside its data");
@@ -214,10 +208,9 @@ Result<const NetSpec*> recognise(const RawNet& raw, const std::string& file) {
     expected += (expected.empty() ? "" : ", ") + std::to_string(net->layers[0].outputs) + " (" +
                 display_name(*net) + ")";
   }
-  if (outputs == 0)
-    return bad(file, "has no weights of a first convolution, expected a net of MTCNN");
-  return bad(file, "its first convolution has " + std::to_string(outputs) +
-                       " outputs, expected one of " + expected);
+  if (outputs == 0) return bad(file, "has no weights of a first convolution, expected a net of MTCNN");
+  return bad(
+      file, "its first convolution has " + std::to_string(outputs) + " outputs, expected one of " + expected);
 }
 
 Status assemble(RawNet raw, const NetSpec& net, const std::string& file, ModelData& data) {
@@ -232,21 +225,20 @@ Status assemble(RawNet raw, const NetSpec& net, const std::string& file, ModelDa
     const auto it = raw.tensors.find(role + "." + part);
     if (it == raw.tensors.end()) {
       if (layer.optional) return std::monostate{};
-      return bad(file, "has no " + std::string(part) + " of layer " + layer.name + " of " +
-                           display_name(net));
+      return bad(file,
+                 "has no " + std::string(part) + " of layer " + layer.name + " of " + display_name(net));
     }
     Tensor tensor = std::move(it->second);
     raw.tensors.erase(it);
     if (layer.optional && raw.drop_optional_heads) return std::monostate{};
-    if (layer.kind == LayerKind::kDense && tensor.shape.size() == 4 &&
-        tensor.shape[2] == map.height && tensor.shape[3] == map.width) {
+    if (layer.kind == LayerKind::kDense && tensor.shape.size() == 4 && tensor.shape[2] == map.height &&
+        tensor.shape[3] == map.width) {
       // Written as a convolution over all of its input: the same values.
       tensor.shape = {tensor.shape[0], tensor.shape[1] * map.height * map.width};
     }
     if (without_ones(tensor.shape) != shape) {
       return bad(file, std::string(part) + " of layer " + layer.name + " of " + display_name(net) +
-                           " have shape " + shape_text(tensor.shape) + ", expected " +
-                           shape_text(shape));
+                           " have shape " + shape_text(tensor.shape) + ", expected " + shape_text(shape));
     }
     tensor.shape = shape;
     if (std::string_view(part) == "weight") {
@@ -274,8 +266,8 @@ Status assemble(RawNet raw, const NetSpec& net, const std::string& file, ModelDa
     if (Status s = take(head.name, head, "bias", map); !s) return s;
   }
   if (!raw.tensors.empty()) {
-    return bad(file, "holds \"" + raw.tensors.begin()->first + "\" of a layer that " +
-                         display_name(net) + " does not have");
+    return bad(file, "holds \"" + raw.tensors.begin()->first + "\" of a layer that " + display_name(net) +
+                         " does not have");
   }
   return std::monostate{};
 }

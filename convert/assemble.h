@@ -23,9 +23,8 @@ inline constexpr std::int64_t kMaxImportValues = std::int64_t{16} << 20;
 // How a source differs from ours. The release was trained on column-major images; some ports turned
 // its kernels upright and kept the order of the first dense layer's inputs.
 struct SourceLayout {
-  bool swap_kernels = false;  // kernels are [.., column, row]
-  bool columns_first =
-      false;  // dense inputs run over columns in the outer loop, rows in the inner one
+  bool swap_kernels = false;   // kernels are [.., column, row]
+  bool columns_first = false;  // dense inputs run over columns in the outer loop, rows in the inner one
   bool channels_last = false;  // dense inputs have the channel innermost, else outermost
 };
 
@@ -59,8 +58,8 @@ std::string role_of(const LayerName& layer);
 // strides[1] + .. values. Takes the number of its values off `budget`.
 // Errors: kFormat, after `what`, if the shape is absurd, the data too short or the budget spent.
 Result<Tensor> gather(std::span<const std::byte> data, std::span<const std::int64_t> shape,
-                      std::span<const std::int64_t> strides, std::int64_t offset,
-                      std::int64_t& budget, const std::string& what);
+                      std::span<const std::int64_t> strides, std::int64_t offset, std::int64_t& budget,
+                      const std::string& what);
 
 // gather() for dense row-major or (`fortran`) column-major data.
 Result<Tensor> gather_dense(std::span<const std::byte> data, std::span<const std::int64_t> shape,

@@ -100,15 +100,13 @@ Result<Tensor> read_blob(pbf_reader blob, std::int64_t& budget, const std::strin
   if (shape.empty()) shape.assign(old_shape, old_shape + 4);
   Result<Tensor> tensor = gather_dense(data, shape, false, budget, what);
   if (tensor && tensor->values.size() * sizeof(float) != data.size()) {
-    return bad(what, "shape " + shape_text(shape) + " needs " +
-                         std::to_string(tensor->values.size()) + " values, but there are " +
-                         std::to_string(data.size() / sizeof(float)));
+    return bad(what, "shape " + shape_text(shape) + " needs " + std::to_string(tensor->values.size()) +
+                         " values, but there are " + std::to_string(data.size() / sizeof(float)));
   }
   return tensor;
 }
 
-Result<CaffeLayer> read_layer(pbf_reader message, bool old, std::int64_t& budget,
-                              const std::string& file) {
+Result<CaffeLayer> read_layer(pbf_reader message, bool old, std::int64_t& budget, const std::string& file) {
   const auto name_tag = tag_and_type(old ? old_layer_field::kName : layer_field::kName, kBytes);
   const auto blobs_tag = tag_and_type(old ? old_layer_field::kBlobs : layer_field::kBlobs, kBytes);
   CaffeLayer layer;
@@ -154,9 +152,7 @@ Result<RawNet> read_lnet(std::map<std::string, std::pair<LayerName, Tensor>> ten
     const std::string role = number > 5 ? "landmarks" : std::to_string(number);
     const std::string part = name.substr(name.rfind('.'));
     if (layer.branch > 5) return bad(file, "layer \"" + name + "\": expected five branches");
-    if (Status s =
-            append_outputs(raw.tensors[role + part], tensor, file + ": layer \"" + name + "\"");
-        !s) {
+    if (Status s = append_outputs(raw.tensors[role + part], tensor, file + ": layer \"" + name + "\""); !s) {
       return s.error();
     }
   }

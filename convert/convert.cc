@@ -50,8 +50,7 @@ const Format* recognise_format(std::span<const std::byte> bytes) {
     return text.substr(0, 4096).find("data.pkl") != std::string_view::npos ? &kTorch : &kNpz;
   }
   // A 64-bit length below 2^32, then JSON.
-  if (text.size() > 8 && text.substr(4, 5) == std::string_view("\0\0\0\0{", 5))
-    return &kSafetensors;
+  if (text.size() > 8 && text.substr(4, 5) == std::string_view("\0\0\0\0{", 5)) return &kSafetensors;
   if (looks_like_onnx(bytes)) return &kOnnx;
   if (looks_like_caffemodel(bytes)) return &kCaffe;
   return nullptr;
@@ -92,8 +91,8 @@ class Importer {
  public:
   Status add(const std::string& file, std::span<const std::byte> bytes, const Format& format) {
     if (format_ && format_ != &format) {
-      return Error{ErrorCode::kFormat, file + ": is " + format.name + ", but " + files_[0] +
-                                           " is " + format_->name + ": expected files of one kind"};
+      return Error{ErrorCode::kFormat, file + ": is " + format.name + ", but " + files_[0] + " is " +
+                                           format_->name + ": expected files of one kind"};
     }
     format_ = &format;
     files_.push_back(file);
@@ -113,13 +112,13 @@ class Importer {
     if (!net) return net.error();
     for (std::size_t i = 0; i < nets_.size(); ++i) {
       if (nets_[i] == *net) {
-        return Error{ErrorCode::kFormat, file + ": is " + display_name(**net) + ", as is " +
-                                             files_[i] + ": expected each net once"};
+        return Error{ErrorCode::kFormat, file + ": is " + display_name(**net) + ", as is " + files_[i] +
+                                             ": expected each net once"};
       }
     }
     if (!nets_.empty() && raw->settings != settings_) {
-      return Error{ErrorCode::kFormat, file + ": has other settings than " + files_[0] +
-                                           ": expected nets of one model"};
+      return Error{ErrorCode::kFormat,
+                   file + ": has other settings than " + files_[0] + ": expected nets of one model"};
     }
     settings_ = raw->settings;
     nets_.push_back(*net);
@@ -133,8 +132,8 @@ class Importer {
       for (const NetSpec* net : {&kPNet, &kRNet, &kONet}) {
         if (std::find(nets_.begin(), nets_.end(), net) == nets_.end()) {
           return Error{ErrorCode::kFormat, files_[0] + ": expected P-Net, R-Net and O-Net, but " +
-                                               display_name(*net) + " is missing (" +
-                                               format_->name + " files read: " + names + ")"};
+                                               display_name(*net) + " is missing (" + format_->name +
+                                               " files read: " + names + ")"};
         }
       }
       if (settings_.empty()) {
@@ -184,8 +183,7 @@ Result<ModelData> import_files(std::span<const std::string> inputs) {
       if (format) {
         weights.emplace_back(file, format);
       } else if (!is_folder) {
-        return Error{ErrorCode::kFormat,
-                     file + ": is no weights file that we know: " + kKnownFormats};
+        return Error{ErrorCode::kFormat, file + ": is no weights file that we know: " + kKnownFormats};
       }
     }
     // A model of ours beside other programs' weights is what an earlier conversion left there.
@@ -209,8 +207,7 @@ Status export_onnx(const ModelData& data, const std::string& folder) {
   std::error_code failed;
   fs::create_directories(folder, failed);
   if (!fs::is_directory(folder)) {
-    return Error{ErrorCode::kIo, folder +
-                                     ": expected a folder for the ONNX files (one for each net)" +
+    return Error{ErrorCode::kIo, folder + ": expected a folder for the ONNX files (one for each net)" +
                                      (failed ? ": " + failed.message() : "")};
   }
   for (const NetSpec* net : nets_of(data)) {
@@ -229,8 +226,7 @@ Result<ModelData> import_model(std::span<const std::string> inputs) {
 
 Result<ModelData> import_buffers(std::span<const NamedBytes> files) {
   return guarded([&]() -> Result<ModelData> {
-    if (files.empty())
-      return Error{ErrorCode::kInvalidArgument, "no input: expected weights files"};
+    if (files.empty()) return Error{ErrorCode::kInvalidArgument, "no input: expected weights files"};
     Importer importer;
     for (const NamedBytes& file : files) {
       if (file.bytes.size() > kMaxModelBytes) {
@@ -239,8 +235,7 @@ Result<ModelData> import_buffers(std::span<const NamedBytes> files) {
       }
       const Format* format = recognise_format(file.bytes);
       if (!format) {
-        return Error{ErrorCode::kFormat,
-                     file.name + ": is no weights file that we know: " + kKnownFormats};
+        return Error{ErrorCode::kFormat, file.name + ": is no weights file that we know: " + kKnownFormats};
       }
       if (Status s = importer.add(file.name, file.bytes, *format); !s) return s.error();
     }

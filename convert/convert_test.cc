@@ -76,8 +76,7 @@ float difference(const ModelData& a, const ModelData& b, const std::string& but 
       largest = std::max(largest, std::fabs(tensor.values[i] - it->second.values[i]));
     }
   }
-  return a.tensors.size() - left_out == b.tensors.size() ? largest
-                                                         : std::numeric_limits<float>::infinity();
+  return a.tensors.size() - left_out == b.tensors.size() ? largest : std::numeric_limits<float>::infinity();
 }
 
 constexpr std::array kCascade{&kPNet, &kRNet, &kONet};
@@ -92,13 +91,11 @@ struct Kind {
   FileWriter write;
 };
 const Kind kKinds[] = {
-    {"Caffe", ".caffemodel", foreign::kCaffeStyle,
-     [](const auto& l) { return foreign::caffe_file(l); }},
+    {"Caffe", ".caffemodel", foreign::kCaffeStyle, [](const auto& l) { return foreign::caffe_file(l); }},
     {"Caffe of 2013", ".caffemodel", foreign::kCaffeStyle,
      [](const auto& l) { return foreign::caffe_file(l, true); }},
     {"facenet", ".npy", foreign::kNpyStyle, foreign::facenet_file},
-    {"PyTorch zip", ".pt", foreign::kTorchStyle,
-     [](const auto& l) { return foreign::torch_file(l, true); }},
+    {"PyTorch zip", ".pt", foreign::kTorchStyle, [](const auto& l) { return foreign::torch_file(l, true); }},
     {"PyTorch legacy", ".pt", foreign::kTorchStyle,
      [](const auto& l) { return foreign::torch_file(l, false); }},
     {"joblib", ".lz4", foreign::kJoblibStyle, foreign::joblib_file},
@@ -183,16 +180,13 @@ TEST_CASE("every released format gives the Caffe release's tensors") {
 TEST_CASE("the release without det4, named file by file in any order, has no L-Net") {
   if (!test::have_shared_data()) return;
   const fs::path folder = test::shared_data() / "weights/release";
-  const auto file = [&](int i) {
-    return (folder / ("det" + std::to_string(i) + ".caffemodel")).string();
-  };
+  const auto file = [&](int i) { return (folder / ("det" + std::to_string(i) + ".caffemodel")).string(); };
   const Result<ModelData> model = import_paths({file(3), file(1), file(2)});
   REQUIRE_MESSAGE(model.ok(), message_of(model));
   CHECK(nets_of(*model).size() == 3);
-  CHECK(mentions(message_of(import_paths({file(1), file(2)})),
-                 {"O-Net is missing", "det1.caffemodel"}));
-  CHECK(mentions(message_of(import_paths({file(1), file(1), file(2)})),
-                 {"det1.caffemodel", "P-Net", "once"}));
+  CHECK(mentions(message_of(import_paths({file(1), file(2)})), {"O-Net is missing", "det1.caffemodel"}));
+  CHECK(
+      mentions(message_of(import_paths({file(1), file(1), file(2)})), {"det1.caffemodel", "P-Net", "once"}));
 }
 
 TEST_CASE("each format is turned upright and renamed") {
@@ -232,8 +226,7 @@ TEST_CASE("Caffe's L-Net: five branches become groups") {
       const std::string branch = "_" + std::to_string(k + 1);
       for (const int i : {0, 1, 2, 4}) {
         const std::string number = i == 4 ? "4" : std::to_string(i + 1);
-        add((i == 4 ? "fc" : "conv") + number + branch,
-            {part(all[i].weight, k, 5), part(all[i].bias, k, 5)});
+        add((i == 4 ? "fc" : "conv") + number + branch, {part(all[i].weight, k, 5), part(all[i].bias, k, 5)});
         add("prelu" + number + branch, {part(all[i].slopes, k, 5)});
       }
       add("fc5" + branch, {part(all[5].weight, k, 5), part(all[5].bias, k, 5)});
@@ -346,8 +339,7 @@ TEST_CASE(
 
 TEST_CASE("a folder: other files are passed over, nothing or two kinds are errors") {
   TemporaryFolder folder;
-  CHECK(mentions(message_of(import_paths({folder.path()})),
-                 {folder.path().c_str(), "no weights file"}));
+  CHECK(mentions(message_of(import_paths({folder.path()})), {folder.path().c_str(), "no weights file"}));
   CHECK(mentions(message_of(import_paths({folder / "missing"})), {"missing"}));
   CHECK(!import_paths({}));
 
@@ -357,8 +349,7 @@ TEST_CASE("a folder: other files are passed over, nothing or two kinds are error
   folder.write("empty", "");
   fs::create_directory(folder / "deeper");
   CHECK(!import_paths({folder.path()}));
-  CHECK(
-      mentions(message_of(import_paths({folder / "README.md"})), {"README.md", "no weights file"}));
+  CHECK(mentions(message_of(import_paths({folder / "README.md"})), {"README.md", "no weights file"}));
   CHECK(!import_paths({folder / "empty"}));
 
   for (const TestFile& file : files_of(data, kKinds[0])) {
@@ -467,40 +458,31 @@ TEST_CASE("wrong shapes, missing and repeated layers are named") {
   }
   auto layers = foreign::layers_of(data, kPNet, foreign::kCaffeStyle);
   layers.erase(layers.begin() + 2);
-  CHECK(mentions(message_of(import_files({{"p", foreign::caffe_file(layers)}})),
-                 {"p:", "conv3", "P-Net"}));
+  CHECK(mentions(message_of(import_files({{"p", foreign::caffe_file(layers)}})), {"p:", "conv3", "P-Net"}));
   layers.push_back(layers.front());
-  CHECK(
-      mentions(message_of(import_files({{"p", foreign::caffe_file(layers)}})), {"conv1", "twice"}));
+  CHECK(mentions(message_of(import_files({{"p", foreign::caffe_file(layers)}})), {"conv1", "twice"}));
 }
 
 TEST_CASE("sizes that the data does not have are refused before anything is allocated") {
   const auto huge = [](std::vector<std::int64_t> shape) {
     Tensor tensor{std::move(shape), {1, 2, 3}};
     std::string out;
-    protozero::pbf_writer(out).add_message(100,
-                                           foreign::caffe_layer("conv1", {tensor, tensor}, false));
+    protozero::pbf_writer(out).add_message(100, foreign::caffe_layer("conv1", {tensor, tensor}, false));
     return message_of(import_files({{"big.caffemodel", out}}));
   };
-  for (const auto& shape :
-       std::vector<std::vector<std::int64_t>>{{1 << 30, 1 << 30, 1 << 30, 1 << 30},
-                                              {INT64_MAX},
-                                              {-1, -3},
-                                              {0},
-                                              {16, 1024, 1024},
-                                              {1, 1, 1, 1, 1, 1, 1, 1, 3}}) {
+  for (const auto& shape : std::vector<std::vector<std::int64_t>>{{1 << 30, 1 << 30, 1 << 30, 1 << 30},
+                                                                  {INT64_MAX},
+                                                                  {-1, -3},
+                                                                  {0},
+                                                                  {16, 1024, 1024},
+                                                                  {1, 1, 1, 1, 1, 1, 1, 1, 3}}) {
     CHECK(mentions(huge(shape), {"big.caffemodel", "conv1"}));
   }
 
   // A view of stride 0 repeats one value: its size is bounded all the same.
   foreign::TorchFile file;
   file.state.op("}(").text("conv1.weight").global("torch._utils", "_rebuild_tensor_v2").op("((");
-  file.state.text("storage")
-      .global("torch", "FloatStorage")
-      .text("0")
-      .text("cpu")
-      .integer(1)
-      .op("tQK\0", 4);
+  file.state.text("storage").global("torch", "FloatStorage").text("0").text("cpu").integer(1).op("tQK\0", 4);
   file.state.sizes({1 << 15, 1 << 15}).sizes({0, 0}).op("\x89}tRu.");
   const auto zip =
       zip_stored(std::vector<std::pair<std::string, std::string>>{{"a/data.pkl", file.state.bytes},
@@ -520,8 +502,7 @@ TEST_CASE("archives that unpack to too much are refused") {
   CHECK(result.error().code == ErrorCode::kLimit);
   CHECK(mentions(result.error().message, {"bomb.lz4"}));
 
-  const auto zip =
-      zip_stored(std::vector<std::pair<std::string, std::string>>{{"a", zeros}}, "t").value();
+  const auto zip = zip_stored(std::vector<std::pair<std::string, std::string>>{{"a", zeros}}, "t").value();
   const auto unpacked = unzip(zip, "bomb.zip");
   REQUIRE(!unpacked);
   CHECK(unpacked.error().code == ErrorCode::kLimit);
@@ -569,8 +550,7 @@ TEST_CASE("a pickle's data is read") {
 }
 
 TEST_CASE("a pickle that would run something is refused, in every importer of pickles") {
-  const std::string evil =
-      PickleWriter().global("os", "system").text("touch /tmp/owned").op("\x85R.").bytes;
+  const std::string evil = PickleWriter().global("os", "system").text("touch /tmp/owned").op("\x85R.").bytes;
   CHECK(mentions(pickle_error(evil), {"file.pkl", "os.system", "refused"}));
   const std::string stacked = PickleWriter().text("os").text("system").op("\x93.").bytes;
   CHECK(mentions(pickle_error(stacked), {"os.system", "refused"}));
@@ -583,8 +563,7 @@ TEST_CASE("a pickle that would run something is refused, in every importer of pi
 
   const std::string in_zip = [&] {
     const auto zip =
-        zip_stored(std::vector<std::pair<std::string, std::string>>{{"a/data.pkl", evil}}, "t")
-            .value();
+        zip_stored(std::vector<std::pair<std::string, std::string>>{{"a/data.pkl", evil}}, "t").value();
     return std::string(reinterpret_cast<const char*>(zip.data()), zip.size());
   }();
   const std::string legacy =
@@ -611,8 +590,7 @@ TEST_CASE("a pickle without measure or sense is refused") {
   // A list that holds itself.
   CHECK(read("]q\1h\1a.").ok());
 
-  CHECK(mentions(pickle_error(PickleWriter().op("\x8d").little(~0ull, 8).op(".").bytes),
-                 {"truncated"}));
+  CHECK(mentions(pickle_error(PickleWriter().op("\x8d").little(~0ull, 8).op(".").bytes), {"truncated"}));
   CHECK(mentions(pickle_error("X\xff\xff\xff\x7fx."), {"truncated"}));
   CHECK(mentions(pickle_error("Nr\xff\xff\xff\xff."), {"memo"}));
   CHECK(mentions(pickle_error("h\5."), {"memo"}));

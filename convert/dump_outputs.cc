@@ -33,8 +33,7 @@ void run(const ModelData& data, const NetSpec& net, Size size, int count, const 
          Entries& entries) {
   std::mt19937 random(static_cast<std::uint32_t>(size.width * 1000 + size.height));
   std::uniform_real_distribution<float> pixel(-1, 1);
-  const std::size_t values =
-      static_cast<std::size_t>(count) * size.height * size.width * net.channels;
+  const std::size_t values = static_cast<std::size_t>(count) * size.height * size.width * net.channels;
   std::vector<float> input(values + kSlack);
   for (float& v : input) v = pixel(random);
   const std::int64_t input_shape[] = {count, size.height, size.width, net.channels};

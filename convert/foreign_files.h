@@ -85,8 +85,7 @@ inline Tensor dense_of(const Tensor& ours, MapShape map, const Style& style) {
   return out;
 }
 
-inline std::vector<ForeignLayer> layers_of(const ModelData& data, const NetSpec& net,
-                                           const Style& style) {
+inline std::vector<ForeignLayer> layers_of(const ModelData& data, const NetSpec& net, const Style& style) {
   std::vector<ForeignLayer> layers;
   MapShape map{net.channels, net.side, net.side};
   const auto tensor = [&](const Layer& layer, const char* part) {
@@ -108,8 +107,7 @@ inline std::vector<ForeignLayer> layers_of(const ModelData& data, const NetSpec&
   }
   const std::string number = std::to_string(layers.size() + 1);
   for (std::size_t i = 0; i < net.heads.size(); ++i) {
-    if (!data.tensors.contains(std::string(net.name) + "." + net.heads[i].name + ".weight"))
-      continue;
+    if (!data.tensors.contains(std::string(net.name) + "." + net.heads[i].name + ".weight")) continue;
     ForeignLayer head{number + "-" + std::to_string(i + 1),
                       true,
                       dense_of(tensor(net.heads[i], "weight"), map, style),
@@ -125,15 +123,13 @@ inline std::vector<ForeignLayer> layers_of(const ModelData& data, const NetSpec&
 }
 
 inline std::string bytes_of(const Tensor& tensor) {
-  return {reinterpret_cast<const char*>(tensor.values.data()),
-          tensor.values.size() * sizeof(float)};
+  return {reinterpret_cast<const char*>(tensor.values.data()), tensor.values.size() * sizeof(float)};
 }
 
 // ---- Caffe
 
 // `old`: the layer messages and the blob sizes of 2013, and values one by one instead of packed.
-inline std::string caffe_layer(const std::string& name, const std::vector<Tensor>& blobs,
-                               bool old) {
+inline std::string caffe_layer(const std::string& name, const std::vector<Tensor>& blobs, bool old) {
   std::string out;
   protozero::pbf_writer layer(out);
   layer.add_string(old ? 4 : 1, name);
@@ -160,11 +156,9 @@ inline std::string caffe_file(const std::vector<ForeignLayer>& layers, bool old 
   std::string out;
   protozero::pbf_writer net(out);
   net.add_string(1, "a net");
-  net.add_message(old ? 2 : 100,
-                  caffe_layer("data", {}, old));  // layers without blobs are no matter
+  net.add_message(old ? 2 : 100, caffe_layer("data", {}, old));  // layers without blobs are no matter
   for (const ForeignLayer& layer : layers) {
-    net.add_message(old ? 2 : 100,
-                    caffe_layer("conv" + layer.number, {layer.weight, layer.bias}, old));
+    net.add_message(old ? 2 : 100, caffe_layer("conv" + layer.number, {layer.weight, layer.bias}, old));
     if (!layer.slopes.shape.empty()) {
       net.add_message(old ? 2 : 100, caffe_layer("PReLU" + layer.number, {layer.slopes}, old));
     }
@@ -201,13 +195,7 @@ class PickleWriter {
     return op("t");
   }
   PickleWriter& float32() {  // numpy.dtype("f4"), little-endian
-    return global("numpy", "dtype")
-        .text("f4")
-        .op("K\0K\1\x87R", 6)
-        .op("(K\3", 3)
-        .text("<")
-        .op("t")
-        .op("b");
+    return global("numpy", "dtype").text("f4").op("K\0K\1\x87R", 6).op("(K\3", 3).text("<").op("t").op("b");
   }
   PickleWriter& op(const char* code, std::size_t size) { return op(std::string_view(code, size)); }
   PickleWriter& little(std::uint64_t value, int size) {
@@ -220,14 +208,7 @@ class PickleWriter {
 
 inline void add_array(PickleWriter& p, const Tensor& tensor) {
   p.global("numpy.core.multiarray", "_reconstruct").op("(").global("numpy", "ndarray").sizes({0});
-  p.text("b")
-      .op("tR")
-      .op("(K\1", 3)
-      .sizes(tensor.shape)
-      .float32()
-      .op("\x89")
-      .blob(bytes_of(tensor))
-      .op("tb");
+  p.text("b").op("tR").op("(K\1", 3).sizes(tensor.shape).float32().op("\x89").blob(bytes_of(tensor)).op("tb");
 }
 
 inline std::string npy_of(const std::string& pickle) {
@@ -288,8 +269,7 @@ inline std::string torch_file(const std::vector<ForeignLayer>& layers, bool zipp
   TorchFile file;
   file.state.global("collections", "OrderedDict").op(")R(");
   for (const ForeignLayer& layer : layers) {
-    std::string name =
-        (layer.dense && layer.weight.shape.size() == 2 ? "dense" : "conv") + layer.number;
+    std::string name = (layer.dense && layer.weight.shape.size() == 2 ? "dense" : "conv") + layer.number;
     if (const auto dash = name.find('-'); dash != std::string::npos) name[dash] = '_';
     file.add(name + ".weight", layer.weight);
     file.add(name + ".bias", layer.bias);
@@ -334,12 +314,7 @@ inline std::string joblib_pickle(const std::vector<ForeignLayer>& layers) {
   p.op("](");
   const auto add = [&](const Tensor& tensor) {
     p.global("joblib.numpy_pickle", "NumpyArrayWrapper").op(")\x81}(").text("subclass");
-    p.global("numpy", "ndarray")
-        .text("shape")
-        .sizes(tensor.shape)
-        .text("order")
-        .text("C")
-        .text("dtype");
+    p.global("numpy", "ndarray").text("shape").sizes(tensor.shape).text("order").text("C").text("dtype");
     p.float32().text("allow_mmap").op("\x88").text("numpy_array_alignment_bytes").op("K\x10");
     p.op("ub").op("\3\xff\xff\xff").op(bytes_of(tensor));
   };
@@ -354,9 +329,7 @@ inline std::string joblib_pickle(const std::vector<ForeignLayer>& layers) {
   return p.op("e.").bytes;
 }
 
-inline std::string joblib_file(const std::vector<ForeignLayer>& layers) {
-  return lz4(joblib_pickle(layers));
-}
+inline std::string joblib_file(const std::vector<ForeignLayer>& layers) { return lz4(joblib_pickle(layers)); }
 
 }  // namespace mtcnn::foreign
 

@@ -56,8 +56,8 @@ Result<std::vector<std::byte>> unpack(std::span<const std::byte> bytes, const st
 
 // The bytes of an array follow its wrapper: one byte says how many are skipped so that it lies
 // aligned.
-Result<std::size_t> find_array(PickleValue& object, std::size_t position,
-                               std::span<const std::byte> bytes, const std::string& file) {
+Result<std::size_t> find_array(PickleValue& object, std::size_t position, std::span<const std::byte> bytes,
+                               const std::string& file) {
   if (!object.is_object_of(kGlobals[0]) || !object.payload.empty()) return position;
   const PickleValue& state = *object.state;
   const auto shape = pickled_shape(state.find("shape"));
@@ -110,9 +110,8 @@ Result<RawNet> read_joblib_pickle(std::span<const std::byte> bytes, const std::s
     }
     const PickleValue* order = item->state->find("order");
     const bool fortran = order && order->is(Kind::kString) && order->text == "F";
-    Result<Tensor> array =
-        gather_dense(item->payload, *pickled_shape(item->state->find("shape")), fortran, budget,
-                     file + ": array " + std::to_string(arrays.size()));
+    Result<Tensor> array = gather_dense(item->payload, *pickled_shape(item->state->find("shape")), fortran,
+                                        budget, file + ": array " + std::to_string(arrays.size()));
     if (!array) return array.error();
     arrays.push_back(*std::move(array));
   }

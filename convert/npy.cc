@@ -37,9 +37,7 @@ Result<NpyHeader> read_npy_header(std::span<const std::byte> bytes, const std::s
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   if (!text.starts_with("\x93NUMPY")) return bad(name, "expected a .npy file");
   if (text.size() < 12) return bad(name, "is truncated");
-  const auto byte_at = [&](std::size_t i) {
-    return std::size_t{static_cast<unsigned char>(text[i])};
-  };
+  const auto byte_at = [&](std::size_t i) { return std::size_t{static_cast<unsigned char>(text[i])}; };
   NpyHeader header;
   std::size_t begin, length;
   if (byte_at(6) == 1) {
@@ -63,8 +61,7 @@ Result<NpyHeader> read_npy_header(std::span<const std::byte> bytes, const std::s
   header.descr = std::string(value.substr(0, value.find('\'')));
 
   value = after_key(dict, "'fortran_order'");
-  if (!value.starts_with("True") && !value.starts_with("False"))
-    return malformed("'fortran_order'");
+  if (!value.starts_with("True") && !value.starts_with("False")) return malformed("'fortran_order'");
   header.fortran = value.starts_with("True");
 
   value = after_key(dict, "'shape'");
@@ -106,12 +103,11 @@ std::span<const std::string_view> numpy_globals() { return kNumpyGlobals; }
 bool is_float32(const PickleValue* dtype) {
   if (!dtype || !dtype->is_object_of("numpy.dtype")) return false;
   const auto& arguments = dtype->arguments->items;
-  if (arguments.empty() || !arguments[0]->is(Kind::kString) || arguments[0]->text != "f4")
-    return false;
+  if (arguments.empty() || !arguments[0]->is(Kind::kString) || arguments[0]->text != "f4") return false;
   // State: (version, byte order, ..)
   const PickleValue* state = dtype->state;
-  return state && state->is(Kind::kTuple) && state->items.size() > 1 &&
-         state->items[1]->is(Kind::kString) && state->items[1]->text == "<";
+  return state && state->is(Kind::kTuple) && state->items.size() > 1 && state->items[1]->is(Kind::kString) &&
+         state->items[1]->text == "<";
 }
 
 std::optional<std::vector<std::int64_t>> pickled_shape(const PickleValue* tuple) {
@@ -124,8 +120,7 @@ std::optional<std::vector<std::int64_t>> pickled_shape(const PickleValue* tuple)
   return shape;
 }
 
-Result<Tensor> pickled_array(const PickleValue& value, std::int64_t& budget,
-                             const std::string& what) {
+Result<Tensor> pickled_array(const PickleValue& value, std::int64_t& budget, const std::string& what) {
   // _reconstruct(ndarray, (0,), "b"), then the state (version, shape, dtype, fortran order, bytes)
   const PickleValue* state = value.state;
   if ((!value.is_object_of("numpy.core.multiarray._reconstruct") &&
@@ -138,8 +133,7 @@ Result<Tensor> pickled_array(const PickleValue& value, std::int64_t& budget,
   if (!is_float32(state->items[2])) return bad(what, "expected little-endian float32");
   if (!state->items[4]->is(Kind::kString)) return bad(what, "expected the array's bytes");
   const std::string_view data = state->items[4]->text;
-  return gather_dense(std::as_bytes(std::span(data)), *shape, state->items[3]->integer != 0, budget,
-                      what);
+  return gather_dense(std::as_bytes(std::span(data)), *shape, state->items[3]->integer != 0, budget, what);
 }
 
 Result<RawNet> read_facenet_npy(std::span<const std::byte> bytes, const std::string& file) {
@@ -165,20 +159,17 @@ Result<RawNet> read_facenet_npy(std::span<const std::byte> bytes, const std::str
   std::int64_t budget = kMaxImportValues;
   for (std::size_t i = 0; i + 1 < layers->items.size(); i += 2) {
     const PickleValue& key = *layers->items[i];
-    const std::optional<LayerName> name =
-        key.is(Kind::kString) ? parse_layer_name(key.text) : std::nullopt;
+    const std::optional<LayerName> name = key.is(Kind::kString) ? parse_layer_name(key.text) : std::nullopt;
     const std::string role = name ? role_of(*name) : "";
     if (role.empty() || !layers->items[i + 1]->is(Kind::kDict)) {
-      return bad(file,
-                 "expected layers named as in the release (\"conv1\", \"PReLU1\", \"conv4-1\" ..)");
+      return bad(file, "expected layers named as in the release (\"conv1\", \"PReLU1\", \"conv4-1\" ..)");
     }
     const PickleValue& parts = *layers->items[i + 1];
     for (std::size_t j = 0; j + 1 < parts.items.size(); j += 2) {
       const std::string_view part = parts.items[j]->is(Kind::kString) ? parts.items[j]->text : "";
       const std::string where = file + ": layer \"" + std::string(key.text) + "\"";
       const char* kind = part == "weights" ? ".weight" : part == "biases" ? ".bias" : ".slopes";
-      if ((part != "weights" && part != "biases" && part != "alpha") ||
-          name->slopes != (part == "alpha")) {
+      if ((part != "weights" && part != "biases" && part != "alpha") || name->slopes != (part == "alpha")) {
         return bad(where, "expected \"weights\" and \"biases\", or \"alpha\"");
       }
       Result<Tensor> tensor = pickled_array(*parts.items[j + 1], budget, where);

@@ -40,8 +40,7 @@ std::optional<std::vector<std::int64_t>> pickled_shape(const PickleValue* tuple)
 
 // A pickled float32 array. Takes its values off `budget` (assemble.h). Errors: kFormat, after
 // `what`.
-Result<Tensor> pickled_array(const PickleValue& value, std::int64_t& budget,
-                             const std::string& what);
+Result<Tensor> pickled_array(const PickleValue& value, std::int64_t& budget, const std::string& what);
 
 }  // namespace mtcnn
 

@@ -69,18 +69,12 @@ Result<std::pair<std::string, Tensor>> read_tensor(pbf_reader message, std::int6
   };
   while (message.next()) {
     switch (message.tag_and_type()) {
-      case tag_and_type(onnx::tensor::kName, kBytes):
-        name = message.get_string();
-        break;
-      case tag_and_type(onnx::tensor::kDims, kVarint):
-        add_dim(message.get_int64());
-        break;
+      case tag_and_type(onnx::tensor::kName, kBytes): name = message.get_string(); break;
+      case tag_and_type(onnx::tensor::kDims, kVarint): add_dim(message.get_int64()); break;
       case tag_and_type(onnx::tensor::kDims, kBytes):
         for (const std::int64_t n : message.get_packed_int64()) add_dim(n);
         break;
-      case tag_and_type(onnx::tensor::kDataType, kVarint):
-        type = message.get_int32();
-        break;
+      case tag_and_type(onnx::tensor::kDataType, kVarint): type = message.get_int32(); break;
       case tag_and_type(onnx::tensor::kLocation, kVarint):
         external = message.get_int32() == onnx::kExternal;
         break;
@@ -95,8 +89,7 @@ Result<std::pair<std::string, Tensor>> read_tensor(pbf_reader message, std::int6
         append(reinterpret_cast<const char*>(&value), sizeof value);
         break;
       }
-      default:
-        message.skip();
+      default: message.skip();
     }
   }
   const std::string what = file + ": initializer \"" + name.substr(0, 80) + "\"";
@@ -124,9 +117,7 @@ Node read_node(pbf_reader message) {
         if (node.output.empty()) node.output = std::move(output);
         break;
       }
-      case tag_and_type(onnx::node::kOp, kBytes):
-        node.op = message.get_string();
-        break;
+      case tag_and_type(onnx::node::kOp, kBytes): node.op = message.get_string(); break;
       case tag_and_type(onnx::node::kAttribute, kBytes): {
         pbf_reader attribute = message.get_message();
         std::string name;
@@ -136,26 +127,20 @@ Node read_node(pbf_reader message) {
         };
         while (attribute.next()) {
           switch (attribute.tag_and_type()) {
-            case tag_and_type(onnx::attribute::kName, kBytes):
-              name = attribute.get_string();
-              break;
+            case tag_and_type(onnx::attribute::kName, kBytes): name = attribute.get_string(); break;
             case tag_and_type(onnx::attribute::kInt, kVarint):
-            case tag_and_type(onnx::attribute::kInts, kVarint):
-              add(attribute.get_int64());
-              break;
+            case tag_and_type(onnx::attribute::kInts, kVarint): add(attribute.get_int64()); break;
             case tag_and_type(onnx::attribute::kInts, kBytes):
               for (const std::int64_t n : attribute.get_packed_int64()) add(n);
               break;
-            default:
-              attribute.skip();
+            default: attribute.skip();
           }
         }
         if (name == "perm") node.perm = ints;
         if (name == "transB" && !ints.empty()) node.trans_b = ints[0];
         break;
       }
-      default:
-        message.skip();
+      default: message.skip();
     }
   }
   return node;
@@ -165,8 +150,7 @@ Node read_node(pbf_reader message) {
 pbf_reader child(pbf_reader message, int tag) {
   pbf_reader found;
   while (message.next()) {
-    if (message.tag() == static_cast<protozero::pbf_tag_type>(tag) &&
-        message.wire_type() == kBytes) {
+    if (message.tag() == static_cast<protozero::pbf_tag_type>(tag) && message.wire_type() == kBytes) {
       found = message.get_message();
     } else {
       message.skip();
@@ -184,8 +168,8 @@ void read_input(const pbf_reader& message, Graph& graph) {
       copy.skip();
     }
   }
-  pbf_reader shape = child(child(child(message, onnx::value::kType), onnx::type::kTensor),
-                           onnx::tensor_type::kShape);
+  pbf_reader shape =
+      child(child(child(message, onnx::value::kType), onnx::type::kTensor), onnx::tensor_type::kShape);
   std::vector<std::int64_t> sizes;
   while (shape.next()) {
     if (shape.tag_and_type() != tag_and_type(onnx::shape::kDim, kBytes) || sizes.size() > 8) {
@@ -234,24 +218,20 @@ Result<Graph> read_model(std::span<const std::byte> bytes, const std::string& fi
     pbf_reader part = message.get_message();
     while (part.next()) {
       if (++entries > 4 * kMaxNodes || graph.nodes.size() > kMaxNodes) {
-        return Error{ErrorCode::kLimit,
-                     file + ": has more than " + std::to_string(kMaxNodes) + " nodes"};
+        return Error{ErrorCode::kLimit, file + ": has more than " + std::to_string(kMaxNodes) + " nodes"};
       }
       switch (part.tag_and_type()) {
         case tag_and_type(onnx::graph::kNode, kBytes):
           graph.nodes.push_back(read_node(part.get_message()));
           break;
-        case tag_and_type(onnx::graph::kInput, kBytes):
-          read_input(part.get_message(), graph);
-          break;
+        case tag_and_type(onnx::graph::kInput, kBytes): read_input(part.get_message(), graph); break;
         case tag_and_type(onnx::graph::kInitializer, kBytes): {
           auto tensor = read_tensor(part.get_message(), budget, file);
           if (!tensor) return tensor.error();
           graph.initializers.insert(*std::move(tensor));
           break;
         }
-        default:
-          part.skip();
+        default: part.skip();
       }
     }
   }
@@ -272,8 +252,7 @@ struct Origin {
   bool channels_last = false;
 };
 
-Result<std::vector<WeightLayer>> follow(Graph& graph, const std::string& image,
-                                        const std::string& file) {
+Result<std::vector<WeightLayer>> follow(Graph& graph, const std::string& image, const std::string& file) {
   std::vector<WeightLayer> layers;
   std::map<std::string, Origin> origins{{image, {}}};
   for (Node& node : graph.nodes) {
@@ -300,8 +279,7 @@ Result<std::vector<WeightLayer>> follow(Graph& graph, const std::string& image,
 
     if (node.op == "Conv" || node.op == "Gemm" || node.op == "MatMul") {
       const bool conv = node.op == "Conv";
-      if (parameters.empty() || parameters.size() > 2 ||
-          parameters[0].shape.size() != (conv ? 4u : 2u)) {
+      if (parameters.empty() || parameters.size() > 2 || parameters[0].shape.size() != (conv ? 4u : 2u)) {
         return bad(where, "expected weights and a bias");
       }
       WeightLayer layer;
@@ -320,15 +298,13 @@ Result<std::vector<WeightLayer>> follow(Graph& graph, const std::string& image,
       place = std::move(parameters[0]);
     } else if (node.op == "Transpose") {
       static constexpr std::array<std::int64_t, 4> kToLast{0, 2, 3, 1}, kToFirst{0, 3, 1, 2};
-      const bool to_last =
-          std::equal(node.perm.begin(), node.perm.end(), kToLast.begin(), kToLast.end());
-      if (!to_last &&
-          !std::equal(node.perm.begin(), node.perm.end(), kToFirst.begin(), kToFirst.end())) {
+      const bool to_last = std::equal(node.perm.begin(), node.perm.end(), kToLast.begin(), kToLast.end());
+      if (!to_last && !std::equal(node.perm.begin(), node.perm.end(), kToFirst.begin(), kToFirst.end())) {
         return bad(where, "expected channels moved to the end or back");
       }
       result.channels_last = to_last;
-    } else if (node.op != "MaxPool" && node.op != "Flatten" && node.op != "Reshape" &&
-               node.op != "Softmax" && node.op != "Identity") {
+    } else if (node.op != "MaxPool" && node.op != "Flatten" && node.op != "Reshape" && node.op != "Softmax" &&
+               node.op != "Identity") {
       return Error{ErrorCode::kUnsupported, where + ": no net of MTCNN has such a node"};
     }
     origins[node.output] = result;
@@ -343,11 +319,10 @@ Result<RawNet> read_graph(std::span<const std::byte> bytes, const std::string& f
   const auto [image, shape] = *graph->inputs.begin();
   const bool own = !graph->settings.empty();
   if (!own && (shape.size() != 4 || shape[3] != 3)) {
-    return Error{
-        ErrorCode::kUnsupported,
-        file + ": its input is " + shape_text(shape) +
-            ", expected [batch, height, width, 3] as in Keras ports, or a file that this project "
-            "wrote: nothing in the file says whether its images are upright"};
+    return Error{ErrorCode::kUnsupported,
+                 file + ": its input is " + shape_text(shape) +
+                     ", expected [batch, height, width, 3] as in Keras ports, or a file that this project "
+                     "wrote: nothing in the file says whether its images are upright"};
   }
   Result<std::vector<WeightLayer>> layers = follow(*graph, image, file);
   if (!layers) return layers.error();
@@ -368,10 +343,9 @@ Result<RawNet> read_graph(std::span<const std::byte> bytes, const std::string& f
                              : outputs == kLandmarkOutputs ? "landmarks"
                                                            : "";
     if (role.empty() || raw.tensors.contains(role + ".weight") || layer.source != last) {
-      return bad(file,
-                 "layer of weights " + shape_text(layer.weight.shape) +
-                     ": expected layers with PReLU, one after the other, then heads of 2, 4 and "
-                     "10 outputs");
+      return bad(file, "layer of weights " + shape_text(layer.weight.shape) +
+                           ": expected layers with PReLU, one after the other, then heads of 2, 4 and "
+                           "10 outputs");
     }
     // Only dense layers on the last convolution see a map that was transposed back.
     if (layer.weight.shape.size() == 2 && layer.channels_last) raw.layout.channels_last = true;

@@ -103,8 +103,7 @@ std::string write_graph(const ModelData& data, const NetSpec& net) {
     const bool dense = layer.kind == LayerKind::kDense;
     const std::int64_t height = dense ? map.height : layer.kernel;
     const std::int64_t width = dense ? map.width : layer.kernel;
-    graph.initializer(prefix + ".weight",
-                      {layer.outputs, map.channels / layer.groups, height, width},
+    graph.initializer(prefix + ".weight", {layer.outputs, map.channels / layer.groups, height, width},
                       data.tensors.at(prefix + ".weight").values);
     graph.initializer(prefix + ".bias", {layer.outputs}, data.tensors.at(prefix + ".bias").values);
     graph.node("Conv", {at, prefix + ".weight", prefix + ".bias"}, output,
@@ -114,9 +113,7 @@ std::string write_graph(const ModelData& data, const NetSpec& net) {
   for (const Layer& layer : net.layers) {
     switch (layer.kind) {
       case LayerKind::kConv:
-      case LayerKind::kDense:
-        conv(layer, layer.name);
-        break;
+      case LayerKind::kDense: conv(layer, layer.name); break;
       case LayerKind::kPrelu: {
         const std::string slopes = std::string(net.name) + "." + layer.name + ".weight";
         graph.initializer(slopes, {map.channels, 1, 1}, data.tensors.at(slopes).values);
@@ -129,8 +126,7 @@ std::string write_graph(const ModelData& data, const NetSpec& net) {
                     {"strides", {layer.stride, layer.stride}},
                     {"ceil_mode", {1}}});
         break;
-      case LayerKind::kDropout:
-        continue;
+      case LayerKind::kDropout: continue;
     }
     at = layer.name;
     map = output_shape(layer, map);
@@ -165,9 +161,9 @@ std::string write_onnx(const ModelData& data, const NetSpec& net) {
   pbf_writer model(out);
   model.add_int64(onnx::model::kIrVersion, kIrVersion);
   model.add_string(onnx::model::kProducer, "mtcnn");
-  model.add_string(onnx::model::kDoc,
-                   "Upright RGB image, [batch, channel, row, column], as (pixel - " +
-                       std::to_string(data.pixel_mean) + ") * " + std::to_string(data.pixel_scale));
+  model.add_string(onnx::model::kDoc, "Upright RGB image, [batch, channel, row, column], as (pixel - " +
+                                          std::to_string(data.pixel_mean) + ") * " +
+                                          std::to_string(data.pixel_scale));
   {
     pbf_writer opset(model, onnx::model::kOpsets);
     opset.add_string(onnx::opset::kDomain, "");

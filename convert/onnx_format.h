@@ -5,8 +5,7 @@
 namespace mtcnn::onnx {
 
 namespace model {
-inline constexpr int kIrVersion = 1, kProducer = 2, kDoc = 6, kGraph = 7, kOpsets = 8,
-                     kMetadata = 14;
+inline constexpr int kIrVersion = 1, kProducer = 2, kDoc = 6, kGraph = 7, kOpsets = 8, kMetadata = 14;
 }
 namespace opset {
 inline constexpr int kDomain = 1, kVersion = 2;

@@ -66,8 +66,7 @@ enum Op : unsigned char {
 // A name from an untrusted file, fit to print.
 std::string printable(std::string_view text) {
   std::string out;
-  for (const char c : text.substr(0, 80))
-    out += std::isprint(static_cast<unsigned char>(c)) ? c : '?';
+  for (const char c : text.substr(0, 80)) out += std::isprint(static_cast<unsigned char>(c)) ? c : '?';
   return out;
 }
 
@@ -80,8 +79,7 @@ class Machine {
   Result<Pickle> run() {
     for (std::size_t count = 0;; ++count) {
       if (count == kMaxPickleInstructions) {
-        fail(ErrorCode::kLimit,
-             "has more than " + std::to_string(kMaxPickleInstructions) + " instructions");
+        fail(ErrorCode::kLimit, "has more than " + std::to_string(kMaxPickleInstructions) + " instructions");
         return *error_;
       }
       const std::uint64_t op = number(1);
@@ -183,10 +181,8 @@ class Machine {
   void extend(const std::vector<const PickleValue*>& items, bool pairs) {
     PickleValue* target = top();
     if (error_) return;
-    const bool fits =
-        pairs ? target->is(Kind::kDict) || target->is(Kind::kObject) : target->is(Kind::kList);
-    if (!fits)
-      return broken(pairs ? "sets items of what is no dictionary" : "appends to what is no list");
+    const bool fits = pairs ? target->is(Kind::kDict) || target->is(Kind::kObject) : target->is(Kind::kList);
+    if (!fits) return broken(pairs ? "sets items of what is no dictionary" : "appends to what is no list");
     if (pairs && items.size() % 2 != 0) return broken("has a key without a value");
     target->items.insert(target->items.end(), items.begin(), items.end());
   }
@@ -195,8 +191,8 @@ class Machine {
     if (error_) return;
     const std::string full = std::string(module) + "." + std::string(attribute);
     if (std::find(rules_.globals.begin(), rules_.globals.end(), full) == rules_.globals.end()) {
-      return fail(ErrorCode::kUnsupported, "refers to \"" + printable(full) +
-                                               "\", which has no place in a weights file: refused");
+      return fail(ErrorCode::kUnsupported,
+                  "refers to \"" + printable(full) + "\", which has no place in a weights file: refused");
     }
     push(Kind::kGlobal).global = full;
   }
@@ -214,8 +210,7 @@ class Machine {
 
   void put(std::uint64_t index) {
     if (index >= kMaxPickleMemo) {
-      return fail(ErrorCode::kLimit,
-                  "has more than " + std::to_string(kMaxPickleMemo) + " memo entries");
+      return fail(ErrorCode::kLimit, "has more than " + std::to_string(kMaxPickleMemo) + " memo entries");
     }
     PickleValue* value = top();
     if (error_) return;
@@ -246,15 +241,9 @@ class Machine {
 
   void step(unsigned char op) {
     switch (op) {
-      case kProto:
-        number(1);
-        break;
-      case kFrame:
-        number(8);
-        break;
-      case kMark:
-        marks_.push_back(stack_.size());
-        break;
+      case kProto: number(1); break;
+      case kFrame: number(8); break;
+      case kMark: marks_.push_back(stack_.size()); break;
       case kPop:
         if (!marks_.empty() && stack_.size() == marks_.back()) {
           marks_.pop_back();
@@ -262,32 +251,18 @@ class Machine {
           pop();
         }
         break;
-      case kPopMark:
-        pop_to_mark();
-        break;
+      case kPopMark: pop_to_mark(); break;
       case kDup: {
         PickleValue* value = top();
         if (!error_) stack_.push_back(value);
         break;
       }
-      case kNone:
-        push(Kind::kNone);
-        break;
-      case kNewTrue:
-        push(Kind::kBool).integer = 1;
-        break;
-      case kNewFalse:
-        push(Kind::kBool);
-        break;
-      case kBinInt:
-        push_int(static_cast<std::int32_t>(number(4)));
-        break;
-      case kBinInt1:
-        push_int(static_cast<std::int64_t>(number(1)));
-        break;
-      case kBinInt2:
-        push_int(static_cast<std::int64_t>(number(2)));
-        break;
+      case kNone: push(Kind::kNone); break;
+      case kNewTrue: push(Kind::kBool).integer = 1; break;
+      case kNewFalse: push(Kind::kBool); break;
+      case kBinInt: push_int(static_cast<std::int32_t>(number(4))); break;
+      case kBinInt1: push_int(static_cast<std::int64_t>(number(1))); break;
+      case kBinInt2: push_int(static_cast<std::int64_t>(number(2))); break;
       case kLong1: {
         const std::uint64_t size = number(1);
         if (size > 8) {
@@ -311,38 +286,22 @@ class Machine {
         break;
       case kShortBinString:
       case kShortBinBytes:
-      case kShortBinUnicode:
-        push(Kind::kString).text = take(number(1));
-        break;
+      case kShortBinUnicode: push(Kind::kString).text = take(number(1)); break;
       case kBinString:
       case kBinBytes:
-      case kBinUnicode:
-        push(Kind::kString).text = take(number(4));
-        break;
+      case kBinUnicode: push(Kind::kString).text = take(number(4)); break;
       case kBinUnicode8:
-      case kBinBytes8:
-        push(Kind::kString).text = take(number(8));
-        break;
-      case kEmptyTuple:
-        push(Kind::kTuple);
-        break;
-      case kTuple1:
-        tuple(1);
-        break;
-      case kTuple2:
-        tuple(2);
-        break;
-      case kTuple3:
-        tuple(3);
-        break;
+      case kBinBytes8: push(Kind::kString).text = take(number(8)); break;
+      case kEmptyTuple: push(Kind::kTuple); break;
+      case kTuple1: tuple(1); break;
+      case kTuple2: tuple(2); break;
+      case kTuple3: tuple(3); break;
       case kTuple: {
         auto items = pop_to_mark();
         push(Kind::kTuple).items = std::move(items);
         break;
       }
-      case kEmptyList:
-        push(Kind::kList);
-        break;
+      case kEmptyList: push(Kind::kList); break;
       case kList: {
         auto items = pop_to_mark();
         push(Kind::kList).items = std::move(items);
@@ -353,12 +312,8 @@ class Machine {
         extend({item}, false);
         break;
       }
-      case kAppends:
-        extend(pop_to_mark(), false);
-        break;
-      case kEmptyDict:
-        push(Kind::kDict);
-        break;
+      case kAppends: extend(pop_to_mark(), false); break;
+      case kEmptyDict: push(Kind::kDict); break;
       case kDict: {
         auto items = pop_to_mark();
         push(Kind::kDict);
@@ -371,24 +326,12 @@ class Machine {
         extend({key, value}, true);
         break;
       }
-      case kSetItems:
-        extend(pop_to_mark(), true);
-        break;
-      case kBinPut:
-        put(number(1));
-        break;
-      case kLongBinPut:
-        put(number(4));
-        break;
-      case kMemoize:
-        put(memo_.size());
-        break;
-      case kBinGet:
-        get(number(1));
-        break;
-      case kLongBinGet:
-        get(number(4));
-        break;
+      case kSetItems: extend(pop_to_mark(), true); break;
+      case kBinPut: put(number(1)); break;
+      case kLongBinPut: put(number(4)); break;
+      case kMemoize: put(memo_.size()); break;
+      case kBinGet: get(number(1)); break;
+      case kLongBinGet: get(number(4)); break;
       case kGlobal: {
         const std::string_view module = line();
         const std::string_view attribute = line();
@@ -407,12 +350,8 @@ class Machine {
         break;
       }
       case kReduce:
-      case kNewObj:
-        object();
-        break;
-      case kBuild:
-        build();
-        break;
+      case kNewObj: object(); break;
+      case kBuild: build(); break;
       case kBinPersid: {
         const PickleValue* id = pop();
         push(Kind::kPersistent).items = {id};
@@ -448,8 +387,8 @@ const PickleValue* PickleValue::find(std::string_view key) const {
   return nullptr;
 }
 
-Result<Pickle> read_pickle(std::span<const std::byte> bytes, std::size_t start,
-                           const PickleRules& rules, const std::string& name) {
+Result<Pickle> read_pickle(std::span<const std::byte> bytes, std::size_t start, const PickleRules& rules,
+                           const std::string& name) {
   return Machine(bytes, start, rules, name).run();
 }
 

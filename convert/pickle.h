@@ -79,8 +79,8 @@ struct Pickle {
 // Reads one pickle (binary protocols, 1 to 5) that begins at `start`.
 // Errors, after `name`: kFormat for a truncated or broken one; kUnsupported for a name that is not
 // in `rules.globals` or another instruction; kLimit.
-Result<Pickle> read_pickle(std::span<const std::byte> bytes, std::size_t start,
-                           const PickleRules& rules, const std::string& name);
+Result<Pickle> read_pickle(std::span<const std::byte> bytes, std::size_t start, const PickleRules& rules,
+                           const std::string& name);
 
 }  // namespace mtcnn
 

@@ -18,8 +18,8 @@ using Kind = PickleValue::Kind;
 constexpr std::string_view kRebuildTensor = "torch._utils._rebuild_tensor_v2";
 constexpr std::string_view kRebuildParameter = "torch._utils._rebuild_parameter";
 constexpr std::string_view kFloatStorage = "torch.FloatStorage";
-constexpr std::string_view kGlobals[] = {"collections.OrderedDict", kRebuildTensor,
-                                         kRebuildParameter, kFloatStorage};
+constexpr std::string_view kGlobals[] = {"collections.OrderedDict", kRebuildTensor, kRebuildParameter,
+                                         kFloatStorage};
 
 using Storages = std::map<std::string, std::span<const std::byte>, std::less<>>;
 
@@ -44,8 +44,7 @@ Result<StorageId> storage_id(const PickleValue& value, const std::string& what) 
   return StorageId{id->items[2]->text, id->items[4]->integer};
 }
 
-Result<RawNet> read_state_dict(const Pickle& pickle, const Storages& storages,
-                               const std::string& file) {
+Result<RawNet> read_state_dict(const Pickle& pickle, const Storages& storages, const std::string& file) {
   const PickleValue& dict = *pickle.root;
   if (!dict.is(Kind::kDict) && !dict.is_object_of("collections.OrderedDict")) {
     return bad(file, "expected a state dictionary");
@@ -80,8 +79,7 @@ Result<RawNet> read_state_dict(const Pickle& pickle, const Storages& storages,
     const auto shape = pickled_shape(arguments[2]);
     const auto strides = pickled_shape(arguments[3]);
     if (!shape || !strides) return bad(what, "expected sizes and strides");
-    Result<Tensor> tensor =
-        gather(storage->second, *shape, *strides, arguments[1]->integer, budget, what);
+    Result<Tensor> tensor = gather(storage->second, *shape, *strides, arguments[1]->integer, budget, what);
     if (!tensor) return tensor.error();
     raw.tensors[role + (name->slopes       ? ".slopes"
                         : part == "weight" ? ".weight"
@@ -102,16 +100,14 @@ Result<RawNet> read_zipped(std::span<const std::byte> bytes, const std::string& 
   if (pickled == entries->end()) return bad(file, "expected data.pkl in a PyTorch archive");
   const std::string prefix = pickled->first.substr(0, pickled->first.size() - kPickleName.size());
   const auto order = entries->find(prefix + "byteorder");
-  if (order != entries->end() && order->second != "little")
-    return bad(file, "expected little-endian data");
+  if (order != entries->end() && order->second != "little") return bad(file, "expected little-endian data");
   Storages storages;
   for (const auto& [name, content] : *entries) {
     if (name.starts_with(prefix + "data/")) {
       storages[name.substr(prefix.size() + 5)] = std::as_bytes(std::span(content));
     }
   }
-  Result<Pickle> pickle =
-      read_pickle(std::as_bytes(std::span(pickled->second)), 0, {kGlobals, {}}, file);
+  Result<Pickle> pickle = read_pickle(std::as_bytes(std::span(pickled->second)), 0, {kGlobals, {}}, file);
   if (!pickle) return pickle.error();
   return read_state_dict(*pickle, storages, file);
 }
@@ -144,10 +140,8 @@ Result<RawNet> read_legacy(std::span<const std::byte> bytes, const std::string& 
     }
     std::memcpy(&count, bytes.data() + at, sizeof count);
     at += sizeof count;
-    if (count > (bytes.size() - at) / sizeof(float))
-      return bad(file, "is truncated inside a storage");
-    storages[std::string(key->text)] =
-        bytes.subspan(at, static_cast<std::size_t>(count) * sizeof(float));
+    if (count > (bytes.size() - at) / sizeof(float)) return bad(file, "is truncated inside a storage");
+    storages[std::string(key->text)] = bytes.subspan(at, static_cast<std::size_t>(count) * sizeof(float));
     at += static_cast<std::size_t>(count) * sizeof(float);
   }
   return read_state_dict(pickles[3], storages, file);

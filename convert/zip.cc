@@ -33,11 +33,8 @@ struct ZipError {
 
 }  // namespace
 
-Result<std::map<std::string, std::string>> unzip(std::span<const std::byte> bytes,
-                                                 const std::string& file) {
-  const auto bad = [&](const std::string& what) {
-    return Error{ErrorCode::kFormat, file + ": " + what};
-  };
+Result<std::map<std::string, std::string>> unzip(std::span<const std::byte> bytes, const std::string& file) {
+  const auto bad = [&](const std::string& what) { return Error{ErrorCode::kFormat, file + ": " + what}; };
   ZipError error;
   Source source(zip_source_buffer_create(bytes.data(), bytes.size(), 0, &error.error));
   if (!source) return Error{ErrorCode::kOutOfMemory, file + ": no memory to read a zip archive"};
@@ -49,8 +46,7 @@ Result<std::map<std::string, std::string>> unzip(std::span<const std::byte> byte
 
   const zip_int64_t count = zip_get_num_entries(archive.get(), 0);
   if (count > kMaxEntries) {
-    return Error{ErrorCode::kLimit,
-                 file + ": has more than " + std::to_string(kMaxEntries) + " entries"};
+    return Error{ErrorCode::kLimit, file + ": has more than " + std::to_string(kMaxEntries) + " entries"};
   }
   std::uint64_t total = 0;
   std::vector<zip_stat_t> stats(static_cast<std::size_t>(count));
@@ -77,8 +73,7 @@ Result<std::map<std::string, std::string>> unzip(std::span<const std::byte> byte
     // One byte more than declared would be a lie about the size; the checksum is checked at the
     // end.
     char extra;
-    if (zip_fread(entry.get(), content.data(), content.size()) !=
-            static_cast<zip_int64_t>(stat.size) ||
+    if (zip_fread(entry.get(), content.data(), content.size()) != static_cast<zip_int64_t>(stat.size) ||
         zip_fread(entry.get(), &extra, 1) != 0) {
       return bad("has a broken zip entry");
     }
@@ -87,8 +82,8 @@ Result<std::map<std::string, std::string>> unzip(std::span<const std::byte> byte
   return entries;
 }
 
-Result<std::vector<std::byte>> zip_stored(
-    std::span<const std::pair<std::string, std::string>> entries, const std::string& file) {
+Result<std::vector<std::byte>> zip_stored(std::span<const std::pair<std::string, std::string>> entries,
+                                          const std::string& file) {
   ZipError error;
   Source source(zip_source_buffer_create(nullptr, 0, 0, &error.error));
   const auto failed = [&](const char* why) {

@@ -63,8 +63,8 @@ void check_faces(const std::vector<Face>& faces, const Json& expected, const cha
       const double edges[] = {face["box"][0].get<double>() - 1, face["box"][1].get<double>() - 1,
                               face["box"][2].get<double>(), face["box"][3].get<double>()};
       const Box& b = faces[i].box;
-      return std::max({std::abs(b.left - edges[0]), std::abs(b.top - edges[1]),
-                       std::abs(b.right - edges[2]), std::abs(b.bottom - edges[3])});
+      return std::max({std::abs(b.left - edges[0]), std::abs(b.top - edges[1]), std::abs(b.right - edges[2]),
+                       std::abs(b.bottom - edges[3])});
     };
     const Json& face = *std::min_element(expected.begin(), expected.end(), [&](const Json& a, const Json& b) {
       return distance(a) < distance(b);

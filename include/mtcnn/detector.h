@@ -20,9 +20,9 @@ namespace mtcnn {
 // model's own. "Pixels" are those of the image given to detect(), or of the resized one if `resize`
 // is set.
 struct DetectorOptions {
-  float min_face = 20;  // pixels; smallest face side searched, at least 4. The cost falls with its square.
-  float max_face = 0;   // pixels; windows larger than this are not searched. 0: no limit
-  double factor = .709; // ratio of one pyramid level to the one before it, .1 to .99
+  float min_face = 20;   // pixels; smallest face side searched, at least 4. The cost falls with its square.
+  float max_face = 0;    // pixels; windows larger than this are not searched. 0: no limit
+  double factor = .709;  // ratio of one pyramid level to the one before it, .1 to .99
 
   // Score thresholds of P-, R- and O-Net, 0 to 1. P-Net keeps score >= threshold, R- and O-Net
   // score > threshold (release). Empty: the model's defaults.
@@ -40,10 +40,13 @@ struct DetectorOptions {
 
   int threads = 1;  // threads that share one detect() call; 0: one per core
 
-  std::optional<Box> region = std::nullopt;   // search only here, in pixels of the image given; rounded outwards to
-                               // whole pixels. What lies outside is not seen, as if cropped.
-  std::optional<Size> resize = std::nullopt;  // resize the image (or the region) to this size before the pyramid;
-                               // results are in pixels of the image given all the same
+  // Search only here, in pixels of the image given; rounded outwards to whole pixels. What lies outside
+  // is not seen, as if cropped.
+  std::optional<Box> region = std::nullopt;
+  // Resize the image (or the region) to this size before the pyramid; results are in pixels of the
+  // image given all the same.
+  std::optional<Size> resize = std::nullopt;
+
   bool clip = false;              // cut the boxes at the image's edges (points are left alone)
   bool mirror_landmarks = false;  // average the points with those of the mirrored patch (MTCNNv1)
   bool lnet = false;              // refine the points with L-Net (MTCNNv2); needs a model that has it

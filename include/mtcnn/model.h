@@ -22,18 +22,18 @@ enum class CellGeometry {
 };
 
 struct NetInfo {
-  std::string name;              // "pnet", "rnet", "onet", "lnet"
-  std::int64_t parameters = 0;   // weights, biases and slopes
+  std::string name;             // "pnet", "rnet", "onet", "lnet"
+  std::int64_t parameters = 0;  // weights, biases and slopes
 };
 
 struct ModelInfo {
   int format_version = 0;
   std::string architecture;  // hash of the layers of all nets, 16 hexadecimal digits
   CellGeometry geometry = CellGeometry::kExact;
-  float pixel_mean = 127.5f;   // the nets' input is (pixel - pixel_mean) * pixel_scale
+  float pixel_mean = 127.5f;  // the nets' input is (pixel - pixel_mean) * pixel_scale
   float pixel_scale = 1 / 128.0f;
-  std::array<float, 3> thresholds{};           // default score thresholds of P-, R- and O-Net
-  std::vector<NetInfo> nets;                   // in the order of the cascade
+  std::array<float, 3> thresholds{};            // default score thresholds of P-, R- and O-Net
+  std::vector<NetInfo> nets;                    // in the order of the cascade
   std::map<std::string, std::string> metadata;  // all else that the file says ("provenance", ...)
 };
 

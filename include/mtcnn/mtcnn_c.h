@@ -49,7 +49,7 @@ typedef enum mtcnn_status {
   MTCNN_UNSUPPORTED = 4,      /* well-formed, but nothing this build can use */
   MTCNN_LIMIT = 5,            /* larger than a stated limit */
   MTCNN_OUT_OF_MEMORY = 6,
-  MTCNN_INTERNAL = 7          /* a bug in the library: please report it */
+  MTCNN_INTERNAL = 7 /* a bug in the library: please report it */
 } mtcnn_status;
 
 /* What went wrong. Every function that is given one fills it in: MTCNN_OK and "" on success. */
@@ -112,8 +112,8 @@ MTCNN_EXPORT int mtcnn_model_load(const char* path, mtcnn_model** model, mtcnn_e
 
 /* The same from `size` bytes in memory, which are not needed afterwards. `name` stands for the file
  * in messages; NULL: "model". */
-MTCNN_EXPORT int mtcnn_model_parse(const void* bytes, size_t size, const char* name,
-                                   mtcnn_model** model, mtcnn_error* error);
+MTCNN_EXPORT int mtcnn_model_parse(const void* bytes, size_t size, const char* name, mtcnn_model** model,
+                                   mtcnn_error* error);
 
 /* The model built into the library. Errors: MTCNN_UNSUPPORTED if this build has none. */
 MTCNN_EXPORT int mtcnn_model_builtin(mtcnn_model** model, mtcnn_error* error);
@@ -123,8 +123,7 @@ MTCNN_EXPORT int mtcnn_model_builtin(mtcnn_model** model, mtcnn_error* error);
 MTCNN_EXPORT int mtcnn_model_save(const mtcnn_model* model, const char* path, mtcnn_error* error);
 
 /* The default score thresholds of P-, R- and O-Net. Errors: only a NULL argument. */
-MTCNN_EXPORT int mtcnn_model_thresholds(const mtcnn_model* model, float thresholds[3],
-                                        mtcnn_error* error);
+MTCNN_EXPORT int mtcnn_model_thresholds(const mtcnn_model* model, float thresholds[3], mtcnn_error* error);
 
 /* NULL is fine. Detectors made of the model go on working. */
 MTCNN_EXPORT void mtcnn_model_free(mtcnn_model* model);
@@ -250,8 +249,7 @@ MTCNN_EXPORT int mtcnn_alignment_template(const mtcnn_align_options* options, mt
  * 2^28 pixels; MTCNN_OUT_OF_MEMORY. */
 MTCNN_EXPORT int mtcnn_align(const mtcnn_image* image, const mtcnn_point landmarks[5],
                              const mtcnn_align_options* options, uint8_t* rgb, size_t rgb_size,
-                             mtcnn_similarity* to_crop, mtcnn_similarity* to_image,
-                             mtcnn_error* error);
+                             mtcnn_similarity* to_crop, mtcnn_similarity* to_image, mtcnn_error* error);
 
 /* The similarity that moves `from` onto `to` with the least sum of squared distances.
  * Errors: MTCNN_INVALID_ARGUMENT if the points coincide or are not finite. */

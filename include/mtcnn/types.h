@@ -48,8 +48,8 @@ enum class PixelFormat : int {
   kGray8 = 0,
   kRgb8 = 1,
   kBgr8 = 2,
-  kRgba8 = 3,  // alpha is ignored
-  kBgra8 = 4,  // alpha is ignored
+  kRgba8 = 3,       // alpha is ignored
+  kBgra8 = 4,       // alpha is ignored
   kGrayAlpha8 = 5,  // alpha is ignored
 };
 

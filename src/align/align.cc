@@ -23,10 +23,10 @@ constexpr float kMaxMargin = 2;
 Landmarks moved(const AlignTemplate& from, Size to, float scale) {
   Landmarks points = from.points;
   for (Point& point : points) {
-    point.x = (point.x - .5f * static_cast<float>(from.size.width)) * scale +
-              .5f * static_cast<float>(to.width);
-    point.y = (point.y - .5f * static_cast<float>(from.size.height)) * scale +
-              .5f * static_cast<float>(to.height);
+    point.x =
+        (point.x - .5f * static_cast<float>(from.size.width)) * scale + .5f * static_cast<float>(to.width);
+    point.y =
+        (point.y - .5f * static_cast<float>(from.size.height)) * scale + .5f * static_cast<float>(to.height);
   }
   return points;
 }
@@ -37,10 +37,10 @@ Result<Landmarks> alignment_template(const AlignOptions& options) {
   const Size size = options.size;
   const auto in_range = [](int side) { return side >= kMinSide && side <= kMaxSide; };
   if (!in_range(size.width) || !in_range(size.height)) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "align size: is " + std::to_string(size.width) + " x " +
-                     std::to_string(size.height) + ", expected sides of " +
-                     std::to_string(kMinSide) + " to " + std::to_string(kMaxSide) + " pixels"};
+    return Error{ErrorCode::kInvalidArgument, "align size: is " + std::to_string(size.width) + " x " +
+                                                  std::to_string(size.height) + ", expected sides of " +
+                                                  std::to_string(kMinSide) + " to " +
+                                                  std::to_string(kMaxSide) + " pixels"};
   }
   // Written so that NaN fails too.
   if (!(options.margin >= 0 && options.margin <= kMaxMargin)) {
@@ -73,8 +73,7 @@ Result<AlignedCrop> align(const ImageView& image, const Landmarks& landmarks,
   crop.to_image = inverse(*fit);
   crop.rgb.resize(std::size_t{3} * static_cast<std::size_t>(crop.width) *
                   static_cast<std::size_t>(crop.height));
-  warp(image, crop.to_image, options.size, std::span<const std::uint8_t, 3>(options.fill),
-       crop.rgb.data());
+  warp(image, crop.to_image, options.size, std::span<const std::uint8_t, 3>(options.fill), crop.rgb.data());
   return crop;
 } catch (const std::bad_alloc&) {
   return Error{ErrorCode::kOutOfMemory, "align: no memory for the crop"};

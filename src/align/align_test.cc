@@ -84,11 +84,10 @@ Point centroid(const AlignedCrop& crop, Point around, int reach) {
        y <= static_cast<int>(around.y) + reach && y < crop.height; ++y) {
     for (int x = std::max(0, static_cast<int>(around.x) - reach);
          x <= static_cast<int>(around.x) + reach && x < crop.width; ++x) {
-      const double value =
-          crop.rgb[(static_cast<std::size_t>(y) * static_cast<std::size_t>(crop.width) +
-                    static_cast<std::size_t>(x)) *
-                   3] -
-          20.0;
+      const double value = crop.rgb[(static_cast<std::size_t>(y) * static_cast<std::size_t>(crop.width) +
+                                     static_cast<std::size_t>(x)) *
+                                    3] -
+                           20.0;
       weight += value;
       sx += value * (x + .5);
       sy += value * (y + .5);
@@ -107,8 +106,7 @@ Landmarks face_at(const AlignOptions& options, const Similarity& to_image) {
   return result;
 }
 
-AlignedCrop aligned(const ImageView& image, const Landmarks& landmarks,
-                    const AlignOptions& options = {}) {
+AlignedCrop aligned(const ImageView& image, const Landmarks& landmarks, const AlignOptions& options = {}) {
   auto crop = align(image, landmarks, options);
   REQUIRE(crop.ok());
   REQUIRE(crop->width == options.size.width);
@@ -191,10 +189,8 @@ TEST_CASE("a margin adds that share of the crop on every side") {
         // In the wide crop's coordinates the plain crop is w / (1 + 2 m) wide, with m times that
         // before it.
         const double unit = 1 / (1 + 2.0 * margin);
-        CHECK((*wide)[i].x ==
-              doctest::Approx(((*plain)[i].x + margin * size.width) * unit).epsilon(1e-5));
-        CHECK((*wide)[i].y ==
-              doctest::Approx(((*plain)[i].y + margin * size.height) * unit).epsilon(1e-5));
+        CHECK((*wide)[i].x == doctest::Approx(((*plain)[i].x + margin * size.width) * unit).epsilon(1e-5));
+        CHECK((*wide)[i].y == doctest::Approx(((*plain)[i].y + margin * size.height) * unit).epsilon(1e-5));
       }
     }
   }
@@ -211,11 +207,10 @@ TEST_CASE("alignment_template and align refuse what they can't use") {
   };
   const float nan = std::numeric_limits<float>::quiet_NaN();
   const float inf = std::numeric_limits<float>::infinity();
-  const AlignOptions bad_options[] = {
-      sized(7, 112),          sized(112, 7),          sized(0, 0),
-      sized(-112, 112),       sized(4097, 112),       sized(112, 2147483647),
-      sized(112, 112, -.01f), sized(112, 112, 2.01f), sized(112, 112, nan),
-      sized(112, 112, inf)};
+  const AlignOptions bad_options[] = {sized(7, 112),          sized(112, 7),          sized(0, 0),
+                                      sized(-112, 112),       sized(4097, 112),       sized(112, 2147483647),
+                                      sized(112, 112, -.01f), sized(112, 112, 2.01f), sized(112, 112, nan),
+                                      sized(112, 112, inf)};
   for (const AlignOptions& options : bad_options) {
     CHECK(code_of(alignment_template(options)) == ErrorCode::kInvalidArgument);
     CHECK(code_of(align(picture.view(), face, options)) == ErrorCode::kInvalidArgument);
@@ -258,13 +253,12 @@ TEST_CASE("the crop has the landmarks at the template's points") {
     AlignOptions options;
     double degrees, step, x, y;
   };
-  const Case cases[] = {
-      {sized(112, 112), 0, 1, 30.3, 40.8},    {sized(112, 112), 20, 1, 100, 30.2},
-      {sized(112, 112), -35, 2.3, 60, 220},   {sized(112, 112), 180, 1.5, 300, 260},
-      {sized(112, 112), 7, .5, 200, 110.4},   {sized(112, 112), 0, 3, 25, 20.5},
-      {sized(96, 112), 15, 1.8, 110, 40},     {sized(160, 160), -12, 1.2, 60, 90},
-      {sized(224, 224), 90, .9, 300, 40},     {sized(113, 97), 5, 2.1, 70, 50},
-      {sized(112, 112, .25f), 10, 2, 90, 50}, {sized(200, 120, .1f), -4, 1, 80, 80}};
+  const Case cases[] = {{sized(112, 112), 0, 1, 30.3, 40.8},    {sized(112, 112), 20, 1, 100, 30.2},
+                        {sized(112, 112), -35, 2.3, 60, 220},   {sized(112, 112), 180, 1.5, 300, 260},
+                        {sized(112, 112), 7, .5, 200, 110.4},   {sized(112, 112), 0, 3, 25, 20.5},
+                        {sized(96, 112), 15, 1.8, 110, 40},     {sized(160, 160), -12, 1.2, 60, 90},
+                        {sized(224, 224), 90, .9, 300, 40},     {sized(113, 97), 5, 2.1, 70, 50},
+                        {sized(112, 112, .25f), 10, 2, 90, 50}, {sized(200, 120, .1f), -4, 1, 80, 80}};
   for (const Case& c : cases) {
     const Similarity to_image = turned(c.degrees, c.step, c.x, c.y);
     const Landmarks face = face_at(c.options, to_image);
@@ -316,9 +310,8 @@ TEST_CASE("every pixel format and either stride sign gives the same crop") {
     const std::vector<std::uint8_t> colour = aligned(rgb.view(), face).rgb;
     const std::vector<std::uint8_t> grey = aligned(grey_rgb.view(), face).rgb;
     REQUIRE(colour != grey);
-    for (const PixelFormat format :
-         {PixelFormat::kGray8, PixelFormat::kRgb8, PixelFormat::kBgr8, PixelFormat::kRgba8,
-          PixelFormat::kBgra8, PixelFormat::kGrayAlpha8}) {
+    for (const PixelFormat format : {PixelFormat::kGray8, PixelFormat::kRgb8, PixelFormat::kBgr8,
+                                     PixelFormat::kRgba8, PixelFormat::kBgra8, PixelFormat::kGrayAlpha8}) {
       const bool is_grey = format == PixelFormat::kGray8 || format == PixelFormat::kGrayAlpha8;
       const bool is_bgr = format == PixelFormat::kBgr8 || format == PixelFormat::kBgra8;
       // Rows with a gap after them, and alpha and gaps full of what must not be read.
@@ -342,8 +335,7 @@ TEST_CASE("every pixel format and either stride sign gives the same crop") {
       const std::vector<std::uint8_t>& expected = is_grey ? grey : colour;
       CAPTURE(static_cast<int>(format));
       CHECK(aligned({top_down.data(), 130, 120, stride, format}, face).rgb == expected);
-      CHECK(aligned({bottom_up.data() + 119 * stride, 130, 120, -stride, format}, face).rgb ==
-            expected);
+      CHECK(aligned({bottom_up.data() + 119 * stride, 130, 120, -stride, format}, face).rgb == expected);
     }
   }
 }
@@ -389,8 +381,7 @@ TEST_CASE("a face wholly outside the image is all fill") {
   options.fill[1] = 2;
   options.fill[2] = 3;
   for (const double x : {-5000.0, 700.0, 1e6}) {
-    const AlignedCrop crop =
-        aligned(image.view(), face_at(options, turned(30, 1.5, x, 0)), options);
+    const AlignedCrop crop = aligned(image.view(), face_at(options, turned(30, 1.5, x, 0)), options);
     for (std::size_t i = 0; i < crop.rgb.size(); ++i)
       REQUIRE(int{crop.rgb[i]} == static_cast<int>(i % 3) + 1);
   }
@@ -419,8 +410,7 @@ TEST_CASE("tiny images and tiny crops") {
   }
   // The smallest crop, of a whole picture of 80 pixels: means of blocks of 10.
   const Picture picture = noise(80, 80);
-  const AlignedCrop small =
-      aligned(picture.view(), face_at(sized(8, 8), turned(0, 10, 0, 0)), sized(8, 8));
+  const AlignedCrop small = aligned(picture.view(), face_at(sized(8, 8), turned(0, 10, 0, 0)), sized(8, 8));
   for (int y = 0; y < 8; ++y) {
     for (int x = 0; x < 8; ++x) {
       int sum = 0;

@@ -93,8 +93,10 @@ TEST_CASE("options out of range are refused by name") {
   refused("threads", [](DetectorOptions& o) { o.threads = -1; });
   refused("region", [](DetectorOptions& o) { o.region = Box{5, 5, 5, 9}; });
   refused("resize", [](DetectorOptions& o) { o.resize = Size{0, 100}; });
-  refused("lnet", [](DetectorOptions& o) { o.lnet = true; }, ErrorCode::kUnsupported);
-  refused("instruction_set", [](DetectorOptions& o) { o.instruction_set = "mmx"; }, ErrorCode::kUnsupported);
+  refused(
+      "lnet", [](DetectorOptions& o) { o.lnet = true; }, ErrorCode::kUnsupported);
+  refused(
+      "instruction_set", [](DetectorOptions& o) { o.instruction_set = "mmx"; }, ErrorCode::kUnsupported);
 }
 
 TEST_CASE("options not given are filled in") {
@@ -170,7 +172,8 @@ TEST_CASE("pixel formats and strides make no difference") {
   REQUIRE(!expected.empty());
   std::vector<std::uint8_t> bgra;
   for (std::size_t i = 0; i < picture.pixels.size(); i += 3) {
-    for (const std::uint8_t v : {picture.pixels[i + 2], picture.pixels[i + 1], picture.pixels[i], std::uint8_t{3}}) {
+    for (const std::uint8_t v :
+         {picture.pixels[i + 2], picture.pixels[i + 1], picture.pixels[i], std::uint8_t{3}}) {
       bgra.push_back(v);
     }
   }

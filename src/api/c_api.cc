@@ -95,8 +95,7 @@ Status hand_over(Result<Model> model, mtcnn_model** out) {
 }
 
 ImageView to_view(const mtcnn_image& image) {
-  return {image.data, image.width, image.height, image.row_stride,
-          static_cast<PixelFormat>(image.format)};
+  return {image.data, image.width, image.height, image.row_stride, static_cast<PixelFormat>(image.format)};
 }
 
 Landmarks to_landmarks(const mtcnn_point points[5]) {
@@ -150,8 +149,7 @@ mtcnn_align_options default_align_options() {
 }
 
 // Up to where the first version of each struct reached. These never change: new fields go behind.
-constexpr std::size_t kFirstOptionsSize =
-    offsetof(mtcnn_options, instruction_set) + sizeof(const char*);
+constexpr std::size_t kFirstOptionsSize = offsetof(mtcnn_options, instruction_set) + sizeof(const char*);
 constexpr std::size_t kFirstAlignOptionsSize = offsetof(mtcnn_align_options, fill) + 3;
 
 // Writes defaults to a caller's struct, which may be shorter or longer than ours.
@@ -173,9 +171,8 @@ Result<Options> read_options(const Options* given, std::size_t first_size, Optio
   // No version will have anything like a page of options: a larger size is an uninitialised
   // struct's.
   if (size < first_size || size > 4096) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "options: struct_size is " + std::to_string(size) +
-                     ", expected that of a struct filled by its _init function"};
+    return Error{ErrorCode::kInvalidArgument, "options: struct_size is " + std::to_string(size) +
+                                                  ", expected that of a struct filled by its _init function"};
   }
   const char* bytes = reinterpret_cast<const char*>(given);
   if (size > sizeof options &&
@@ -204,13 +201,10 @@ Result<DetectorOptions> to_detector_options(const mtcnn_options* given, const Mo
   result.nms_pyramid = o.nms_pyramid;
   result.nms_rnet = o.nms_rnet;
   result.nms_onet = o.nms_onet;
-  std::copy(std::begin(o.max_candidates), std::end(o.max_candidates),
-            result.max_candidates.begin());
+  std::copy(std::begin(o.max_candidates), std::end(o.max_candidates), result.max_candidates.begin());
   result.threads = o.threads;
-  if (o.has_region)
-    result.region = Box{o.region.left, o.region.top, o.region.right, o.region.bottom};
-  if (o.resize_width != 0 || o.resize_height != 0)
-    result.resize = Size{o.resize_width, o.resize_height};
+  if (o.has_region) result.region = Box{o.region.left, o.region.top, o.region.right, o.region.bottom};
+  if (o.resize_width != 0 || o.resize_height != 0) result.resize = Size{o.resize_width, o.resize_height};
   result.clip = o.clip != 0;
   result.mirror_landmarks = o.mirror_landmarks != 0;
   result.lnet = o.lnet != 0;
@@ -298,8 +292,8 @@ void mtcnn_options_init(mtcnn_options* options, size_t struct_size) {
   init_options(options, struct_size, default_options());
 }
 
-int mtcnn_detector_create(const mtcnn_model* model, const mtcnn_options* options,
-                          mtcnn_detector** detector, mtcnn_error* error) {
+int mtcnn_detector_create(const mtcnn_model* model, const mtcnn_options* options, mtcnn_detector** detector,
+                          mtcnn_error* error) {
   if (detector != nullptr) *detector = nullptr;
   return guarded(error, [&]() -> Status {
     if (model == nullptr) return null_argument("model");
@@ -331,9 +325,8 @@ size_t mtcnn_workspace_bytes(const mtcnn_workspace* workspace) {
 
 void mtcnn_workspace_free(mtcnn_workspace* workspace) { delete workspace; }
 
-int mtcnn_detect(const mtcnn_detector* detector, const mtcnn_image* image,
-                 mtcnn_workspace* workspace, const mtcnn_face** faces, size_t* count,
-                 mtcnn_error* error) {
+int mtcnn_detect(const mtcnn_detector* detector, const mtcnn_image* image, mtcnn_workspace* workspace,
+                 const mtcnn_face** faces, size_t* count, mtcnn_error* error) {
   if (faces != nullptr) *faces = nullptr;
   if (count != nullptr) *count = 0;
   return guarded(error, [&]() -> Status {
@@ -356,8 +349,7 @@ void mtcnn_align_options_init(mtcnn_align_options* options, size_t struct_size) 
   init_options(options, struct_size, default_align_options());
 }
 
-int mtcnn_alignment_template(const mtcnn_align_options* options, mtcnn_point points[5],
-                             mtcnn_error* error) {
+int mtcnn_alignment_template(const mtcnn_align_options* options, mtcnn_point points[5], mtcnn_error* error) {
   return guarded(error, [&]() -> Status {
     if (points == nullptr) return null_argument("points");
     const Result<AlignOptions> read = to_align_options(options);
@@ -369,9 +361,9 @@ int mtcnn_alignment_template(const mtcnn_align_options* options, mtcnn_point poi
   });
 }
 
-int mtcnn_align(const mtcnn_image* image, const mtcnn_point landmarks[5],
-                const mtcnn_align_options* options, uint8_t* rgb, size_t rgb_size,
-                mtcnn_similarity* to_crop, mtcnn_similarity* to_image, mtcnn_error* error) {
+int mtcnn_align(const mtcnn_image* image, const mtcnn_point landmarks[5], const mtcnn_align_options* options,
+                uint8_t* rgb, size_t rgb_size, mtcnn_similarity* to_crop, mtcnn_similarity* to_image,
+                mtcnn_error* error) {
   return guarded(error, [&]() -> Status {
     if (image == nullptr) return null_argument("image");
     if (landmarks == nullptr) return null_argument("landmarks");
@@ -392,8 +384,8 @@ int mtcnn_align(const mtcnn_image* image, const mtcnn_point landmarks[5],
   });
 }
 
-int mtcnn_fit_similarity(const mtcnn_point from[5], const mtcnn_point to[5],
-                         mtcnn_similarity* similarity, mtcnn_error* error) {
+int mtcnn_fit_similarity(const mtcnn_point from[5], const mtcnn_point to[5], mtcnn_similarity* similarity,
+                         mtcnn_error* error) {
   return guarded(error, [&]() -> Status {
     if (from == nullptr) return null_argument("from");
     if (to == nullptr) return null_argument("to");

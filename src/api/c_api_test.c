@@ -19,21 +19,19 @@ static int failures = 0;
   } while (0)
 
 /* The call fails with this status, says so in the error too, and names `word`. */
-#define CHECK_ERROR(call, status, word)                                                         \
-  do {                                                                                          \
-    mtcnn_error error;                                                                          \
-    int returned;                                                                               \
-    memset(&error, 'x', sizeof error);                                                          \
-    returned = (call);                                                                          \
-    CHECK(returned == (status));                                                                \
-    CHECK(error.code == (status));                                                              \
-    CHECK(memchr(error.message, 0, sizeof error.message) != NULL);                              \
-    if (memchr(error.message, 0, sizeof error.message) != NULL &&                               \
-        strstr(error.message, word) == NULL) {                                                  \
-      ++failures;                                                                               \
-      fprintf(stderr, "%s:%d: \"%s\" does not say \"%s\"\n", __FILE__, __LINE__, error.message, \
-              word);                                                                            \
-    }                                                                                           \
+#define CHECK_ERROR(call, status, word)                                                                  \
+  do {                                                                                                   \
+    mtcnn_error error;                                                                                   \
+    int returned;                                                                                        \
+    memset(&error, 'x', sizeof error);                                                                   \
+    returned = (call);                                                                                   \
+    CHECK(returned == (status));                                                                         \
+    CHECK(error.code == (status));                                                                       \
+    CHECK(memchr(error.message, 0, sizeof error.message) != NULL);                                       \
+    if (memchr(error.message, 0, sizeof error.message) != NULL && strstr(error.message, word) == NULL) { \
+      ++failures;                                                                                        \
+      fprintf(stderr, "%s:%d: \"%s\" does not say \"%s\"\n", __FILE__, __LINE__, error.message, word);   \
+    }                                                                                                    \
   } while (0)
 
 enum { kWidth = 90, kHeight = 70 };
@@ -89,8 +87,7 @@ static void test_models(const char* path) {
   CHECK(mtcnn_model_load(path, &loaded, NULL) == MTCNN_IO);
   CHECK_ERROR(mtcnn_model_save(model, "/no such folder/model", &error), MTCNN_IO, "no such folder");
 
-  CHECK_ERROR(mtcnn_model_parse("not a model", 11, "rubbish", &loaded, &error), MTCNN_FORMAT,
-              "rubbish");
+  CHECK_ERROR(mtcnn_model_parse("not a model", 11, "rubbish", &loaded, &error), MTCNN_FORMAT, "rubbish");
   CHECK_ERROR(mtcnn_model_parse(bytes, size / 2, NULL, &loaded, &error), MTCNN_FORMAT, "model");
   CHECK_ERROR(mtcnn_model_parse(bytes, 0, NULL, &loaded, &error), MTCNN_FORMAT, "model");
   broken = malloc(size);
@@ -178,8 +175,7 @@ static void test_options(void) {
   CHECK(mtcnn_detector_create(model, &longer.options, &detector, NULL) == MTCNN_OK);
   mtcnn_detector_free(detector);
   longer.new_option = 1;
-  CHECK_ERROR(mtcnn_detector_create(model, &longer.options, &detector, &error), MTCNN_UNSUPPORTED,
-              "version");
+  CHECK_ERROR(mtcnn_detector_create(model, &longer.options, &detector, &error), MTCNN_UNSUPPORTED, "version");
   CHECK(detector == NULL);
 
 #define REFUSED(change, status, word)                                                     \
@@ -210,8 +206,7 @@ static void test_options(void) {
   REFUSED(options.lnet = 1, MTCNN_UNSUPPORTED, "L-Net");
   REFUSED(options.instruction_set = "abacus", MTCNN_UNSUPPORTED, "abacus");
 #undef REFUSED
-  CHECK_ERROR(mtcnn_detector_create(NULL, NULL, &detector, &error), MTCNN_INVALID_ARGUMENT,
-              "model");
+  CHECK_ERROR(mtcnn_detector_create(NULL, NULL, &detector, &error), MTCNN_INVALID_ARGUMENT, "model");
   CHECK_ERROR(mtcnn_detector_create(model, NULL, NULL, &error), MTCNN_INVALID_ARGUMENT, "detector");
 
   /* Every instruction set there is can be chosen by name. */
@@ -294,14 +289,14 @@ static void test_detect(void) {
 #undef REFUSED
   CHECK_ERROR(mtcnn_detect(NULL, &image, workspace, &faces, &count, &error), MTCNN_INVALID_ARGUMENT,
               "detector");
-  CHECK_ERROR(mtcnn_detect(detector, NULL, workspace, &faces, &count, &error),
-              MTCNN_INVALID_ARGUMENT, "image");
+  CHECK_ERROR(mtcnn_detect(detector, NULL, workspace, &faces, &count, &error), MTCNN_INVALID_ARGUMENT,
+              "image");
   CHECK_ERROR(mtcnn_detect(detector, &image, NULL, &faces, &count, &error), MTCNN_INVALID_ARGUMENT,
               "workspace");
-  CHECK_ERROR(mtcnn_detect(detector, &image, workspace, NULL, &count, &error),
-              MTCNN_INVALID_ARGUMENT, "faces");
-  CHECK_ERROR(mtcnn_detect(detector, &image, workspace, &faces, NULL, &error),
-              MTCNN_INVALID_ARGUMENT, "count");
+  CHECK_ERROR(mtcnn_detect(detector, &image, workspace, NULL, &count, &error), MTCNN_INVALID_ARGUMENT,
+              "faces");
+  CHECK_ERROR(mtcnn_detect(detector, &image, workspace, &faces, NULL, &error), MTCNN_INVALID_ARGUMENT,
+              "count");
   CHECK_ERROR(mtcnn_workspace_create(NULL, &error), MTCNN_INVALID_ARGUMENT, "workspace");
 
   mtcnn_detector_free(detector);
@@ -353,26 +348,25 @@ static void test_align(void) {
   memset(rgb, 42, sizeof rgb);
   CHECK_ERROR(mtcnn_align(&image, face, &options, rgb, kBytes - 1, NULL, NULL, &error),
               MTCNN_INVALID_ARGUMENT, "76800");
-  CHECK_ERROR(mtcnn_align(&image, same, &options, rgb, kBytes, NULL, NULL, &error),
-              MTCNN_INVALID_ARGUMENT, "landmarks");
+  CHECK_ERROR(mtcnn_align(&image, same, &options, rgb, kBytes, NULL, NULL, &error), MTCNN_INVALID_ARGUMENT,
+              "landmarks");
   for (i = 0; i < sizeof rgb; ++i) {
     if (rgb[i] != 42) break;
   }
   CHECK(i == sizeof rgb);
-  CHECK_ERROR(mtcnn_align(NULL, face, NULL, rgb, kBytes, NULL, NULL, &error),
-              MTCNN_INVALID_ARGUMENT, "image");
-  CHECK_ERROR(mtcnn_align(&image, NULL, NULL, rgb, kBytes, NULL, NULL, &error),
-              MTCNN_INVALID_ARGUMENT, "landmarks");
-  CHECK_ERROR(mtcnn_align(&image, face, NULL, NULL, kBytes, NULL, NULL, &error),
-              MTCNN_INVALID_ARGUMENT, "rgb");
+  CHECK_ERROR(mtcnn_align(NULL, face, NULL, rgb, kBytes, NULL, NULL, &error), MTCNN_INVALID_ARGUMENT,
+              "image");
+  CHECK_ERROR(mtcnn_align(&image, NULL, NULL, rgb, kBytes, NULL, NULL, &error), MTCNN_INVALID_ARGUMENT,
+              "landmarks");
+  CHECK_ERROR(mtcnn_align(&image, face, NULL, NULL, kBytes, NULL, NULL, &error), MTCNN_INVALID_ARGUMENT,
+              "rgb");
   options.margin = 3;
-  CHECK_ERROR(mtcnn_align(&image, face, &options, rgb, kBytes, NULL, NULL, &error),
-              MTCNN_INVALID_ARGUMENT, "margin");
+  CHECK_ERROR(mtcnn_align(&image, face, &options, rgb, kBytes, NULL, NULL, &error), MTCNN_INVALID_ARGUMENT,
+              "margin");
   CHECK_ERROR(mtcnn_alignment_template(&options, points, &error), MTCNN_INVALID_ARGUMENT, "margin");
   CHECK_ERROR(mtcnn_alignment_template(NULL, NULL, &error), MTCNN_INVALID_ARGUMENT, "points");
   options.struct_size = 0;
-  CHECK_ERROR(mtcnn_alignment_template(&options, points, &error), MTCNN_INVALID_ARGUMENT,
-              "struct_size");
+  CHECK_ERROR(mtcnn_alignment_template(&options, points, &error), MTCNN_INVALID_ARGUMENT, "struct_size");
   CHECK_ERROR(mtcnn_fit_similarity(same, face, &fit, &error), MTCNN_INVALID_ARGUMENT, "landmarks");
   CHECK_ERROR(mtcnn_fit_similarity(NULL, face, &fit, &error), MTCNN_INVALID_ARGUMENT, "from");
   CHECK_ERROR(mtcnn_fit_similarity(face, NULL, &fit, &error), MTCNN_INVALID_ARGUMENT, "to");

@@ -66,8 +66,7 @@ size_t detect_in_cpp(const mtcnn_image* image, int resize, mtcnn_face* faces, si
     const Face& face = (*found)[i];
     faces[i].box = {face.box.left, face.box.top, face.box.right, face.box.bottom};
     faces[i].score = face.score;
-    for (std::size_t k = 0; k < 5; ++k)
-      faces[i].landmarks[k] = {face.landmarks[k].x, face.landmarks[k].y};
+    for (std::size_t k = 0; k < 5; ++k) faces[i].landmarks[k] = {face.landmarks[k].x, face.landmarks[k].y};
   }
   return found->size();
 }

@@ -55,7 +55,8 @@ Status check_options(const DetectorOptions& o, const ModelInfo& model) {
     }
   }
   for (const int cap : o.max_candidates) {
-    if (cap < 0) return bad_option("max_candidates has " + std::to_string(cap) + ", expected 0 (no cap) or more");
+    if (cap < 0)
+      return bad_option("max_candidates has " + std::to_string(cap) + ", expected 0 (no cap) or more");
   }
   if (o.threads < 0 || o.threads > 1024) {
     return bad_option("threads is " + std::to_string(o.threads) + ", expected 0 (one per core) to 1024");
@@ -67,8 +68,8 @@ Status check_options(const DetectorOptions& o, const ModelInfo& model) {
       return bad_option("region must be finite with left < right and top < bottom");
     }
   }
-  if (o.resize && (o.resize->width < 1 || o.resize->height < 1 || o.resize->width > 16384 ||
-                   o.resize->height > 16384)) {
+  if (o.resize &&
+      (o.resize->width < 1 || o.resize->height < 1 || o.resize->width > 16384 || o.resize->height > 16384)) {
     return bad_option("resize is " + std::to_string(o.resize->width) + "x" +
                       std::to_string(o.resize->height) + ", expected sides of 1 to 16384");
   }

@@ -16,8 +16,7 @@ extern "C" const std::byte mtcnn_builtin_model_end[];
 namespace mtcnn {
 
 #define MTCNN_TEXT(x) #x
-#define MTCNN_VERSION_TEXT(major, minor, patch) \
-  MTCNN_TEXT(major) "." MTCNN_TEXT(minor) "." MTCNN_TEXT(patch)
+#define MTCNN_VERSION_TEXT(major, minor, patch) MTCNN_TEXT(major) "." MTCNN_TEXT(minor) "." MTCNN_TEXT(patch)
 
 const char* version() {
   return MTCNN_VERSION_TEXT(MTCNN_VERSION_MAJOR, MTCNN_VERSION_MINOR, MTCNN_VERSION_PATCH);

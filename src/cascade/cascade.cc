@@ -14,7 +14,9 @@ namespace mtcnn {
 namespace {
 
 template <typename T>
-std::size_t held(const std::vector<T>& v) { return v.capacity() * sizeof(T); }
+std::size_t held(const std::vector<T>& v) {
+  return v.capacity() * sizeof(T);
+}
 std::size_t held(const AlignedFloats& v) { return v.capacity() * sizeof(float); }
 std::size_t held(const AxisTaps& t) {
   return held(t.first) + held(t.count) + held(t.offset) + held(t.weight);
@@ -32,21 +34,19 @@ struct Placement {
   }
 };
 
-ImageView resized_view(const ImageView& rgb, Size size, const Kernels& kernels,
-                       CascadeWorkspace& workspace) {
+ImageView resized_view(const ImageView& rgb, Size size, const Kernels& kernels, CascadeWorkspace& workspace) {
   make_taps(0, rgb.width, size.width, 0, size.width, rgb.width, workspace.resize_horizontal);
   make_taps(0, rgb.height, size.height, 0, size.height, rgb.height, workspace.resize_vertical);
-  const std::size_t count = std::size_t{3} * static_cast<std::size_t>(size.width) *
-                            static_cast<std::size_t>(size.height);
+  const std::size_t count =
+      std::size_t{3} * static_cast<std::size_t>(size.width) * static_cast<std::size_t>(size.height);
   workspace.resized_floats.resize(count + kSlack);
   workspace.resized.resize(count);
   resample(rgb, workspace.resize_horizontal, workspace.resize_vertical, 0, 1, kernels,
            workspace.workers[0].resample, workspace.resized_floats.data());
   std::transform(workspace.resized_floats.begin(),
                  workspace.resized_floats.begin() + static_cast<std::ptrdiff_t>(count),
-                 workspace.resized.begin(), [](float value) {
-                   return static_cast<std::uint8_t>(std::clamp(value + .5f, 0.f, 255.f));
-                 });
+                 workspace.resized.begin(),
+                 [](float value) { return static_cast<std::uint8_t>(std::clamp(value + .5f, 0.f, 255.f)); });
   return {workspace.resized.data(), size.width, size.height, std::ptrdiff_t{3} * size.width,
           PixelFormat::kRgb8};
 }
@@ -77,17 +77,17 @@ void CascadeWorkspace::use_threads(int threads) {
 std::size_t CascadeWorkspace::bytes() const {
   std::size_t sum = held(rgb) + held(resized) + held(resized_floats) + held(resize_horizontal) +
                     held(resize_vertical) + held(levels) + held(level_columns) + held(strips) +
-                    held(strip_proposals) + held(level_candidates) + held(level_proposals) +
-                    held(proposals) + held(nms.order) + held(nms.kept) + held(nms_input) + held(keep) +
-                    held(windows) + held(batch_detections) + held(detections) + held(faces);
+                    held(strip_proposals) + held(level_candidates) + held(level_proposals) + held(proposals) +
+                    held(nms.order) + held(nms.kept) + held(nms_input) + held(keep) + held(windows) +
+                    held(batch_detections) + held(detections) + held(faces);
   for (const AxisTaps& taps : level_columns) sum += held(taps);
   for (const auto& list : strip_proposals) sum += held(list);
   for (const auto& list : batch_detections) sum += held(list);
   for (const WorkerScratch& worker : workers) {
     sum += sizeof worker + held(worker.vertical) + held(worker.patch.horizontal) +
            held(worker.patch.vertical) + held(worker.resample.sources) + held(worker.resample.row) +
-           held(worker.patch.resample.sources) + held(worker.patch.resample.row) +
-           held(worker.input) + held(worker.scratch) + held(worker.output);
+           held(worker.patch.resample.sources) + held(worker.patch.resample.row) + held(worker.input) +
+           held(worker.scratch) + held(worker.output);
   }
   return sum;
 }
@@ -138,9 +138,9 @@ void Cascade::run(const ImageView& image, CascadeWorkspace& workspace, Trace* tr
     if (options_.clip) face.box = clipped(face.box, {image.width, image.height});
   }
   if (options_.largest_only && !workspace.faces.empty()) {
-    workspace.faces[0] = *std::max_element(
-        workspace.faces.begin(), workspace.faces.end(),
-        [](const Face& a, const Face& b) { return area(a.box) < area(b.box); });
+    workspace.faces[0] =
+        *std::max_element(workspace.faces.begin(), workspace.faces.end(),
+                          [](const Face& a, const Face& b) { return area(a.box) < area(b.box); });
     workspace.faces.resize(1);
   }
   if (trace) {
@@ -168,8 +168,8 @@ void Cascade::detect(const ImageView& rgb, CascadeWorkspace& w, Trace* trace) co
   for (const Proposal& proposal : w.proposals) w.nms_input.push_back(proposal.window);
   if (trace) {
     for (std::size_t i = 0; i < w.levels.size(); ++i) {
-      trace->levels.push_back({static_cast<float>(w.levels[i].scale.nominal), w.levels[i].size,
-                               w.level_candidates[i]});
+      trace->levels.push_back(
+          {static_cast<float>(w.levels[i].scale.nominal), w.levels[i].size, w.level_candidates[i]});
     }
     trace->proposals = candidates(w.nms_input);
   }
@@ -187,31 +187,29 @@ void Cascade::detect(const ImageView& rgb, CascadeWorkspace& w, Trace* trace) co
   // Stage 2: R-Net.
   refine({rnet_, *kernels_, mean_, scale_, thresholds[1], false, false}, rgb, w);
   w.nms_input.clear();
-  for (const Detection& detection : w.detections) w.nms_input.push_back(detection.window);
+  for (const AcceptedWindow& detection : w.detections) w.nms_input.push_back(detection.window);
   nms(w.nms_input, Overlap::kUnion, options_.nms_rnet, w.nms, w.keep);
   trim(w.keep, options_.max_candidates[1]);
   w.windows.clear();
   for (const int index : w.keep) {
-    const Detection& detection = w.detections[static_cast<std::size_t>(index)];
-    add_window(decode_offsets(detection.window.box, detection.offsets), detection.window.score,
-               w.windows);
+    const AcceptedWindow& detection = w.detections[static_cast<std::size_t>(index)];
+    add_window(decode_offsets(detection.window.box, detection.offsets), detection.window.score, w.windows);
   }
   if (trace) trace->rnet = candidates(w.windows);
 
   // Stage 3: O-Net. NMS comes after the regression, and by the smaller box: a face inside a face goes.
   refine({onet_, *kernels_, mean_, scale_, thresholds[2], true, options_.mirror_landmarks}, rgb, w);
-  std::erase_if(w.detections, [](const Detection& detection) {
+  std::erase_if(w.detections, [](const AcceptedWindow& detection) {
     return !is_patchable(decode_offsets(detection.window.box, detection.offsets));
   });
   w.nms_input.clear();
-  for (const Detection& detection : w.detections) {
-    w.nms_input.push_back({decode_offsets(detection.window.box, detection.offsets),
-                           detection.window.score});
+  for (const AcceptedWindow& detection : w.detections) {
+    w.nms_input.push_back({decode_offsets(detection.window.box, detection.offsets), detection.window.score});
   }
   nms(w.nms_input, Overlap::kSmaller, options_.nms_onet, w.nms, w.keep);
   trim(w.keep, options_.max_candidates[2]);
   for (const int index : w.keep) {
-    const Detection& detection = w.detections[static_cast<std::size_t>(index)];
+    const AcceptedWindow& detection = w.detections[static_cast<std::size_t>(index)];
     // The points are placed in the window as O-Net saw it, not in the regressed box.
     w.faces.push_back({w.nms_input[static_cast<std::size_t>(index)].box, detection.window.score,
                        decode_landmarks(detection.window.box, detection.landmarks)});

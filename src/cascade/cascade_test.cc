@@ -97,15 +97,16 @@ TEST_CASE("cut into strips, a level gives the cells that it gives in one piece")
           const float* v = output.data() + (row * cells.width + column) * 6;
           const float score = face_probability(v[0], v[1]);
           if (score < .5f) continue;
-          expected.push_back({{cell_window(CellGeometry::kExact, column, row, {1, 1, 1}), score},
-                              {v[2], v[3], v[4], v[5]}});
+          expected.push_back(
+              {{cell_window(CellGeometry::kExact, column, row, {1, 1, 1}), score}, {v[2], v[3], v[4], v[5]}});
         }
       }
       REQUIRE(!expected.empty());
       CHECK(workspace.level_candidates == std::vector<int>{static_cast<int>(expected.size())});
       REQUIRE(workspace.proposals.size() == expected.size());
       const auto by_place = [](const Proposal& a, const Proposal& b) {
-        return std::pair(a.window.box.top, a.window.box.left) < std::pair(b.window.box.top, b.window.box.left);
+        return std::pair(a.window.box.top, a.window.box.left) <
+               std::pair(b.window.box.top, b.window.box.left);
       };
       std::sort(workspace.proposals.begin(), workspace.proposals.end(), by_place);
       for (std::size_t i = 0; i < expected.size(); ++i) {
@@ -131,7 +132,7 @@ TEST_CASE("refine judges each window by itself and keeps their order") {
     const float side = 10 + static_cast<float>(i);
     windows.push_back({{left, top, left + side, top + side}, 0});
   }
-  std::vector<Detection> single;
+  std::vector<AcceptedWindow> single;
   workspace.use_threads(1);
   const RefineSpec spec{onet, kernels, 127.5f, 1 / 128.f, .45f, true, false};
   for (const ScoredBox& window : windows) {

@@ -21,15 +21,15 @@ void propose_strip(const ProposeSpec& spec, const ImageView& rgb, const PyramidL
   const Size cells = spec.network.positions(level.size);
   const int top = kCellStride * strip.first_row;
   // The last strip takes all that is left: where the pool's last window is cut, it must be cut here too.
-  const int bottom = strip.last_row == cells.height
-                         ? level.size.height
-                         : kCellStride * (strip.last_row - 1) + kCellSize;
+  const int bottom =
+      strip.last_row == cells.height ? level.size.height : kCellStride * (strip.last_row - 1) + kCellSize;
   const Size input{level.size.width, bottom - top};
   const std::size_t rows = static_cast<std::size_t>(strip.last_row - strip.first_row);
   const std::size_t outputs = static_cast<std::size_t>(spec.network.outputs());
 
   worker.input.resize(std::size_t{3} * static_cast<std::size_t>(input.width) *
-                          static_cast<std::size_t>(input.height) + kSlack);
+                          static_cast<std::size_t>(input.height) +
+                      kSlack);
   worker.scratch.resize(spec.network.scratch_size(input, 1));
   worker.output.resize(rows * static_cast<std::size_t>(cells.width) * outputs + kSlack);
 
@@ -59,8 +59,7 @@ void propose(const ProposeSpec& spec, const ImageView& rgb, CascadeWorkspace& wo
   if (workspace.level_columns.size() < levels) workspace.level_columns.resize(levels);
   for (std::size_t i = 0; i < levels; ++i) {
     const PyramidLevel& level = workspace.levels[i];
-    make_taps(0, rgb.width, level.size.width, 0, level.size.width, rgb.width,
-              workspace.level_columns[i]);
+    make_taps(0, rgb.width, level.size.width, 0, level.size.width, rgb.width, workspace.level_columns[i]);
     const int rows = spec.network.positions(level.size).height;
     const int step = strip_rows(level.size.width);
     for (int row = 0; row < rows; row += step) {

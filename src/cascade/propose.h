@@ -12,9 +12,9 @@ struct ProposeSpec {
   const Network& network;  // with the heads class, box
   const Kernels& kernels;
   CellGeometry geometry;
-  float mean, scale;       // of the pixels
-  float threshold;         // on the score, cells at or above it are kept
-  float nms_level;         // IoU
+  float mean, scale;  // of the pixels
+  float threshold;    // on the score, cells at or above it are kept
+  float nms_level;    // IoU
 };
 
 // Fills workspace.proposals with the cells of workspace.levels that P-Net takes for faces and that

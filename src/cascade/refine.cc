@@ -21,7 +21,7 @@ void mirror_patches(float* patches, std::size_t count, int side) {
 }
 
 void refine_batch(const RefineSpec& spec, const ImageView& rgb, std::span<const ScoredBox> windows,
-                  WorkerScratch& worker, std::vector<Detection>& found) {
+                  WorkerScratch& worker, std::vector<AcceptedWindow>& found) {
   const int side = spec.network.spec().side;
   const Size input{side, side};
   const int count = static_cast<int>(windows.size());
@@ -49,7 +49,7 @@ void refine_batch(const RefineSpec& spec, const ImageView& rgb, std::span<const 
     const float* value = plain + i * outputs;
     const float score = face_probability(value[0], value[1]);
     if (!(score > spec.threshold)) continue;
-    Detection detection{{windows[i].box, score}, {value[2], value[3], value[4], value[5]}, {}};
+    AcceptedWindow detection{{windows[i].box, score}, {value[2], value[3], value[4], value[5]}, {}};
     if (spec.landmarks) {
       std::copy_n(value + kLandmarksAt, detection.landmarks.size(), detection.landmarks.begin());
     }
@@ -73,14 +73,14 @@ void refine(const RefineSpec& spec, const ImageView& rgb, CascadeWorkspace& work
   if (workspace.batch_detections.size() < batches) workspace.batch_detections.resize(batches);
   workspace.pool->for_each(static_cast<int>(batches), [&](int task, int worker) {
     const std::size_t first = static_cast<std::size_t>(task) * kBatch;
-    std::vector<Detection>& found = workspace.batch_detections[static_cast<std::size_t>(task)];
+    std::vector<AcceptedWindow>& found = workspace.batch_detections[static_cast<std::size_t>(task)];
     found.clear();
     refine_batch(spec, rgb, windows.subspan(first, std::min(kBatch, windows.size() - first)),
                  workspace.workers[static_cast<std::size_t>(worker)], found);
   });
   workspace.detections.clear();
   for (std::size_t i = 0; i < batches; ++i) {
-    const std::vector<Detection>& found = workspace.batch_detections[i];
+    const std::vector<AcceptedWindow>& found = workspace.batch_detections[i];
     workspace.detections.insert(workspace.detections.end(), found.begin(), found.end());
   }
 }

@@ -11,10 +11,10 @@ namespace mtcnn {
 struct RefineSpec {
   const Network& network;  // with the heads class, box and, if `landmarks`, landmarks
   const Kernels& kernels;
-  float mean, scale;       // of the pixels
-  float threshold;         // on the score, windows above it are kept
+  float mean, scale;  // of the pixels
+  float threshold;    // on the score, windows above it are kept
   bool landmarks;
-  bool mirror_landmarks;   // average the points with those of the mirrored patch (MTCNNv1)
+  bool mirror_landmarks;  // average the points with those of the mirrored patch (MTCNNv1)
 };
 
 // Fills workspace.detections with those of workspace.windows that the net takes for faces, in their

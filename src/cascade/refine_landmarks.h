@@ -12,7 +12,7 @@ struct LandmarkSpec {
   const Network& network;  // L-Net
   const Kernels& kernels;
   CellGeometry geometry;
-  float mean, scale;       // of the pixels
+  float mean, scale;  // of the pixels
 };
 
 // Moves the points of workspace.faces. Boxes and points are in pixels of `rgb`.

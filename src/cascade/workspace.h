@@ -32,7 +32,7 @@ struct Strip {
 };
 
 // A window that R-Net or O-Net takes for a face.
-struct Detection {
+struct AcceptedWindow {
   ScoredBox window;
   BoxOffsets offsets{};
   LandmarkOffsets landmarks{};  // O-Net only
@@ -58,7 +58,7 @@ struct CascadeWorkspace {
   std::vector<AxisTaps> level_columns;  // horizontal taps of each level
   std::vector<Strip> strips;
   std::vector<std::vector<Proposal>> strip_proposals;
-  std::vector<int> level_candidates;    // cells above the threshold in each level
+  std::vector<int> level_candidates;  // cells above the threshold in each level
   std::vector<Proposal> level_proposals, proposals;
 
   NmsScratch nms;
@@ -66,8 +66,8 @@ struct CascadeWorkspace {
   std::vector<int> keep;
 
   std::vector<ScoredBox> windows;  // what the next stage is shown
-  std::vector<std::vector<Detection>> batch_detections;
-  std::vector<Detection> detections;
+  std::vector<std::vector<AcceptedWindow>> batch_detections;
+  std::vector<AcceptedWindow> detections;
   std::vector<Face> faces;
 
   // Makes the pool fit. Requires threads >= 1.

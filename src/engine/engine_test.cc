@@ -22,9 +22,7 @@ using test::random_model;
 struct PlainMap {
   int channels, height, width;
   std::vector<double> values;
-  double& at(int c, int y, int x) {
-    return values[static_cast<std::size_t>((c * height + y) * width + x)];
-  }
+  double& at(int c, int y, int x) { return values[static_cast<std::size_t>((c * height + y) * width + x)]; }
 };
 
 PlainMap plain_layer(const NetSpec& net, const Layer& layer, PlainMap in, const ModelData& data) {
@@ -196,7 +194,9 @@ std::string message(std::span<const std::byte> bytes) {
   return parsed.error().message;
 }
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 std::vector<std::byte> file_of(const std::string& header, std::size_t payload = 0) {
   const std::uint64_t size = header.size();
@@ -250,15 +250,22 @@ TEST_CASE("models with wrong contents are refused, and the message says why") {
   };
   CHECK(contains(refused([](ModelData& d) { d.tensors.erase("rnet.conv2.bias"); }),
                  "tensor \"rnet.conv2.bias\" is missing"));
-  CHECK(contains(refused([](ModelData& d) { d.tensors["pnet.conv9.weight"] = {{1}, {0}}; }), "pnet.conv9.weight"));
-  const std::string shape = refused([](ModelData& d) { d.tensors["onet.conv1.weight"].shape = {32, 3, 9, 1}; });
+  CHECK(contains(refused([](ModelData& d) {
+                   d.tensors["pnet.conv9.weight"] = {{1}, {0}};
+                 }),
+                 "pnet.conv9.weight"));
+  const std::string shape = refused([](ModelData& d) {
+    d.tensors["onet.conv1.weight"].shape = {32, 3, 9, 1};
+  });
   CHECK(contains(shape, "[32, 3, 9, 1], expected [32, 3, 3, 3]"));
   CHECK(contains(refused([](ModelData& d) {
-    d.tensors["onet.box.bias"].values[2] = std::numeric_limits<float>::quiet_NaN();
-  }), "\"onet.box.bias\" holds a NaN"));
+                   d.tensors["onet.box.bias"].values[2] = std::numeric_limits<float>::quiet_NaN();
+                 }),
+                 "\"onet.box.bias\" holds a NaN"));
   CHECK(contains(refused([](ModelData& d) {
-    d.tensors["pnet.conv1.weight"].values[0] = std::numeric_limits<float>::infinity();
-  }), "infinity"));
+                   d.tensors["pnet.conv1.weight"].values[0] = std::numeric_limits<float>::infinity();
+                 }),
+                 "infinity"));
   CHECK(contains(refused([](ModelData& d) { d.thresholds[1] = 1.5f; }), "thresholds"));
   CHECK(contains(refused([](ModelData& d) { d.pixel_scale = 0; }), "normalisation"));
   CHECK(contains(refused([](ModelData& d) { d.tensors.erase("pnet.landmarks.bias"); }), "pnet.landmarks"));
@@ -266,8 +273,8 @@ TEST_CASE("models with wrong contents are refused, and the message says why") {
 
 TEST_CASE("without the optional heads a model is whole") {
   ModelData data = random_model(20);
-  for (const char* name : {"pnet.landmarks.weight", "pnet.landmarks.bias", "rnet.landmarks.weight",
-                           "rnet.landmarks.bias"}) {
+  for (const char* name :
+       {"pnet.landmarks.weight", "pnet.landmarks.bias", "rnet.landmarks.weight", "rnet.landmarks.bias"}) {
     CHECK(data.tensors.erase(name) == 1);
   }
   CHECK(parse_safetensors(write_safetensors(data), "m").ok());
@@ -285,7 +292,8 @@ TEST_CASE("headers that lie are refused before they cost anything") {
   const auto tensor = [](const std::string& entry, std::size_t payload = 0) {
     return message(file_of("{\"pnet.conv1.bias\":" + entry + "}", payload));
   };
-  CHECK(contains(tensor("{\"dtype\":\"F32\",\"shape\":[4000000000,4000000000],\"data_offsets\":[0,4]}", 4), "absurd"));
+  CHECK(contains(tensor("{\"dtype\":\"F32\",\"shape\":[4000000000,4000000000],\"data_offsets\":[0,4]}", 4),
+                 "absurd"));
   CHECK(contains(tensor("{\"dtype\":\"F16\",\"shape\":[1],\"data_offsets\":[0,2]}", 2), "F32"));
   CHECK(contains(tensor("{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,8]}", 8), "do not fit"));
   CHECK(contains(tensor("{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[8,4]}", 8), "do not fit"));
@@ -295,8 +303,9 @@ TEST_CASE("headers that lie are refused before they cost anything") {
   CHECK(contains(tensor("17"), "lacks"));
   CHECK(contains(message(file_of("{\"__metadata__\":{\"format_version\":\"2\"}}")), "version 2"));
   CHECK(contains(message(file_of("{\"__metadata__\":{\"format_version\":3}}")), "text"));
-  CHECK(contains(message(file_of("{\"__metadata__\":{\"format_version\":\"1\",\"cell_geometry\":\"round\"}}")),
-                 "\"exact\" or \"release\""));
+  CHECK(
+      contains(message(file_of("{\"__metadata__\":{\"format_version\":\"1\",\"cell_geometry\":\"round\"}}")),
+               "\"exact\" or \"release\""));
 }
 
 }  // namespace

@@ -55,9 +55,8 @@ Status validate(const ModelData& data, const std::string& name) {
       std::int64_t count = 1;
       for (const std::int64_t n : tensor.shape) count *= n;
       if (static_cast<std::int64_t>(tensor.values.size()) != count) {
-        return bad(name, "tensor \"" + parameter.name + "\" has " +
-                             std::to_string(tensor.values.size()) + " values, expected " +
-                             std::to_string(count));
+        return bad(name, "tensor \"" + parameter.name + "\" has " + std::to_string(tensor.values.size()) +
+                             " values, expected " + std::to_string(count));
       }
       for (const float v : tensor.values) {
         if (!std::isfinite(v)) {

@@ -8,8 +8,7 @@
 namespace mtcnn {
 namespace {
 
-const Tensor& tensor_of(const ModelData& data, const NetSpec& net, const Layer& layer,
-                        const char* kind) {
+const Tensor& tensor_of(const ModelData& data, const NetSpec& net, const Layer& layer, const char* kind) {
   const auto it = data.tensors.find(std::string(net.name) + "." + layer.name + "." + kind);
   assert(it != data.tensors.end());
   return it->second;
@@ -70,8 +69,10 @@ Network::Step Network::pack(const Layer& layer, MapShape input, const ModelData&
           for (int c = 0; c < seen; ++c) {
             const std::size_t from =
                 ((source * static_cast<std::size_t>(seen) + static_cast<std::size_t>(c)) *
-                     static_cast<std::size_t>(rows) + static_cast<std::size_t>(y)) *
-                    static_cast<std::size_t>(columns) + static_cast<std::size_t>(x);
+                     static_cast<std::size_t>(rows) +
+                 static_cast<std::size_t>(y)) *
+                    static_cast<std::size_t>(columns) +
+                static_cast<std::size_t>(x);
             const std::size_t to = static_cast<std::size_t>((y * columns + x) * channels + first + c);
             packed[to * kBlock] = weights[from];
           }
@@ -164,10 +165,15 @@ std::size_t Network::scratch_size(Size input, int count) const {
 void Network::run_spatial(const Step& step, MapShape in, const float* source, float* target) const {
   const MapShape out = output_shape(*step.layer, in);
   if (step.layer->kind == LayerKind::kMaxPool) {
-    kernels_->max_pool({.input = source, .rows = in.height, .columns = in.width,
-                        .channels = in.channels, .size = step.layer->kernel,
-                        .stride = step.layer->stride, .output_rows = out.height,
-                        .output_columns = out.width, .output = target});
+    kernels_->max_pool({.input = source,
+                        .rows = in.height,
+                        .columns = in.width,
+                        .channels = in.channels,
+                        .size = step.layer->kernel,
+                        .stride = step.layer->stride,
+                        .output_rows = out.height,
+                        .output_columns = out.width,
+                        .output = target});
     return;
   }
   constexpr int kMaxRuns = 64;
@@ -234,9 +240,8 @@ void Network::run(const float* inputs, int count, Size input, float* scratch, fl
     const float* source = inputs + static_cast<std::size_t>(i) * floats(shape);
     MapShape in = shape;
     for (std::size_t s = 0; s < spatial_.size(); ++s) {
-      float* const target = s + 1 == spatial_.size()
-                                ? features + static_cast<std::size_t>(i) * features_each
-                                : maps[s % 2];
+      float* const target =
+          s + 1 == spatial_.size() ? features + static_cast<std::size_t>(i) * features_each : maps[s % 2];
       run_spatial(spatial_[s], in, source, target);
       in = output_shape(*spatial_[s].layer, in);
       source = target;

@@ -45,9 +45,9 @@ class Network {
   struct Step {
     const Layer* layer = nullptr;
     MapShape input{}, output{};  // at the net's own size
-    AlignedFloats weights;      // group after group, packed as ConvArgs says
-    AlignedFloats bias;         // a group's blocks, then the next group's
-    AlignedFloats slopes;       // likewise, or empty
+    AlignedFloats weights;       // group after group, packed as ConvArgs says
+    AlignedFloats bias;          // a group's blocks, then the next group's
+    AlignedFloats slopes;        // likewise, or empty
   };
 
   Step pack(const Layer& layer, MapShape input, const ModelData& data, const Layer* prelu) const;

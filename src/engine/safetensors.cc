@@ -32,8 +32,10 @@ bool too_deep(const char* text, std::size_t size) {
   for (std::size_t i = 0; i < size; ++i) {
     const char c = text[i];
     if (quoted) {
-      if (c == '\\') ++i;
-      else if (c == '"') quoted = false;
+      if (c == '\\')
+        ++i;
+      else if (c == '"')
+        quoted = false;
     } else if (c == '"') {
       quoted = true;
     } else if (c == '{' || c == '[') {
@@ -66,8 +68,9 @@ Status read_settings(const std::string& name, ModelData& data) {
   };
   std::string text;
   if (!take("format_version", text)) {
-    return bad(name, "is safetensors but no mtcnn model: metadata \"format_version\" is missing "
-                     "(`mtcnn convert` makes a model from other weights)");
+    return bad(name,
+               "is safetensors but no mtcnn model: metadata \"format_version\" is missing "
+               "(`mtcnn convert` makes a model from other weights)");
   }
   if (text != std::to_string(kModelFormatVersion)) {
     return Error{ErrorCode::kUnsupported, name + ": has model format version " + text.substr(0, 20) +
@@ -84,8 +87,8 @@ Status read_settings(const std::string& name, ModelData& data) {
                          "\", expected \"exact\" or \"release\"");
   }
   const std::pair<const char*, float*> numbers[] = {
-      {"pixel_mean", &data.pixel_mean},         {"pixel_scale", &data.pixel_scale},
-      {"threshold_pnet", &data.thresholds[0]},  {"threshold_rnet", &data.thresholds[1]},
+      {"pixel_mean", &data.pixel_mean},        {"pixel_scale", &data.pixel_scale},
+      {"threshold_pnet", &data.thresholds[0]}, {"threshold_rnet", &data.thresholds[1]},
       {"threshold_onet", &data.thresholds[2]},
   };
   for (const auto& [key, value] : numbers) {

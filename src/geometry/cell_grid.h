@@ -20,8 +20,8 @@ inline constexpr int kCellSize = 12;   // P-Net's field
 
 // A pyramid level and how its pixels map onto the image's.
 struct LevelScale {
-  double nominal = 1;     // the release's one scale for both axes
-  double x = 1, y = 1;    // level size / image size, exactly
+  double nominal = 1;   // the release's one scale for both axes
+  double x = 1, y = 1;  // level size / image size, exactly
 };
 
 // The window of P-Net's cell at this column and row, in pixels of the image.

@@ -45,8 +45,7 @@ inline LandmarkOffsets encode_landmarks(const Box& window, const Landmarks& poin
 inline Landmarks decode_landmarks(const Box& window, const LandmarkOffsets& offsets) {
   Landmarks points;
   for (std::size_t i = 0; i < 5; ++i) {
-    points[i] = {window.left + window.width() * offsets[i],
-                 window.top + window.height() * offsets[i + 5]};
+    points[i] = {window.left + window.width() * offsets[i], window.top + window.height() * offsets[i + 5]};
   }
   return points;
 }

@@ -89,7 +89,7 @@ TEST_CASE("offsets by hand") {
 TEST_CASE("mirroring exchanges left and right, and twice is nothing") {
   const LandmarkOffsets face{.3f, .7f, .55f, .35f, .65f, .4f, .41f, .6f, .8f, .81f};
   const LandmarkOffsets other = mirrored(face);
-  CHECK(other[0] == Approx(.3));   // the right eye at .7, seen from the other side
+  CHECK(other[0] == Approx(.3));  // the right eye at .7, seen from the other side
   CHECK(other[5] == Approx(.41));
   CHECK(other[2] == Approx(.45));
   CHECK(other[8] == Approx(.81));
@@ -122,8 +122,7 @@ TEST_CASE("the exact geometry follows each axis's own scale") {
 
 TEST_CASE("the release cuts whole pixels, truncated towards zero in its own 1-based coordinates") {
   CHECK(patch_window(CellGeometry::kRelease, {3.7f, -2.5f, 27.9f, 21.7f}) == Box{3, -2, 27, 21});
-  CHECK(patch_window(CellGeometry::kExact, {3.7f, -2.5f, 27.9f, 21.7f}) ==
-        Box{3.7f, -2.5f, 27.9f, 21.7f});
+  CHECK(patch_window(CellGeometry::kExact, {3.7f, -2.5f, 27.9f, 21.7f}) == Box{3.7f, -2.5f, 27.9f, 21.7f});
   CHECK(proposal_unit(CellGeometry::kRelease, {0, 0, 20, 30}) == Point{19, 29});
   CHECK(proposal_unit(CellGeometry::kExact, {0, 0, 20, 30}) == Point{20, 30});
 }

@@ -22,8 +22,7 @@ void nms(std::span<const ScoredBox> boxes, Overlap overlap, float threshold, Nms
   for (const int index : order) {
     const Box& box = boxes[static_cast<std::size_t>(index)].box;
     const auto covers = [&](const Box& other) {
-      return (overlap == Overlap::kUnion ? iou(box, other) : overlap_of_smaller(box, other)) >
-             threshold;
+      return (overlap == Overlap::kUnion ? iou(box, other) : overlap_of_smaller(box, other)) > threshold;
     };
     // Newest first: neighbours in score are often neighbours in place.
     if (std::none_of(scratch.kept.rbegin(), scratch.kept.rend(), covers)) {

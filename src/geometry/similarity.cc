@@ -58,14 +58,11 @@ Similarity inverse(const Similarity& transform) {
 }
 
 bool is_invertible(const Similarity& transform) {
-  return is_finite(transform) && (transform.a != 0 || transform.b != 0) &&
-         is_finite(inverse(transform));
+  return is_finite(transform) && (transform.a != 0 || transform.b != 0) && is_finite(inverse(transform));
 }
 
 Result<Similarity> fit_similarity(const Landmarks& from, const Landmarks& to) {
-  const auto invalid = [](const char* message) {
-    return Error{ErrorCode::kInvalidArgument, message};
-  };
+  const auto invalid = [](const char* message) { return Error{ErrorCode::kInvalidArgument, message}; };
   if (!is_finite(from) || !is_finite(to)) {
     return invalid("landmarks: a coordinate is not a finite number");
   }
@@ -83,8 +80,7 @@ Result<Similarity> fit_similarity(const Landmarks& from, const Landmarks& to) {
   }
   // Written so that 0 > 0 refuses too.
   if (!(std::abs(covariance) > kMinCorrelation * std::sqrt(z_variance) * std::sqrt(w_variance))) {
-    return invalid(
-        "landmarks: the points coincide or form no face, so that no rotation and scale fits");
+    return invalid("landmarks: the points coincide or form no face, so that no rotation and scale fits");
   }
   const Complex factor = covariance / z_variance;
   const Similarity fit = as_similarity(factor, w_mean - factor * z_mean);

@@ -15,9 +15,7 @@ const Landmarks kFace{{{38, 52}, {73, 51}, {56, 72}, {41, 92}, {71, 93}}};
 
 class Random {
  public:
-  float uniform(float low, float high) {
-    return std::uniform_real_distribution<float>(low, high)(engine_);
-  }
+  float uniform(float low, float high) { return std::uniform_real_distribution<float>(low, high)(engine_); }
   Point point(float size) { return {uniform(-size, size), uniform(-size, size)}; }
   Landmarks points(float size) {
     Landmarks result;
@@ -28,8 +26,7 @@ class Random {
   Similarity similarity() {
     const float angle = uniform(-3.14159265f, 3.14159265f);
     const float scale = std::exp(uniform(-2.3f, 2.3f));
-    return {scale * std::cos(angle), scale * std::sin(angle), uniform(-500, 500),
-            uniform(-500, 500)};
+    return {scale * std::cos(angle), scale * std::sin(angle), uniform(-500, 500), uniform(-500, 500)};
   }
 
  private:
@@ -43,8 +40,7 @@ Landmarks moved(const Landmarks& points, const Similarity& transform) {
 }
 
 // Sum of squared distances, in double precision.
-double residual(const Landmarks& from, const Landmarks& to, double a, double b, double tx,
-                double ty) {
+double residual(const Landmarks& from, const Landmarks& to, double a, double b, double tx, double ty) {
   double sum = 0;
   for (std::size_t i = 0; i < from.size(); ++i) {
     const double dx = a * from[i].x - b * from[i].y + tx - to[i].x;
@@ -130,17 +126,15 @@ TEST_CASE("fit_similarity does not mirror") {
 TEST_CASE("fit_similarity refuses what has no fit") {
   const auto refused = [](const Landmarks& from, const Landmarks& to) {
     const auto fit = fit_similarity(from, to);
-    return !fit.ok() && fit.error().code == ErrorCode::kInvalidArgument &&
-           !fit.error().message.empty();
+    return !fit.ok() && fit.error().code == ErrorCode::kInvalidArgument && !fit.error().message.empty();
   };
   Landmarks same;
   same.fill({12.3f, 45.6f});
   CHECK(refused(same, kFace));
   CHECK(refused(kFace, same));
   CHECK(refused(Landmarks{}, Landmarks{}));
-  for (const float bad :
-       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
-        -std::numeric_limits<float>::infinity()}) {
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
+                          -std::numeric_limits<float>::infinity()}) {
     for (std::size_t i = 0; i < 5; ++i) {
       Landmarks points = kFace;
       points[i].x = bad;

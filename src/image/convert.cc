@@ -18,8 +18,7 @@ ImageView as_rgb(const ImageView& image, std::vector<std::uint8_t>& buffer) {
       to[2] = from[order.blue];
     }
   }
-  return {buffer.data(), image.width, image.height, std::ptrdiff_t{3} * image.width,
-          PixelFormat::kRgb8};
+  return {buffer.data(), image.width, image.height, std::ptrdiff_t{3} * image.width, PixelFormat::kRgb8};
 }
 
 }  // namespace mtcnn

@@ -41,8 +41,8 @@ std::vector<std::pair<int, double>> plain_taps(double low, double high, int size
   const double step = (high - low) / size;
   if (step > 1) {
     for (int x = static_cast<int>(std::floor(low)) - 1; x <= static_cast<int>(std::ceil(high)); ++x) {
-      const double shared = std::min<double>(x + 1, low + (index + 1) * step) -
-                            std::max<double>(x, low + index * step);
+      const double shared =
+          std::min<double>(x + 1, low + (index + 1) * step) - std::max<double>(x, low + index * step);
       if (shared > 0) taps.push_back({x, shared / step});
     }
   } else {
@@ -96,7 +96,10 @@ TEST_CASE("every pixel format becomes the same RGB") {
   std::vector<std::uint8_t> buffer;
   const ImageView plain = rgb_view(rgb, width, height);
   CHECK(as_rgb(plain, buffer).data == rgb.data());  // no copy
-  struct Case { PixelFormat format; std::vector<int> channels; };  // -1: alpha
+  struct Case {
+    PixelFormat format;
+    std::vector<int> channels;
+  };  // -1: alpha
   for (const Case& c : {Case{PixelFormat::kBgr8, {2, 1, 0}}, Case{PixelFormat::kRgba8, {0, 1, 2, -1}},
                         Case{PixelFormat::kBgra8, {2, 1, 0, -1}}}) {
     std::vector<std::uint8_t> bytes;
@@ -107,11 +110,13 @@ TEST_CASE("every pixel format becomes the same RGB") {
     }
     const int step = bytes_per_pixel(c.format);
     REQUIRE(step == static_cast<int>(c.channels.size()));
-    const ImageView out = as_rgb({bytes.data(), width, height, std::ptrdiff_t{step} * width, c.format}, buffer);
+    const ImageView out =
+        as_rgb({bytes.data(), width, height, std::ptrdiff_t{step} * width, c.format}, buffer);
     CHECK(std::equal(rgb.begin(), rgb.end(), out.data));
     // Bottom-up.
-    const ImageView turned = as_rgb({bytes.data() + step * width * (height - 1), width, height,
-                                     -std::ptrdiff_t{step} * width, c.format}, buffer);
+    const ImageView turned = as_rgb(
+        {bytes.data() + step * width * (height - 1), width, height, -std::ptrdiff_t{step} * width, c.format},
+        buffer);
     CHECK(std::equal(row(turned, 0), row(turned, 0) + 3 * width, rgb.end() - 3 * width));
   }
   const std::vector<std::uint8_t> grey{7, 9};
@@ -133,7 +138,8 @@ TEST_CASE("taps inside the image sum to one") {
     make_taps(low, high, size, 0, size, 40, taps);
     for (std::size_t i = 0; i < static_cast<std::size_t>(size); ++i) {
       double sum = 0;
-      for (int t = 0; t < taps.count[i]; ++t) sum += taps.weight[static_cast<std::size_t>(taps.offset[i] + t)];
+      for (int t = 0; t < taps.count[i]; ++t)
+        sum += taps.weight[static_cast<std::size_t>(taps.offset[i] + t)];
       CHECK(sum == Approx(1).epsilon(1e-5));
       CHECK(taps.first[i] >= taps.begin);
       CHECK(taps.first[i] + taps.count[i] <= taps.end);
@@ -153,7 +159,8 @@ TEST_CASE("shrinking by a whole number is the mean of the blocks") {
   for (int y = 0; y < 4; ++y) {
     for (int x = 0; x < 4; ++x) {
       double mean = 0;
-      for (int v = 0; v < 2; ++v) for (int u = 0; u < 3; ++u) mean += pixel(image, 3 * x + u, 2 * y + v, 1) / 6;
+      for (int v = 0; v < 2; ++v)
+        for (int u = 0; u < 3; ++u) mean += pixel(image, 3 * x + u, 2 * y + v, 1) / 6;
       CHECK(out[static_cast<std::size_t>((y * 4 + x) * 3 + 1)] == Approx(mean).epsilon(1e-5));
     }
   }
@@ -185,7 +192,8 @@ TEST_CASE("patches are what their definition says, inside, across and outside th
         for (int x = 0; x < side; ++x) {
           for (int c = 0; c < 3; ++c) {
             const double expected = (plain_patch(image, box, side, x, y, c) - 127.5) / 128;
-            worst = std::max(worst, std::abs(expected - out[static_cast<std::size_t>((y * side + x) * 3 + c)]));
+            worst =
+                std::max(worst, std::abs(expected - out[static_cast<std::size_t>((y * side + x) * 3 + c)]));
           }
         }
       }

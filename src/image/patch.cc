@@ -5,8 +5,8 @@ namespace mtcnn {
 bool is_patchable(const Box& box) {
   constexpr float kFar = 1 << 24;  // beyond this a float can't tell neighbouring pixels apart
   const auto near = [](float v) { return v > -kFar && v < kFar; };  // false for NaN
-  return near(box.left) && near(box.top) && near(box.right) && near(box.bottom) &&
-         box.width() > 0 && box.height() > 0;
+  return near(box.left) && near(box.top) && near(box.right) && near(box.bottom) && box.width() > 0 &&
+         box.height() > 0;
 }
 
 void read_patch(const ImageView& rgb, const Box& box, int side, float mean, float scale,

@@ -17,11 +17,11 @@ namespace mtcnn {
 // Which input pixels each output pixel along one axis is made of. Input outside the image is left
 // out, that is, it counts as 0.
 struct AxisTaps {
-  std::vector<int> first;    // input index of the first tap
-  std::vector<int> count;    // number of taps; 0 wholly outside the image
-  std::vector<int> offset;   // where its weights start
+  std::vector<int> first;   // input index of the first tap
+  std::vector<int> count;   // number of taps; 0 wholly outside the image
+  std::vector<int> offset;  // where its weights start
   std::vector<float> weight;
-  int begin = 0, end = 0;    // the input range that any tap touches, [begin, end)
+  int begin = 0, end = 0;  // the input range that any tap touches, [begin, end)
 };
 
 // Taps that map the input interval [low, high) onto outputs [begin, end) of `size` equal pixels.

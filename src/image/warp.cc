@@ -42,8 +42,7 @@ struct Bounds {
   double left, top, right, bottom;
   // At least `inset` within the image's edges.
   bool within(const ImageView& image, double inset) const {
-    return left >= inset && top >= inset && right <= image.width - inset &&
-           bottom <= image.height - inset;
+    return left >= inset && top >= inset && right <= image.width - inset && bottom <= image.height - inset;
   }
   // So far from the image that even interpolation, which reaches half a pixel beyond it, sees
   // nothing of it.
@@ -97,8 +96,7 @@ void add_sample(const Source& source, double x, double y, Colour& sum) {
   } else {
     for (int dy = 0; dy < 2; ++dy) {
       for (int dx = 0; dx < 2; ++dx) {
-        const float share =
-            (dx ? right_share : 1 - right_share) * (dy ? bottom_share : 1 - bottom_share);
+        const float share = (dx ? right_share : 1 - right_share) * (dy ? bottom_share : 1 - bottom_share);
         const int column = left + dx;
         const int line = top + dy;
         const bool in = column >= 0 && column < image.width && line >= 0 && line < image.height;
@@ -123,8 +121,7 @@ Colour sample_square(const Source& source, Complex corner, Complex side, int sam
   for (int v = 0; v < samples; ++v) {
     const Complex start = first + static_cast<double>(v) * down;
     for (int u = 0; u < samples; ++u) {
-      add_sample<kInside>(source, start.real() + u * across.real(),
-                          start.imag() + u * across.imag(), sum);
+      add_sample<kInside>(source, start.real() + u * across.real(), start.imag() + u * across.imag(), sum);
     }
   }
   for (float& value : sum) value /= static_cast<float>(samples * samples);
@@ -201,8 +198,8 @@ void warp(const ImageView& image, const Similarity& to_image, Size size,
   const double reach = .5 * (std::abs(side.real()) + std::abs(side.imag()));
   const bool supersample = step <= kMaxSupersampled;
   const int samples = step <= 1 + kStepTolerance ? 1
-                      : supersample ? static_cast<int>(std::ceil(2 * reach - kStepTolerance))
-                                    : 0;
+                      : supersample              ? static_cast<int>(std::ceil(2 * reach - kStepTolerance))
+                                                 : 0;
 
   for (int y = 0; y < size.height; ++y) {
     for (int x = 0; x < size.width; ++x, rgb += 3) {

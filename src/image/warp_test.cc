@@ -170,8 +170,7 @@ TEST_CASE("a linear ramp stays linear under any transform") {
       double worst = 0;
       for (int y = 0; y < size.height; ++y) {
         for (int x = 0; x < size.width; ++x) {
-          const Point p =
-              to_image.apply({static_cast<float>(x) + .5f, static_cast<float>(y) + .5f});
+          const Point p = to_image.apply({static_cast<float>(x) + .5f, static_cast<float>(y) + .5f});
           // The ramp has steps of 5 pixels: x / 5 rounded down is (x - 2) / 5 on average, at pixel
           // centre x + .5; rounding errors of one level remain where the average is over few
           // pixels.
@@ -243,8 +242,7 @@ TEST_CASE("the mean brightness is kept") {
     for (const double degrees : {0.0, 17.0, 45.0, 100.0}) {
       // Large enough to hold all of the image, in black.
       const int side = static_cast<int>(420 / step) + 4;
-      const Rgb out =
-          warped(image, about_middles(degrees, step, {side, side}, {301, 257}), side, side);
+      const Rgb out = warped(image, about_middles(degrees, step, {side, side}, {301, 257}), side, side);
       double after[3] = {};
       for (std::size_t i = 0; i < out.bytes.size(); ++i) after[i % 3] += out.bytes[i] * step * step;
       CAPTURE(step);
@@ -270,9 +268,8 @@ TEST_CASE("the average is over the pixel's own area") {
           double sum = 0;
           for (int v = 0; v < fine; ++v) {
             for (int u = 0; u < fine; ++u) {
-              const Point p =
-                  to_image.apply({static_cast<float>(x) + (static_cast<float>(u) + .5f) / fine,
-                                  static_cast<float>(y) + (static_cast<float>(v) + .5f) / fine});
+              const Point p = to_image.apply({static_cast<float>(x) + (static_cast<float>(u) + .5f) / fine,
+                                              static_cast<float>(y) + (static_cast<float>(v) + .5f) / fine});
               sum += image.at(static_cast<int>(p.x), static_cast<int>(p.y), 0);
             }
           }
@@ -307,8 +304,7 @@ TEST_CASE("beyond the edges the image continues in the fill colour") {
   for (const double step : {.3, 1.0, 1.7, 5.0, 7.8, 8.5, 18.5, 40.0}) {
     for (const double degrees : {0.0, 33.0, 45.0, 180.0}) {
       const Similarity to_image = about_middles(degrees, step, {30, 30}, {90, 40});
-      const Similarity to_canvas{to_image.a, to_image.b, to_image.tx + kBorder,
-                                 to_image.ty + kBorder};
+      const Similarity to_canvas{to_image.a, to_image.b, to_image.tx + kBorder, to_image.ty + kBorder};
       const Rgb on_image = warped(image, to_image, 30, 30, fill);
       const Rgb on_canvas = warped(canvas, to_canvas, 30, 30, fill);
       CAPTURE(step);

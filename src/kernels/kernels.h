@@ -32,7 +32,7 @@ struct ConvArgs {
   const int* run_offsets = nullptr;
   int runs = 0;
   int run_length = 0;
-  int outputs = 0;               // channels computed
+  int outputs = 0;                 // channels computed
   const float* weights = nullptr;  // [block][run][i][kBlock], zeros beyond `outputs`
   const float* bias = nullptr;     // [blocks * kBlock]
   const float* slopes = nullptr;   // [blocks * kBlock], or null for no PReLU
@@ -74,10 +74,10 @@ struct BlendColumnsArgs {
 };
 
 // NAME, ARGUMENTS
-#define MTCNN_KERNELS(X)           \
-  X(conv, ConvArgs)                \
-  X(max_pool, PoolArgs)            \
-  X(blend_rows, BlendRowsArgs)     \
+#define MTCNN_KERNELS(X)       \
+  X(conv, ConvArgs)            \
+  X(max_pool, PoolArgs)        \
+  X(blend_rows, BlendRowsArgs) \
   X(blend_columns, BlendColumnsArgs)
 
 // One instruction set's versions.

@@ -30,15 +30,17 @@ struct ConvCase {
 
 // |a - b| for a sum of `terms` products of values up to 1: fused and unfused sums differ by a
 // rounding a term, each at most half a unit in the last place of the partial sum.
-float tolerance(int terms) { return static_cast<float>(terms) * std::sqrt(static_cast<float>(terms)) * 6e-8f + 1e-6f; }
+float tolerance(int terms) {
+  return static_cast<float>(terms) * std::sqrt(static_cast<float>(terms)) * 6e-8f + 1e-6f;
+}
 
 AlignedFloats run_conv(const Kernels& kernels, const ConvCase& c, unsigned seed) {
   std::mt19937 random(seed);
   const int in_columns = c.columns + c.kernel - 1;
   const int in_rows = c.rows + c.kernel - 1;
   const int in_channels = c.channels * c.groups;
-  const AlignedFloats input = random_floats(
-      static_cast<std::size_t>(in_rows * in_columns * in_channels) + kSlack, random);
+  const AlignedFloats input =
+      random_floats(static_cast<std::size_t>(in_rows * in_columns * in_channels) + kSlack, random);
   const int blocks = (c.outputs + kBlock - 1) / kBlock;
   std::vector<int> offsets;
   for (int y = 0; y < c.kernel; ++y) {
@@ -100,9 +102,19 @@ TEST_CASE("scalar convolution by hand") {
   slopes[0] = .5f;
   const int offsets[] = {0};
   float output[2] = {};
-  find_kernels("scalar")->conv({.input = input, .rows = 1, .columns = 2, .row_stride = 0, .pixel_stride = 2,
-                                .run_offsets = offsets, .runs = 1, .run_length = 2, .outputs = 1,
-                                .weights = weights, .bias = bias, .slopes = slopes, .output = output,
+  find_kernels("scalar")->conv({.input = input,
+                                .rows = 1,
+                                .columns = 2,
+                                .row_stride = 0,
+                                .pixel_stride = 2,
+                                .run_offsets = offsets,
+                                .runs = 1,
+                                .run_length = 2,
+                                .outputs = 1,
+                                .weights = weights,
+                                .bias = bias,
+                                .slopes = slopes,
+                                .output = output,
                                 .output_stride = 1});
   CHECK(output[0] == 17);
   CHECK(output[1] == -12);
@@ -144,9 +156,19 @@ TEST_CASE("a result does not depend on the place of its pixel in a tile") {
     const AlignedFloats weights = random_floats(2 * taps * kBlock, random);
     const AlignedFloats bias = random_floats(2 * kBlock, random);
     const int offsets[] = {0};
-    ConvArgs args{.input = input.data(), .rows = 1, .columns = 30, .row_stride = 0, .pixel_stride = taps,
-                  .run_offsets = offsets, .runs = 1, .run_length = taps, .outputs = 20,
-                  .weights = weights.data(), .bias = bias.data(), .slopes = nullptr, .output = nullptr,
+    ConvArgs args{.input = input.data(),
+                  .rows = 1,
+                  .columns = 30,
+                  .row_stride = 0,
+                  .pixel_stride = taps,
+                  .run_offsets = offsets,
+                  .runs = 1,
+                  .run_length = taps,
+                  .outputs = 20,
+                  .weights = weights.data(),
+                  .bias = bias.data(),
+                  .slopes = nullptr,
+                  .output = nullptr,
                   .output_stride = 20};
     AlignedFloats whole(30 * 20 + kSlack), single(20 + kSlack);
     args.output = whole.data();
@@ -168,12 +190,18 @@ TEST_CASE("max pool on every instruction set") {
       for (const int columns : {2, 4, 7, 22}) {
         for (const int size : {2, 3}) {
           const auto pooled = [&](int n) { return n < size ? 1 : (n - size + 1) / 2 + 1; };
-          const AlignedFloats input = random_floats(
-              static_cast<std::size_t>(rows * columns * channels) + kSlack, random);
+          const AlignedFloats input =
+              random_floats(static_cast<std::size_t>(rows * columns * channels) + kSlack, random);
           const std::size_t count = static_cast<std::size_t>(pooled(rows) * pooled(columns) * channels);
-          PoolArgs args{.input = input.data(), .rows = rows, .columns = columns, .channels = channels,
-                        .size = size, .stride = 2, .output_rows = pooled(rows),
-                        .output_columns = pooled(columns), .output = nullptr};
+          PoolArgs args{.input = input.data(),
+                        .rows = rows,
+                        .columns = columns,
+                        .channels = channels,
+                        .size = size,
+                        .stride = 2,
+                        .output_rows = pooled(rows),
+                        .output_columns = pooled(columns),
+                        .output = nullptr};
           AlignedFloats expected(count + kSlack);
           args.output = expected.data();
           find_kernels("scalar")->max_pool(args);
@@ -235,9 +263,15 @@ TEST_CASE("both halves of a resize on every instruction set") {
     }
     const AlignedFloats weights = random_floats(static_cast<std::size_t>(used) + 1, random, 0, 1);
     AlignedFloats expected(static_cast<std::size_t>(3 * columns) + kSlack);
-    BlendColumnsArgs args{.row = row.data(), .origin = 10, .columns = columns, .first = first.data(),
-                          .counts = counts.data(), .weight_offsets = offsets.data(),
-                          .weights = weights.data(), .mean = 127.5f, .scale = 1 / 128.f,
+    BlendColumnsArgs args{.row = row.data(),
+                          .origin = 10,
+                          .columns = columns,
+                          .first = first.data(),
+                          .counts = counts.data(),
+                          .weight_offsets = offsets.data(),
+                          .weights = weights.data(),
+                          .mean = 127.5f,
+                          .scale = 1 / 128.f,
                           .output = expected.data()};
     find_kernels("scalar")->blend_columns(args);
     for (const Kernels* kernels : available_kernels()) {

@@ -17,8 +17,7 @@ void conv(const ConvArgs& a) {
       for (int o = 0; o < a.outputs; ++o) {
         const int block = o / kBlock;
         const int lane = o % kBlock;
-        const float* weights =
-            a.weights + std::ptrdiff_t{block} * a.runs * a.run_length * kBlock + lane;
+        const float* weights = a.weights + std::ptrdiff_t{block} * a.runs * a.run_length * kBlock + lane;
         float sum = a.bias[o];
         for (int r = 0; r < a.runs; ++r) {
           const float* run = window + a.run_offsets[r];

@@ -3,12 +3,11 @@
 // Only what we ship: fewer targets, faster builds.
 #include <hwy/base.h>
 #if HWY_MAJOR > 1 || HWY_MINOR >= 2
-#define HWY_DISABLED_TARGETS                                                              \
-  (HWY_SSSE3 | HWY_AVX3_DL | HWY_AVX3_ZEN4 | HWY_AVX3_SPR | HWY_NEON_WITHOUT_AES | HWY_NEON_BF16 | \
-   HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)
+#define HWY_DISABLED_TARGETS                                                                                 \
+  (HWY_SSSE3 | HWY_AVX3_DL | HWY_AVX3_ZEN4 | HWY_AVX3_SPR | HWY_NEON_WITHOUT_AES | HWY_NEON_BF16 | HWY_SVE | \
+   HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)
 #else
-#define HWY_DISABLED_TARGETS \
-  (HWY_SSSE3 | HWY_AVX3_DL | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)
+#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_AVX3_DL | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128)
 #endif
 // We need no cryptography and no half precision; without them the levels ask less of the machine.
 #define HWY_DISABLE_PCLMUL_AES
@@ -28,22 +27,22 @@ namespace mtcnn {
 std::span<const SimdTable> simd_tables() {
   static constexpr SimdTable kTables[] = {
 #if HWY_TARGETS & HWY_SSE2
-      {SimdLevel::kSse2, &N_SSE2::kSimdKernels},
+    {SimdLevel::kSse2, &N_SSE2::kSimdKernels},
 #endif
 #if HWY_TARGETS & HWY_SSE4
-      {SimdLevel::kSse4, &N_SSE4::kSimdKernels},
+    {SimdLevel::kSse4, &N_SSE4::kSimdKernels},
 #endif
 #if HWY_TARGETS & HWY_AVX2
-      {SimdLevel::kAvx2, &N_AVX2::kSimdKernels},
+    {SimdLevel::kAvx2, &N_AVX2::kSimdKernels},
 #endif
 #if HWY_TARGETS & HWY_AVX3
-      {SimdLevel::kAvx512, &N_AVX3::kSimdKernels},
+    {SimdLevel::kAvx512, &N_AVX3::kSimdKernels},
 #endif
 #if HWY_TARGETS & HWY_NEON
-      {SimdLevel::kBaseline, &N_NEON::kSimdKernels},
+    {SimdLevel::kBaseline, &N_NEON::kSimdKernels},
 #endif
 #if HWY_TARGETS & HWY_WASM
-      {SimdLevel::kBaseline, &N_WASM::kSimdKernels},
+    {SimdLevel::kBaseline, &N_WASM::kSimdKernels},
 #endif
   };
   return kTables;

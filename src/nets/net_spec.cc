@@ -6,19 +6,16 @@ namespace mtcnn {
 
 MapShape output_shape(const Layer& layer, MapShape in) {
   switch (layer.kind) {
-    case LayerKind::kConv:
-      return {layer.outputs, in.height - layer.kernel + 1, in.width - layer.kernel + 1};
+    case LayerKind::kConv: return {layer.outputs, in.height - layer.kernel + 1, in.width - layer.kernel + 1};
     case LayerKind::kMaxPool: {
       const auto pooled = [&](int n) {
         return n < layer.kernel ? 1 : (n - layer.kernel + layer.stride - 1) / layer.stride + 1;
       };
       return {in.channels, pooled(in.height), pooled(in.width)};
     }
-    case LayerKind::kDense:
-      return {layer.outputs, 1, 1};
+    case LayerKind::kDense: return {layer.outputs, 1, 1};
     case LayerKind::kPrelu:
-    case LayerKind::kDropout:
-      break;
+    case LayerKind::kDropout: break;
   }
   return in;
 }
@@ -46,12 +43,9 @@ std::vector<ParameterSpec> parameters(const NetSpec& net) {
                         layer.optional});
         list.push_back({prefix + ".bias", {layer.outputs}, layer.optional});
         break;
-      case LayerKind::kPrelu:
-        list.push_back({prefix + ".weight", {in.channels}, layer.optional});
-        break;
+      case LayerKind::kPrelu: list.push_back({prefix + ".weight", {in.channels}, layer.optional}); break;
       case LayerKind::kMaxPool:
-      case LayerKind::kDropout:
-        break;
+      case LayerKind::kDropout: break;
     }
   };
   MapShape shape{net.channels, net.side, net.side};

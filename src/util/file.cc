@@ -29,8 +29,8 @@ Result<std::vector<std::byte>> read_file(const std::string& path, std::size_t li
   if (fstat(fileno(file.get()), &info) != 0) return io_error(path, "can't read");
   if (S_ISDIR(info.st_mode)) return Error{ErrorCode::kIo, path + ": is a directory, expected a file"};
   if (info.st_size > 0 && static_cast<std::size_t>(info.st_size) > limit) {
-    return Error{ErrorCode::kLimit, path + ": has " + std::to_string(info.st_size) +
-                                        " bytes, at most " + std::to_string(limit) + " are read"};
+    return Error{ErrorCode::kLimit, path + ": has " + std::to_string(info.st_size) + " bytes, at most " +
+                                        std::to_string(limit) + " are read"};
   }
   // Pipes and files that grow have no size to trust: read until the end, within the limit.
   std::vector<std::byte> bytes(S_ISREG(info.st_mode) ? static_cast<std::size_t>(info.st_size) + 1 : 65536);

@@ -22,9 +22,12 @@ class ThreadPool {
   // are done. If any call throws, the remaining tasks are left out and the first exception is thrown again here.
   template <typename Body>
   void for_each(int tasks, Body&& body) {
-    run(tasks, [](void* context, int task, int worker) {
-      (*static_cast<std::remove_reference_t<Body>*>(context))(task, worker);
-    }, const_cast<void*>(static_cast<const void*>(&body)));
+    run(
+        tasks,
+        [](void* context, int task, int worker) {
+          (*static_cast<std::remove_reference_t<Body>*>(context))(task, worker);
+        },
+        const_cast<void*>(static_cast<const void*>(&body)));
   }
 
  private:

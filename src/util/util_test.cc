@@ -93,9 +93,11 @@ TEST_CASE("every task runs once, and no worker twice at a time") {
 TEST_CASE("an exception reaches the caller and leaves the pool usable") {
   for (const int threads : {1, 3}) {
     ThreadPool pool(threads);
-    CHECK_THROWS_AS(pool.for_each(50, [](int task, int) {
-      if (task == 7) throw std::runtime_error("seven");
-    }), std::runtime_error);
+    CHECK_THROWS_AS(pool.for_each(50,
+                                  [](int task, int) {
+                                    if (task == 7) throw std::runtime_error("seven");
+                                  }),
+                    std::runtime_error);
     std::atomic<int> runs = 0;
     pool.for_each(50, [&](int, int) { ++runs; });
     CHECK(runs == 50);

@@ -26,8 +26,7 @@ void finish(Result<RawNet> raw) {
   if (!assemble(*std::move(raw), **net, "fuzz", data)) return;
   for (const ParameterSpec& parameter : parameters(**net)) {
     const auto it = data.tensors.find(parameter.name);
-    if (it == data.tensors.end() ? !parameter.optional : it->second.shape != parameter.shape)
-      std::abort();
+    if (it == data.tensors.end() ? !parameter.optional : it->second.shape != parameter.shape) std::abort();
   }
 }
 

@@ -55,9 +55,9 @@ int main(int argc, char** argv) {
   expect(strstr(error.message, "no such file") != NULL, "the message does not name the missing file");
 
   expect(mtcnn_alignment_template(NULL, points, &error) == MTCNN_OK, "no alignment template");
-  expect(mtcnn_align(&image, points, NULL, crop, sizeof crop, NULL, NULL, &error) == MTCNN_OK &&
-             crop[0] == 128,
-         "mtcnn_align() is wrong");
+  expect(
+      mtcnn_align(&image, points, NULL, crop, sizeof crop, NULL, NULL, &error) == MTCNN_OK && crop[0] == 128,
+      "mtcnn_align() is wrong");
 
   status = mtcnn_model_builtin(&model, &error);
   expect(status == MTCNN_OK || status == MTCNN_UNSUPPORTED,

@@ -47,7 +47,8 @@ inline std::vector<std::uint8_t> random_pixels(int width, int height, int channe
   std::mt19937 random(seed);
   std::uniform_real_distribution<float> uniform(0, 1);
   float waves[6][4];
-  for (auto& wave : waves) for (float& value : wave) value = uniform(random);
+  for (auto& wave : waves)
+    for (float& value : wave) value = uniform(random);
   std::vector<std::uint8_t> pixels;
   pixels.reserve(static_cast<std::size_t>(width) * static_cast<std::size_t>(height) *
                  static_cast<std::size_t>(channels));
@@ -56,8 +57,9 @@ inline std::vector<std::uint8_t> random_pixels(int width, int height, int channe
       for (int c = 0; c < channels; ++c) {
         float value = 128 + 40 * (uniform(random) - .5f);
         for (const auto& wave : waves) {
-          value += 25 * std::sin(static_cast<float>(x) * wave[0] * .4f + static_cast<float>(y) * wave[1] * .4f +
-                                 static_cast<float>(c) * wave[2] + 6 * wave[3]);
+          value +=
+              25 * std::sin(static_cast<float>(x) * wave[0] * .4f + static_cast<float>(y) * wave[1] * .4f +
+                            static_cast<float>(c) * wave[2] + 6 * wave[3]);
         }
         pixels.push_back(static_cast<std::uint8_t>(std::fmin(std::fmax(value, 0.f), 255.f)));
       }

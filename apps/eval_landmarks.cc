@@ -1,0 +1,203 @@
+// mtcnn eval landmarks: error of the five points.
+#include "eval/landmarks.h"
+
+#include <map>
+#include <optional>
+#include <utility>
+
+#include "apps/command_line.h"
+#include "apps/commands.h"
+#include "apps/eval_labels.h"
+#include "apps/eval_run.h"
+#include "apps/text.h"
+#include "codecs/image_io.h"
+#include "eval/centre_crop.h"
+
+namespace mtcnn {
+namespace {
+
+constexpr const char* kName = "landmarks";
+
+enum class Missing { kCentreCrop, kLeaveOut, kFail };
+
+class EvalLandmarks : public EvalCommand {
+ public:
+  explicit EvalLandmarks(CLI::App& app) {
+    add_label_flags(app, labels_, true);
+    const char* const measure = "Measure";
+    app.add_option("--unit", options_.unit, "what errors are divided by: eyes (their distance, default) or box (its size)")
+        ->transform(CLI::CheckedTransformer(
+            std::map<std::string, LandmarkUnit>{{"eyes", LandmarkUnit::kInterOcular}, {"box", LandmarkUnit::kBoxSize}})
+                        .description(""))
+        ->type_name("eyes|box")
+        ->group(measure);
+    app.add_option("--missing", missing_,
+                   "faces that are not detected: centre-crop (O-Net looks at the labelled box, as in the paper), "
+                   "leave-out, or fail (they are failures); default: centre-crop with --images alone, else leave-out")
+        ->transform(CLI::CheckedTransformer(std::map<std::string, Missing>{{"centre-crop", Missing::kCentreCrop},
+                                                                           {"leave-out", Missing::kLeaveOut},
+                                                                           {"fail", Missing::kFail}})
+                        .description(""))
+        ->type_name("HOW")
+        ->group(measure);
+    app.add_option("--failure", options_.failure, "errors above this are failures")
+        ->type_name("ERROR")
+        ->capture_default_str()
+        ->check(CLI::Range(1e-6, 100.).description(""))
+        ->group(measure);
+    app.add_option("--match-iou", least_iou_, "least overlap of a detection with the labelled box")
+        ->type_name("IOU")
+        ->capture_default_str()
+        ->check(CLI::Range(.01, 1.).description(""))
+        ->group(measure);
+    add_run_flags(app, flags_, "lines with points", std::nullopt);
+    app.footer(
+        "The error of a face is the mean distance of its five points from the labelled ones, in units of\n"
+        "the distance of the labelled eyes. Points are edge coordinates: see --point-shift.\n\n"
+        "  mtcnn eval landmarks --images DIR --labels test_landmarks.txt --format cnn_facepoint --boxes "
+        "test_bbx_gt.txt\n"
+        "  mtcnn detect photos/ --json -o faces.jsonl && mtcnn eval landmarks --detections faces.jsonl --labels ...");
+  }
+
+  int run() override {
+    // Read detections have no model to show the faces that are missing to.
+    if (!missing_) missing_ = flags_.detections.empty() ? Missing::kCentreCrop : Missing::kLeaveOut;
+    if (*missing_ == Missing::kCentreCrop && !flags_.detections.empty()) {
+      return eval_usage(kName, "--missing centre-crop needs a model, it does not go with --detections");
+    }
+    options_.missing = *missing_ == Missing::kFail ? MissingFaces::kFail : MissingFaces::kLeaveOut;
+    const auto set = load_labels(labels_, flags_.images);
+    if (!set) return eval_usage(kName, set.error().message);
+    const std::vector<SetImage> images = set_images(*set, flags_.images);
+    const auto runs = prepare_runs(flags_, images, DetectionLayout::kNone, std::nullopt, nullptr);
+    if (!runs) return eval_usage(kName, runs.error().message);
+
+    std::vector<RunReport> reports;
+    std::string heading;
+    for (const Run& run : *runs) {
+      RunReport& report = reports.emplace_back();
+      std::size_t left_out = static_cast<std::size_t>(run.detections.left_out);
+      report.problems = set->problems;
+      report.problems.insert(report.problems.end(), run.detections.problems.begin(), run.detections.problems.end());
+      for (Problem& problem : unknown_images(run, *set, left_out)) report.problems.push_back(std::move(problem));
+      std::size_t without = 0;
+      auto predictions = predictions_of(run, *set, report.problems, without);
+      if (*missing_ == Missing::kCentreCrop) {
+        const Status done = look_at_missing(*run.model, *set, images, predictions, report.problems);
+        if (!done) return eval_usage(kName, done.error().message);
+      }
+      const LandmarkResult result = evaluate_landmarks(set->images, predictions, options_);
+      if (heading.empty()) heading = heading_of(*set, result);
+      report.cells = {percent(result.mean_error), percent(result.failure_rate)};
+      for (const double error : result.point_errors) report.cells.push_back(percent(error));
+      for (const std::size_t number : {result.detected, result.centre_crops, result.missing, without, left_out}) {
+        report.cells.push_back(count(number));
+      }
+      report.json = result;
+      report.json["missing_faces"] = missing_name();
+      report.json["match_iou"] = std::strtod(format_float(least_iou_).c_str(), nullptr);
+      report.json["point_shift"] = std::strtod(format_float(labels_.options.point_shift).c_str(), nullptr);
+      report.json["images_without_entry"] = without;
+      report.json["left_out"] = left_out;
+    }
+    return print_runs(kName, flags_, heading,
+                      {{"mean error"}, {"failures"}, {"left eye"}, {"right eye"}, {"nose"}, {"left mouth"},
+                       {"right mouth"}, {"detected"}, {"centre crops"}, {"missing"}, {"images without"},
+                       {"rows left out"}},
+                      *runs, std::move(reports), notes());
+  }
+
+ private:
+  static std::string count(std::size_t number) { return format_count(static_cast<std::int64_t>(number)); }
+
+  const char* missing_name() const {
+    switch (*missing_) {
+      case Missing::kCentreCrop: return "centre_crop";
+      case Missing::kLeaveOut: return "left_out";
+      case Missing::kFail: break;
+    }
+    return "fail";
+  }
+
+  std::string heading_of(const LabelledSet& set, const LandmarkResult& result) const {
+    return "Error of the five points, in " +
+           std::string(options_.unit == LandmarkUnit::kInterOcular ? "distances of the labelled eyes"
+                                                                   : "sizes of the labelled box") +
+           ": " + set_text(labels_, set) + ", " + count(result.faces) + " faces" +
+           (result.without_unit > 0 ? ", " + count(result.without_unit) + " more left out without a size" : "") +
+           "; failures are errors above " + percent(options_.failure, 0);
+  }
+
+  std::vector<std::string> notes() const {
+    std::vector<std::string> notes;
+    if (*missing_ == Missing::kCentreCrop) {
+      notes.push_back("Faces that were not detected: O-Net looked at the labelled box (centre crop).");
+    } else if (*missing_ == Missing::kLeaveOut) {
+      notes.push_back("Faces that were not detected are left out of all figures.");
+    } else {
+      notes.push_back("Faces that were not detected count as failures, but not in the mean errors.");
+    }
+    if (labels_.options.point_shift != 0) {
+      notes.push_back("Labelled points were moved by " + format_float(labels_.options.point_shift) + " pixels in x and y.");
+    }
+    return notes;
+  }
+
+  std::vector<std::vector<LandmarkPrediction>> predictions_of(const Run& run, const LabelledSet& set,
+                                                              std::vector<Problem>& problems,
+                                                              std::size_t& without) const {
+    std::vector<std::vector<LandmarkPrediction>> all;
+    for (const LabelledImage& image : set.images) {
+      const auto found = run.faces.find(image_name(image.path));
+      if (found == run.faces.end()) {
+        ++without;
+        all.emplace_back(image.faces.size());
+        if (!run.model) {
+          problems.push_back({run.source, 0, image.path + ": missing among the detections, counted as nothing found"});
+        }
+        continue;
+      }
+      all.push_back(match_landmarks(image, found->second.faces, least_iou_));
+    }
+    return all;
+  }
+
+  // Faces of images that can't be read stay missing; the run has reported those.
+  Status look_at_missing(const RunModel& model, const LabelledSet& set, const std::vector<SetImage>& images,
+                         std::vector<std::vector<LandmarkPrediction>>& predictions,
+                         std::vector<Problem>& problems) const {
+    const auto crop = CentreCrop::create(model.model, model.detector.options());
+    if (!crop) return crop.error();
+    for (std::size_t i = 0; i < set.images.size(); ++i) {
+      std::optional<Image> pixels;
+      for (std::size_t j = 0; j < set.images[i].faces.size(); ++j) {
+        const LabelledFace& face = set.images[i].faces[j];
+        if (!face.landmarks || face.ignore || predictions[i][j].points || images[i].file.empty()) continue;
+        if (!pixels) {
+          auto loaded = load_image(images[i].file, flags_.detector.limits);
+          if (!loaded) break;
+          pixels = std::move(*loaded);
+        }
+        const auto points = crop->points(pixels->view(), face.box);
+        if (points) {
+          predictions[i][j] = {*points, true};
+        } else {
+          problems.push_back({labels_.path, 0, set.images[i].path + ": " + points.error().message});
+        }
+      }
+    }
+    return std::monostate{};
+  }
+
+  RunFlags flags_;
+  LabelFlags labels_;
+  LandmarkOptions options_;
+  std::optional<Missing> missing_;
+  float least_iou_ = kLandmarkIou;
+};
+
+}  // namespace
+
+std::unique_ptr<EvalCommand> make_eval_landmarks(CLI::App& app) { return std::make_unique<EvalLandmarks>(app); }
+
+}  // namespace mtcnn

@@ -1,0 +1,71 @@
+// Line charts as SVG, to be put into an HTML page or saved as they are.
+//
+// By hand, because what there is draws no such thing: PLplot's and MathGL's SVG has its colours
+// written into every line (no dark page), no titles for those who can't see it, and global state;
+// gnuplot and matplotlib are programs of their own. A chart is axes, lines and words.
+#ifndef MTCNN_EVAL_SVG_PLOT_H_
+#define MTCNN_EVAL_SVG_PLOT_H_
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace mtcnn {
+
+struct SvgAxis {
+  std::string label;
+  double low = 0;
+  double high = 1;
+  bool log = false;      // logarithmic; low and high must be above 0
+  bool percent = false;  // values are shares, shown as percentages
+};
+
+struct SvgSeries {
+  std::string name;
+  std::string figure{};   // said behind the name in the legend: "AP 0.8510"; may be empty
+  std::size_t style = 0;  // colour and dashes, counted around kSvgStyles
+  std::vector<std::pair<double, double>> points;  // joined in this order
+  bool steps = false;  // from point to point first across, then up or down
+};
+
+struct SvgPlot {
+  std::string title;
+  std::string description;  // what the chart shows, for those who can't see it
+  SvgAxis x, y;
+  std::vector<SvgSeries> series;
+};
+
+inline constexpr std::size_t kSvgStyles = 6;
+
+// The chart: an <svg> element with the title above the axes and the legend below. Its size is given
+// by a view box, so it takes the width that it is given. What lies outside the axes is cut off; points
+// that would draw the same pixels are left out, so that a curve of 100,000 points is no larger than one of
+// 500. `id` must be unique on the page and of letters, digits and hyphens. Points that are not finite, or
+// not above 0 on a logarithmic axis, are skipped. Requires finite axes, low < high, both above 0 if
+// logarithmic. All text is escaped.
+std::string svg_plot(const SvgPlot& plot, std::string_view id);
+
+// The CSS that charts, and svg_swatch(), need once on the page: colours for light and dark pages
+// (by prefers-color-scheme) that people of all kinds of colour vision can tell apart, and, for print
+// and for those who see none, dashes.
+std::string svg_plot_style();
+
+// A short line in a style, for tables and legends outside of charts.
+std::string svg_swatch(std::size_t style);
+
+// Round numbers that divide an axis into about `most` parts at most, within [low, high], rising: 1, 2, 2.5 or 5
+// times a power of ten apart; on a logarithmic axis powers of ten, with 2 and 5 between them if there are few.
+std::vector<double> nice_ticks(const SvgAxis& axis, std::size_t most);
+
+// The least round number that is not below `value`: 1, 2, 2.5 or 5 times a power of ten. Requires value > 0.
+double nice_ceiling(double value);
+
+// Text for HTML and SVG, in content and in quoted attributes: & < > " ' become entities, control characters but tab
+// and newline, and bytes that are not UTF-8, become U+FFFD.
+std::string escape_html(std::string_view text);
+
+}  // namespace mtcnn
+
+#endif  // MTCNN_EVAL_SVG_PLOT_H_
