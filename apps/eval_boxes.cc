@@ -88,6 +88,7 @@ class EvalBoxes : public EvalCommand {
     std::string heading;
     for (const Run& run : *runs) {
       RunReport& report = reports.emplace_back();
+      std::vector<std::string>& cells = report.rows.emplace_back();
       std::size_t left_out = static_cast<std::size_t>(run.detections.left_out);
       report.problems = set->problems;
       report.problems.insert(report.problems.end(), run.detections.problems.begin(), run.detections.problems.end());
@@ -111,10 +112,10 @@ class EvalBoxes : public EvalCommand {
         }
       }
       for (const BoxResult& result : results) {
-        report.cells.push_back(figure(result.average_precision));
-        for (const BoxResult::RecallAt& at : result.recall_at) report.cells.push_back(figure(at.recall));
+        cells.push_back(figure(result.average_precision));
+        for (const BoxResult::RecallAt& at : result.recall_at) cells.push_back(figure(at.recall));
       }
-      for (const std::size_t number : {first.detections, without, left_out}) report.cells.push_back(count(number));
+      for (const std::size_t number : {first.detections, without, left_out}) cells.push_back(count(number));
       report.json = first;
       report.json["images_without_entry"] = without;
       report.json["left_out"] = left_out;

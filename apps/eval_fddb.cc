@@ -100,23 +100,21 @@ class EvalFddb : public EvalCommand {
       const FddbResult result = evaluate_fddb(*truth, run.detections, options_);
       if (heading.empty()) heading = heading_of(result);
       if (columns.empty()) {
-        for (const char* const kind : {"discrete at ", "continuous at "}) {
-          for (const FddbResult::RateAt& at : result.rates) {
-            const bool first = &at == &result.rates.front();
-            columns.push_back({(first ? kind : "") + format_count(at.false_positives)});
-          }
-        }
+        columns = {{"score", false}};
+        for (const FddbResult::RateAt& at : result.rates) columns.push_back({"at " + format_count(at.false_positives)});
         columns.push_back({"detections"});
         columns.push_back({"rows left out"});
       }
       RunReport& report = reports.emplace_back();
       for (const bool discrete : {true, false}) {
+        std::vector<std::string>& cells = report.rows.emplace_back();
+        cells.push_back(discrete ? "discrete" : "continuous");
         for (const FddbResult::RateAt& at : result.rates) {
-          report.cells.push_back(figure(discrete ? at.discrete : at.continuous) + (at.reached ? " " : "*"));
+          cells.push_back(figure(discrete ? at.discrete : at.continuous) + (at.reached ? " " : "*"));
         }
-      }
-      for (const std::size_t count : {result.detections, static_cast<std::size_t>(result.left_out)}) {
-        report.cells.push_back(format_count(static_cast<std::int64_t>(count)));
+        for (const std::size_t count : {result.detections, static_cast<std::size_t>(result.left_out)}) {
+          cells.push_back(format_count(static_cast<std::int64_t>(count)));
+        }
       }
       report.json = result;
       report.problems = result.problems;

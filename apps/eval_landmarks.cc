@@ -76,6 +76,7 @@ class EvalLandmarks : public EvalCommand {
     std::string heading;
     for (const Run& run : *runs) {
       RunReport& report = reports.emplace_back();
+      std::vector<std::string>& cells = report.rows.emplace_back();
       std::size_t left_out = static_cast<std::size_t>(run.detections.left_out);
       report.problems = set->problems;
       report.problems.insert(report.problems.end(), run.detections.problems.begin(), run.detections.problems.end());
@@ -88,10 +89,10 @@ class EvalLandmarks : public EvalCommand {
       }
       const LandmarkResult result = evaluate_landmarks(set->images, predictions, options_);
       if (heading.empty()) heading = heading_of(*set, result);
-      report.cells = {percent(result.mean_error), percent(result.failure_rate)};
-      for (const double error : result.point_errors) report.cells.push_back(percent(error));
+      cells = {percent(result.mean_error), percent(result.failure_rate)};
+      for (const double error : result.point_errors) cells.push_back(percent(error));
       for (const std::size_t number : {result.detected, result.centre_crops, result.missing, without, left_out}) {
-        report.cells.push_back(count(number));
+        cells.push_back(count(number));
       }
       report.json = result;
       report.json["missing_faces"] = missing_name();

@@ -683,8 +683,10 @@ int print_runs(const std::string& command, const RunFlags& flags, const std::str
     all.insert(all.end(), columns.begin(), columns.end());
     std::vector<std::vector<std::string>> rows;
     for (std::size_t i = 0; i < runs.size(); ++i) {
-      std::vector<std::string>& row = rows.emplace_back(std::vector{printable(runs[i].name)});
-      row.insert(row.end(), reports[i].cells.begin(), reports[i].cells.end());
+      for (const std::vector<std::string>& cells : reports[i].rows) {
+        std::vector<std::string>& row = rows.emplace_back(std::vector{printable(runs[i].name)});
+        row.insert(row.end(), cells.begin(), cells.end());
+      }
     }
     text = heading + "\n\n" + format_table(all, rows, 2) + '\n';
     for (const Run& run : runs) {

@@ -141,7 +141,7 @@ std::string settings_text(const EvalJson& settings);
 
 // What one row of the output is made of.
 struct RunReport {
-  std::vector<std::string> cells;  // of the table, behind the run's name
+  std::vector<std::vector<std::string>> rows;  // of the table, what stands behind the run's name
   EvalJson json;                   // the figures; the run's name, source and settings, and problems are added
   std::vector<Problem> problems;   // of the run and of the truth
 };

@@ -77,6 +77,7 @@ class EvalStages : public EvalCommand {
     std::string heading;
     for (const Run& run : runs) {
       RunReport& report = reports.emplace_back();
+      std::vector<std::string>& cells = report.rows.emplace_back();
       report.problems = set->problems;
       const StageTally tally = tally_of(run, *set, images, workers, report.problems);
       if (heading.empty()) {
@@ -84,10 +85,10 @@ class EvalStages : public EvalCommand {
                   set_text(labels_, *set) + ", " + format_count(static_cast<std::int64_t>(tally.all().faces)) + " faces";
       }
       for (const Stage stage : kAll) {
-        report.cells.push_back(percent(tally.all().recall(stage), 1));
-        report.cells.push_back(format_fixed(tally.windows_per_image(stage), 1));
+        cells.push_back(percent(tally.all().recall(stage), 1));
+        cells.push_back(format_fixed(tally.windows_per_image(stage), 1));
       }
-      report.cells.push_back(format_count(static_cast<std::int64_t>(set->images.size() - tally.images())));
+      cells.push_back(format_count(static_cast<std::int64_t>(set->images.size() - tally.images())));
       notes.push_back(by_size(run.name, tally));
       report.json = tally;
       report.json["images_left_out"] = set->images.size() - tally.images();

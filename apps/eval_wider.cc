@@ -71,12 +71,13 @@ class EvalWider : public EvalCommand {
         for (const char* const more : {"detections", "images without", "rows left out"}) columns.push_back({more});
       }
       RunReport& report = reports.emplace_back();
+      std::vector<std::string>& cells = report.rows.emplace_back();
       for (const WiderResult::Subset& subset : result.subsets) {
-        report.cells.push_back(figure(subset.average_precision));
+        cells.push_back(figure(subset.average_precision));
       }
       for (const std::size_t count : {result.detections, result.images_not_listed + result.images_empty,
                                       static_cast<std::size_t>(result.left_out)}) {
-        report.cells.push_back(format_count(static_cast<std::int64_t>(count)));
+        cells.push_back(format_count(static_cast<std::int64_t>(count)));
       }
       report.json = result;
       report.problems = result.problems;

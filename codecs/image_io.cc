@@ -37,10 +37,10 @@ Error out_of_memory(const std::string& name) {
   return file_error(ErrorCode::kOutOfMemory, name, "not enough memory for this image");
 }
 
-std::string lower_case_ending(const std::string& path) {
+std::string lower_case_ending(std::string_view path) {
   const std::size_t dot = path.find_last_of("./");
-  if (dot == std::string::npos || path[dot] == '/') return {};
-  std::string ending = path.substr(dot);
+  if (dot == std::string_view::npos || path[dot] == '/') return {};
+  std::string ending(path.substr(dot));
   for (char& c : ending) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   }
@@ -71,21 +71,26 @@ Result<Image> pack(const ImageView& view, const std::string& path) {
   return image;
 }
 
-Status save_unguarded(const std::string& path, const ImageView& view) {
-  const std::string ending = lower_case_ending(path);
+// By the ending of `name`, which is also how messages begin.
+Result<std::vector<std::byte>> encode_unguarded(const ImageView& view, const std::string& name) {
+  const std::string ending = lower_case_ending(name);
   std::string known;
   for (const Codec* codec : kCodecs) {
     for (const std::string_view extension : codec->save_extensions) {
       known.append(known.empty() ? "" : ", ").append(extension);
       if (ending != extension) continue;
-      const Result<Image> image = pack(view, path);
+      const Result<Image> image = pack(view, name);
       if (!image) return image.error();
-      const Result<std::vector<std::byte>> bytes = codec->encode(*image, path);
-      if (!bytes) return bytes.error();
-      return write_file(path, *bytes);
+      return codec->encode(*image, name);
     }
   }
-  return file_error(ErrorCode::kInvalidArgument, path, "can't save: the name must end in one of " + known);
+  return file_error(ErrorCode::kInvalidArgument, name, "can't save: the name must end in one of " + known);
+}
+
+Status save_unguarded(const std::string& path, const ImageView& view) {
+  const Result<std::vector<std::byte>> bytes = encode_unguarded(view, path);
+  if (!bytes) return bytes.error();
+  return write_file(path, *bytes);
 }
 
 }  // namespace
@@ -112,6 +117,15 @@ Result<Image> load_image(const std::string& path, const DecodeLimits& limits) {
     return decode_unguarded({*bytes, path, limits});
   } catch (const std::bad_alloc&) {
     return out_of_memory(path);
+  }
+}
+
+Result<std::vector<std::byte>> encode_image(const ImageView& image, std::string_view extension) {
+  const std::string name(extension);
+  try {
+    return encode_unguarded(image, name);
+  } catch (const std::bad_alloc&) {
+    return out_of_memory(name);
   }
 }
 

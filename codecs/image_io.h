@@ -49,11 +49,14 @@ Result<Image> load_image(const std::string& path, const DecodeLimits& limits = {
 Result<Image> decode_image(std::span<const std::byte> bytes, const std::string& name,
                            const DecodeLimits& limits = {});
 
-// Writes by the path's ending, in upper or lower case: .png, .jpg or .jpeg (quality 92, colours at
-// full resolution), .webp (quality 92), .bmp, .ppm; a grey image as RGB. `path` holds the old file
-// or the new one, never a part. Errors: kInvalidArgument for another ending, a view without pixels,
-// or a format other than kRgb8 and kGray8; kLimit for an image larger than the format can hold;
-// kIo; kOutOfMemory.
+// The image as a file of this kind: .png, .jpg or .jpeg (quality 92, colours at full resolution), .webp
+// (quality 92), .bmp, .ppm, in upper or lower case; a grey image as RGB. Errors: kInvalidArgument
+// for another kind, a view without pixels, or a format other than kRgb8 and kGray8; kLimit for an
+// image larger than the format can hold; kOutOfMemory.
+Result<std::vector<std::byte>> encode_image(const ImageView& image, std::string_view extension);
+
+// Writes encode_image() by the path's ending. `path` holds the old file or the new one, never a
+// part. Errors: those of encode_image(), naming the file; kIo.
 Status save_image(const std::string& path, const ImageView& image);
 
 // Lower-case endings that load_image() reads, with the dot: what a folder is searched for.

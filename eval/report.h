@@ -7,17 +7,15 @@
 #ifndef MTCNN_EVAL_REPORT_H_
 #define MTCNN_EVAL_REPORT_H_
 
-#include <array>
 #include <cstddef>
-#include <cstdint>
 #include <functional>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include <nlohmann/json.hpp>
 
+#include "codecs/image_io.h"
 #include "datasets/dataset.h"
 #include "eval/boxes.h"
 #include "mtcnn/detector.h"
@@ -79,7 +77,6 @@ Result<std::string> report_html(const Report& report);
 void to_json(nlohmann::ordered_json& json, const Report& report);
 
 // The image of this path in the dataset, or why it can't be had.
-struct Image;
 using LoadImage = std::function<Result<Image>(const std::string& path)>;
 
 // Pictures of the `most` largest faces that were missed and of the `most` false positives of the

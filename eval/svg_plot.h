@@ -1,4 +1,4 @@
-// Line charts as SVG, to be put into an HTML page or saved as they are.
+// Line charts as SVG, to be put into an HTML page.
 //
 // By hand, because what there is draws no such thing: PLplot's and MathGL's SVG has its colours
 // written into every line (no dark page), no titles for those who can't see it, and global state;
@@ -27,7 +27,6 @@ struct SvgSeries {
   std::string figure{};   // said behind the name in the legend: "AP 0.8510"; may be empty
   std::size_t style = 0;  // colour and dashes, counted around kSvgStyles
   std::vector<std::pair<double, double>> points;  // joined in this order
-  bool steps = false;  // from point to point first across, then up or down
 };
 
 struct SvgPlot {
@@ -62,8 +61,8 @@ std::vector<double> nice_ticks(const SvgAxis& axis, std::size_t most);
 // The least round number that is not below `value`: 1, 2, 2.5 or 5 times a power of ten. Requires value > 0.
 double nice_ceiling(double value);
 
-// Text for HTML and SVG, in content and in quoted attributes: & < > " ' become entities, control characters but tab
-// and newline, and bytes that are not UTF-8, become U+FFFD.
+// UTF-8 text for HTML and SVG, in content and in quoted attributes: & < > " ' become entities, control
+// characters but tab and newline U+FFFD.
 std::string escape_html(std::string_view text);
 
 }  // namespace mtcnn

@@ -20,8 +20,8 @@ namespace mtcnn {
 // model's own. "Pixels" are those of the image given to detect(), or of the resized one if `resize`
 // is set.
 struct DetectorOptions {
-  float min_face = 20;   // pixels; smallest face side searched, at least 4. The cost falls with its square.
-  float max_face = 0;    // pixels; windows larger than this are not searched. 0: no limit
+  float min_face = 20;   // pixels; smallest face side searched, 4 to 2^24. The cost falls with its square.
+  float max_face = 0;    // pixels; windows larger than this are not searched; at least min_face. 0: no limit
   double factor = .709;  // ratio of one pyramid level to the one before it, .1 to .99
 
   // Score thresholds of P-, R- and O-Net, 0 to 1. P-Net keeps score >= threshold, R- and O-Net
@@ -38,12 +38,12 @@ struct DetectorOptions {
   // Most boxes that each stage hands on, best scores first. 0: no cap.
   std::array<int, 3> max_candidates{0, 0, 0};
 
-  int threads = 1;  // threads that share one detect() call; 0: one per core
+  int threads = 1;  // threads that share one detect() call, to 1024; 0: one per core
 
-  // Search only here, in pixels of the image given; rounded outwards to whole pixels. What lies outside
+  // Search only here, in pixels of the image given, left < right and top < bottom; rounded outwards to whole pixels. What lies outside
   // is not seen, as if cropped.
   std::optional<Box> region = std::nullopt;
-  // Resize the image (or the region) to this size before the pyramid; results are in pixels of the
+  // Resize the image (or the region) to this size, sides of 1 to 16384, before the pyramid; results are in pixels of the
   // image given all the same.
   std::optional<Size> resize = std::nullopt;
 
@@ -87,7 +87,7 @@ class MTCNN_EXPORT Workspace {
   std::size_t bytes() const;  // memory held
 
   struct State;
-  State& state() { return *state_; }  // internal
+  State& state();  // internal
 
  private:
   std::unique_ptr<State> state_;
@@ -103,7 +103,9 @@ class MTCNN_EXPORT Detector {
 
   // Finds the faces of `image`, best score first; none is an empty vector. An image smaller than
   // the smallest face gives none. Errors: kInvalidArgument for a view without pixels or with a
-  // stride shorter than a row; kLimit above 2^28 pixels; kOutOfMemory.
+  // stride shorter than a row; kLimit above 2^28 pixels, or if the largest pyramid level would have a side
+  // above 2^18 (image side * 12 / min_face); kOutOfMemory. Calls at the same time each need memory of
+  // their own, which the detector keeps for later calls.
   Result<std::vector<Face>> detect(const ImageView& image) const;
 
   // The same without allocating, once `workspace` has seen an image of this size and this many

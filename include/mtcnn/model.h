@@ -45,7 +45,7 @@ class MTCNN_EXPORT Model {
   // Reads a model file (safetensors, see docs/model-format.md).
   // Errors: kIo if it can't be read; kFormat, with what was expected, if it is truncated, names
   // unknown or missing tensors, has other shapes than the nets, or holds a NaN or an infinity;
-  // kLimit if it is larger than 64 MiB; kUnsupported for a newer format version.
+  // kLimit if it is larger than 64 MiB; kUnsupported for a newer format version; kOutOfMemory.
   static Result<Model> load(const std::string& path);
 
   // The same from memory. `name` stands for the file in messages.

@@ -17,7 +17,8 @@
 //   }
 //
 // examples/detect.cc is this program, whole. Coordinates are explained once, in mtcnn/types.h.
-// Nothing here throws, prints or keeps state between calls.
+// Nothing here prints, exits or keeps state between calls, and what can fail returns a Result: only
+// std::bad_alloc may come out of the few functions that do not.
 #ifndef MTCNN_MTCNN_H_
 #define MTCNN_MTCNN_H_
 

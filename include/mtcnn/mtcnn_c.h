@@ -140,7 +140,7 @@ typedef struct mtcnn_options {
   /* Pixels; windows larger than this are not searched. 0: no limit. */
   float max_face;
   /* Ratio of one pyramid level to the one before it, .1 to .99. */
-  float factor;
+  double factor;
   /* Score thresholds of P-, R- and O-Net, 0 to 1. -1: the model's own. */
   float thresholds[3];
   /* Overlaps above which the lower score is dropped, 0 to 1. The first three are intersection over

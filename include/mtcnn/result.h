@@ -22,8 +22,8 @@ struct Error {
   std::string message;
 };
 
-// Either a value or an Error. The library reports every failure this way: it never throws,
-// prints or exits. Reading the side that is not there is a bug of the caller's
+// Either a value or an Error. The library reports every failure this way: it never
+// prints or exits, and throws nothing itself. Reading the side that is not there is a bug of the caller's
 // (std::bad_variant_access).
 template <typename T>
 class [[nodiscard]] Result {

@@ -11,6 +11,7 @@
 #include "geometry/similarity.h"
 #include "image/view.h"
 #include "image/warp.h"
+#include "util/out_of_memory.h"
 
 namespace mtcnn {
 namespace {
@@ -76,7 +77,7 @@ Result<AlignedCrop> align(const ImageView& image, const Landmarks& landmarks,
   warp(image, crop.to_image, options.size, std::span<const std::uint8_t, 3>(options.fill), crop.rgb.data());
   return crop;
 } catch (const std::bad_alloc&) {
-  return Error{ErrorCode::kOutOfMemory, "align: no memory for the crop"};
+  return out_of_memory();
 }
 
 }  // namespace mtcnn

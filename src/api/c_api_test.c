@@ -147,7 +147,7 @@ static void test_options(void) {
   memset(&options, 0x55, sizeof options);
   mtcnn_options_init(&options, sizeof options);
   CHECK(options.struct_size == sizeof options);
-  CHECK(options.min_face == 20 && options.max_face == 0 && options.factor == .709f);
+  CHECK(options.min_face == 20 && options.max_face == 0 && options.factor == .709);
   CHECK(options.thresholds[0] == -1 && options.thresholds[1] == -1 && options.thresholds[2] == -1);
   CHECK(options.nms_level == .5f && options.nms_pyramid == .7f);
   CHECK(options.nms_rnet == .7f && options.nms_onet == .7f);

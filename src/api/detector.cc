@@ -8,8 +8,10 @@
 #include <utility>
 
 #include "cascade/cascade.h"
+#include "geometry/cell_grid.h"
 #include "image/view.h"
 #include "kernels/kernels.h"
+#include "util/out_of_memory.h"
 
 namespace mtcnn {
 namespace {
@@ -23,6 +25,9 @@ std::string number(double value) {
   return text;
 }
 
+// A level is searched in strips of its whole width, which must fit into memory.
+constexpr int kMaxLevelSide = 1 << 18;
+
 // Written so that NaN fails.
 bool within(double value, double low, double high) { return value >= low && value <= high; }
 
@@ -35,7 +40,7 @@ std::string names_of_instruction_sets() {
 Status check_options(const DetectorOptions& o, const ModelInfo& model) {
   constexpr double kLargest = 1 << 24;
   if (!within(o.min_face, 4, kLargest)) {
-    return bad_option("min_face is " + number(o.min_face) + ", expected 4 pixels or more");
+    return bad_option("min_face is " + number(o.min_face) + ", expected 4 to 2^24 pixels");
   }
   if (o.max_face != 0 && !within(o.max_face, o.min_face, kLargest)) {
     return bad_option("max_face is " + number(o.max_face) + ", expected 0 (no limit) or at least min_face, " +
@@ -91,6 +96,10 @@ struct Workspace::State {
 };
 
 Workspace::Workspace() : state_(std::make_unique<State>()) {}
+Workspace::State& Workspace::state() {
+  if (!state_) state_ = std::make_unique<State>();  // moved from
+  return *state_;
+}
 Workspace::~Workspace() = default;
 Workspace::Workspace(Workspace&&) noexcept = default;
 Workspace& Workspace::operator=(Workspace&&) noexcept = default;
@@ -120,12 +129,20 @@ struct Detector::Impl {
 
   Status run(const ImageView& image, Workspace& workspace, Trace* trace) const try {
     if (Status checked = check_view(image); !checked) return checked;
+    const DetectorOptions& o = cascade.options();
+    const double longest =
+        o.resize ? std::max(o.resize->width, o.resize->height) : std::max(image.width, image.height);
+    if (longest * kCellSize / o.min_face > kMaxLevelSide) {
+      return Error{ErrorCode::kLimit, "an image of " + std::to_string(image.width) + " x " +
+                                          std::to_string(image.height) + " pixels is too long for min_face " +
+                                          number(o.min_face) +
+                                          ": its largest pyramid level may have sides of " +
+                                          std::to_string(kMaxLevelSide) + " pixels"};
+    }
     cascade.run(image, workspace.state().cascade, trace);
     return std::monostate{};
   } catch (const std::bad_alloc&) {
-    return Error{ErrorCode::kOutOfMemory, "not enough memory to detect faces in an image of " +
-                                              std::to_string(image.width) + " x " +
-                                              std::to_string(image.height) + " pixels"};
+    return out_of_memory();
   }
 };
 
@@ -143,12 +160,14 @@ Result<Detector> Detector::create(const Model& model, const DetectorOptions& giv
   options.instruction_set = kernels.name;
   return Detector(std::make_shared<const Impl>(model.data(), options, kernels));
 } catch (const std::bad_alloc&) {
-  return Error{ErrorCode::kOutOfMemory, "not enough memory for a detector"};
+  return out_of_memory();
 }
 
-Result<std::span<const Face>> Detector::detect(const ImageView& image, Workspace& workspace) const {
+Result<std::span<const Face>> Detector::detect(const ImageView& image, Workspace& workspace) const try {
   if (Status done = impl_->run(image, workspace, nullptr); !done) return done.error();
   return std::span<const Face>(workspace.state().cascade.faces);
+} catch (const std::bad_alloc&) {
+  return out_of_memory();
 }
 
 Result<std::vector<Face>> Detector::detect(const ImageView& image) const try {
@@ -159,7 +178,7 @@ Result<std::vector<Face>> Detector::detect(const ImageView& image) const try {
   impl_->give_back(std::move(workspace));
   return list;
 } catch (const std::bad_alloc&) {
-  return Error{ErrorCode::kOutOfMemory, "not enough memory to detect faces"};
+  return out_of_memory();
 }
 
 Result<Trace> Detector::trace(const ImageView& image) const try {
@@ -169,7 +188,7 @@ Result<Trace> Detector::trace(const ImageView& image) const try {
   impl_->give_back(std::move(workspace));
   return trace;
 } catch (const std::bad_alloc&) {
-  return Error{ErrorCode::kOutOfMemory, "not enough memory to detect faces"};
+  return out_of_memory();
 }
 
 const DetectorOptions& Detector::options() const { return impl_->cascade.options(); }

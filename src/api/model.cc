@@ -7,6 +7,7 @@
 #include "engine/safetensors.h"
 #include "mtcnn/version.h"
 #include "util/file.h"
+#include "util/out_of_memory.h"
 
 #ifdef MTCNN_BUILTIN_MODEL_SYMBOL
 extern "C" const std::byte mtcnn_builtin_model_begin[];
@@ -29,7 +30,7 @@ Result<Model> Model::parse(std::span<const std::byte> bytes, const std::string& 
   if (!data) return data.error();
   return Model(std::make_shared<const ModelData>(*std::move(data)));
 } catch (const std::bad_alloc&) {
-  return Error{ErrorCode::kOutOfMemory, name + ": not enough memory to read the model"};
+  return out_of_memory();
 }
 
 Result<Model> Model::load(const std::string& path) try {
@@ -37,7 +38,7 @@ Result<Model> Model::load(const std::string& path) try {
   if (!bytes) return bytes.error();
   return parse(*bytes, path);
 } catch (const std::bad_alloc&) {
-  return Error{ErrorCode::kOutOfMemory, path + ": not enough memory to read the model"};
+  return out_of_memory();
 }
 
 Result<Model> Model::builtin() {
@@ -53,7 +54,7 @@ std::vector<std::byte> Model::serialize() const { return write_safetensors(*data
 Status Model::save(const std::string& path) const try {
   return write_file(path, serialize());
 } catch (const std::bad_alloc&) {
-  return Error{ErrorCode::kOutOfMemory, path + ": not enough memory to write the model"};
+  return out_of_memory();
 }
 
 ModelInfo Model::info() const {

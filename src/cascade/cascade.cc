@@ -68,10 +68,38 @@ void place(const Placement& placement, std::vector<Candidate>& list) {
 }  // namespace
 
 void CascadeWorkspace::use_threads(int threads) {
-  if (!pool || pool->threads() != threads) pool = std::make_unique<ThreadPool>(threads);
+  // The system may have granted fewer than were asked for: that is no reason to ask again.
+  if (!pool || threads_asked != threads) pool = std::make_unique<ThreadPool>(threads);
+  threads_asked = threads;
   if (workers.size() < static_cast<std::size_t>(pool->threads())) {
     workers.resize(static_cast<std::size_t>(pool->threads()));
   }
+}
+
+// Which thread meets the largest strip is chance. Once one has, all get as much, so that the second
+// call on an image allocates nothing.
+void CascadeWorkspace::level_workers() {
+  const auto level = [&](auto buffer) {
+    std::size_t most = 0;
+    for (WorkerScratch& worker : workers) most = std::max(most, buffer(worker).capacity());
+    for (WorkerScratch& worker : workers) buffer(worker).reserve(most);
+  };
+  const auto level_taps = [&](auto taps) {
+    level([&](WorkerScratch & w) -> auto& { return taps(w).first; });
+    level([&](WorkerScratch & w) -> auto& { return taps(w).count; });
+    level([&](WorkerScratch & w) -> auto& { return taps(w).offset; });
+    level([&](WorkerScratch & w) -> auto& { return taps(w).weight; });
+  };
+  level_taps([](WorkerScratch& w) -> AxisTaps& { return w.vertical; });
+  level_taps([](WorkerScratch& w) -> AxisTaps& { return w.patch.horizontal; });
+  level_taps([](WorkerScratch& w) -> AxisTaps& { return w.patch.vertical; });
+  level([](WorkerScratch & w) -> auto& { return w.resample.sources; });
+  level([](WorkerScratch & w) -> auto& { return w.resample.row; });
+  level([](WorkerScratch & w) -> auto& { return w.patch.resample.sources; });
+  level([](WorkerScratch & w) -> auto& { return w.patch.resample.row; });
+  level([](WorkerScratch & w) -> auto& { return w.input; });
+  level([](WorkerScratch & w) -> auto& { return w.scratch; });
+  level([](WorkerScratch & w) -> auto& { return w.output; });
 }
 
 std::size_t CascadeWorkspace::bytes() const {
@@ -107,22 +135,20 @@ Cascade::Cascade(const ModelData& data, const DetectorOptions& options, const Ke
 void Cascade::run(const ImageView& image, CascadeWorkspace& workspace, Trace* trace) const {
   workspace.use_threads(options_.threads);
 
+  workspace.faces.clear();
   ImageView part = image;
   Placement placement;
   if (options_.region) {
-    const Size size{image.width, image.height};
-    const Box region = clipped(*options_.region, size);
+    const Box region = clipped(*options_.region, {image.width, image.height});
     const int left = static_cast<int>(std::floor(region.left));
     const int top = static_cast<int>(std::floor(region.top));
-    const int right = static_cast<int>(std::ceil(region.right));
-    const int bottom = static_cast<int>(std::ceil(region.bottom));
+    // A width beyond 2^24 may have been rounded up on its way through a float.
+    part.width = std::min(static_cast<int>(std::ceil(region.right)), image.width) - left;
+    part.height = std::min(static_cast<int>(std::ceil(region.bottom)), image.height) - top;
+    if (part.width < 1 || part.height < 1) return;  // it lies outside the image
     placement = {1, 1, static_cast<float>(left), static_cast<float>(top)};
     part.data = row(image, top) + std::ptrdiff_t{left} * bytes_per_pixel(image.format);
-    part.width = right - left;
-    part.height = bottom - top;
   }
-  workspace.faces.clear();
-  if (part.width < 1 || part.height < 1) return;  // the region lies outside the image
   part = as_rgb(part, workspace.rgb);
   if (options_.resize) {
     placement.scale_x = static_cast<float>(part.width) / static_cast<float>(options_.resize->width);
@@ -131,6 +157,7 @@ void Cascade::run(const ImageView& image, CascadeWorkspace& workspace, Trace* tr
   }
 
   detect(part, workspace, trace);
+  workspace.level_workers();
 
   for (Face& face : workspace.faces) {
     face.box = placement(face.box);
@@ -199,8 +226,10 @@ void Cascade::detect(const ImageView& rgb, CascadeWorkspace& w, Trace* trace) co
 
   // Stage 3: O-Net. NMS comes after the regression, and by the smaller box: a face inside a face goes.
   refine({onet_, *kernels_, mean_, scale_, thresholds[2], true, options_.mirror_landmarks}, rgb, w);
-  std::erase_if(w.detections, [](const AcceptedWindow& detection) {
-    return !is_patchable(decode_offsets(detection.window.box, detection.offsets));
+  std::erase_if(w.detections, [](const AcceptedWindow& window) {
+    return !is_patchable(decode_offsets(window.window.box, window.offsets)) ||
+           !std::all_of(window.landmarks.begin(), window.landmarks.end(),
+                        [](float value) { return std::isfinite(value); });
   });
   w.nms_input.clear();
   for (const AcceptedWindow& detection : w.detections) {

@@ -52,6 +52,10 @@ TEST_CASE("limits of the pyramid") {
   pyramid_levels({640, 480}, 20, 60, .709, levels);
   for (const PyramidLevel& level : levels) CHECK(12 / level.scale.nominal <= 60);
   CHECK(levels.size() == 4);
+  for (int face = 4; face < 300; ++face) {
+    pyramid_levels({640, 480}, face, face, .709, levels);
+    CHECK(levels.size() == 1);
+  }
   pyramid_levels({30, 30}, 6, 0, .5, levels);
   CHECK(levels[0].size == Size{60, 60});  // smaller faces than the field: the image grows
 }
@@ -68,6 +72,8 @@ TEST_CASE("the score is the softmax, and its bound loses nothing") {
   }
 }
 
+constexpr float kScore = .8f;  // leaves hundreds of cells, not thousands
+
 TEST_CASE("cut into strips, a level gives the cells that it gives in one piece") {
   const ModelData data = random_model(31);
   const Kernels& kernels = *find_kernels("auto");
@@ -82,7 +88,7 @@ TEST_CASE("cut into strips, a level gives the cells that it gives in one piece")
       REQUIRE(workspace.levels.size() == 1);
       REQUIRE(workspace.levels[0].size == size);
       // NMS at 1 keeps every cell.
-      propose({pnet, kernels, CellGeometry::kExact, 127.5f, 1 / 128.f, .5f, 1.f}, image, workspace);
+      propose({pnet, kernels, CellGeometry::kExact, 127.5f, 1 / 128.f, kScore, 1.f}, image, workspace);
 
       std::vector<float> input;
       for (const std::uint8_t byte : pixels) input.push_back((static_cast<float>(byte) - 127.5f) / 128);
@@ -96,7 +102,7 @@ TEST_CASE("cut into strips, a level gives the cells that it gives in one piece")
         for (int column = 0; column < cells.width; ++column) {
           const float* v = output.data() + (row * cells.width + column) * 6;
           const float score = face_probability(v[0], v[1]);
-          if (score < .5f) continue;
+          if (score < kScore) continue;
           expected.push_back(
               {{cell_window(CellGeometry::kExact, column, row, {1, 1, 1}), score}, {v[2], v[3], v[4], v[5]}});
         }
@@ -222,18 +228,45 @@ TEST_CASE("a cap keeps the best") {
   Cascade(data, o, *find_kernels("auto")).run(image, workspace, &capped);
   REQUIRE(capped.pnet.size() == 7);
   for (std::size_t i = 0; i < 7; ++i) CHECK(capped.pnet[i] == all.pnet[i]);
+  REQUIRE(all.rnet.size() > 3);
+  o.max_candidates = {0, 3, 0};
+  Trace second;
+  Cascade(data, o, *find_kernels("auto")).run(image, workspace, &second);
+  REQUIRE(second.rnet.size() == 3);
+  for (std::size_t i = 0; i < 3; ++i) CHECK(second.rnet[i] == all.rnet[i]);
+  REQUIRE(all.faces.size() > 1);
+  o.max_candidates = {0, 0, 1};
+  Trace third;
+  Cascade(data, o, *find_kernels("auto")).run(image, workspace, &third);
+  REQUIRE(third.faces.size() == 1);
+  CHECK(third.faces[0] == all.faces[0]);
 }
 
 TEST_CASE("nets that overflow give no faces, and no crash") {
-  ModelData data = random_model(41);
-  for (const char* name : {"pnet.conv3.weight", "rnet.conv3.weight", "onet.conv3.weight"}) {
-    for (float& value : data.tensors.at(name).values) value *= 1e30f;
+  const std::vector<std::uint8_t> pixels = random_pixels(160, 160, 3, 40);
+  const auto faces = [&](const ModelData& data) {
+    CascadeWorkspace workspace;
+    Trace trace;
+    Cascade(data, options(), *find_kernels("auto")).run(rgb_view(pixels, 160, 160), workspace, &trace);
+    return trace.faces;
+  };
+  const ModelData data = random_model(39);
+  REQUIRE(!faces(data).empty());
+  // All that a net says is infinite or not a number; or only its offsets are; or only the points.
+  for (const char* name : {"pnet.conv3.weight", "rnet.conv3.weight", "onet.conv3.weight", "pnet.box.weight",
+                           "rnet.box.weight", "onet.box.weight", "onet.landmarks.weight"}) {
+    CAPTURE(name);
+    ModelData spoilt = data;
+    for (float& value : spoilt.tensors.at(name).values) value = value < 0 ? -3e38f : 3e38f;
+    CHECK(faces(spoilt).empty());
   }
-  const std::vector<std::uint8_t> pixels = random_pixels(100, 100, 3, 42);
-  CascadeWorkspace workspace;
-  Trace trace;
-  Cascade(data, options(), *find_kernels("auto")).run(rgb_view(pixels, 100, 100), workspace, &trace);
-  for (const Face& face : trace.faces) CHECK(std::isfinite(face.box.left + face.box.right));
+}
+
+TEST_CASE("the cascade's grid is P-Net's") {
+  CHECK(kPNet.side == kCellSize);
+  int stride = 1;
+  for (const Layer& layer : kPNet.layers) stride *= layer.stride;
+  CHECK(stride == kCellStride);
 }
 
 }  // namespace

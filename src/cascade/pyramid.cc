@@ -12,7 +12,8 @@ void pyramid_levels(Size image, double min_face, double max_face, double factor,
   double short_side = std::min(image.width, image.height) * largest_scale;
   for (int k = 0; short_side >= kCellSize; ++k, short_side *= factor) {
     const double scale = largest_scale * std::pow(factor, k);
-    if (max_face > 0 && kCellSize / scale > max_face) break;
+    // Not 12 / scale, which rounding may leave above a max_face that equals min_face.
+    if (max_face > 0 && min_face / std::pow(factor, k) > max_face) break;
     PyramidLevel level;
     level.size = {static_cast<int>(std::ceil(image.width * scale)),
                   static_cast<int>(std::ceil(image.height * scale))};

@@ -48,6 +48,7 @@ struct WorkerScratch {
 
 struct CascadeWorkspace {
   std::unique_ptr<ThreadPool> pool;
+  int threads_asked = 0;
   std::vector<WorkerScratch> workers;  // one for each thread of the pool
 
   std::vector<std::uint8_t> rgb, resized;
@@ -72,6 +73,9 @@ struct CascadeWorkspace {
 
   // Makes the pool fit. Requires threads >= 1.
   void use_threads(int threads);
+
+  // Gives every worker the capacities of the one that has most.
+  void level_workers();
 
   // Memory held.
   std::size_t bytes() const;

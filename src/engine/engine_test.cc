@@ -301,6 +301,14 @@ TEST_CASE("headers that lie are refused before they cost anything") {
   CHECK(contains(tensor("{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}", 4), "truncated"));
   CHECK(contains(tensor("{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}", 8), "bytes of data"));
   CHECK(contains(tensor("17"), "lacks"));
+  // Two tensors over the first four of eight bytes; and the same tensor again and again.
+  const std::string shared = "{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}";
+  CHECK(contains(message(file_of("{\"a\":" + shared + ",\"b\":" + shared + "}", 8)), "share bytes"));
+  CHECK(contains(message(file_of("{\"a\":" + shared + ",\"b\":" + shared + "}", 4)), "shares bytes"));
+  // Far more keys than any model has, refused without a search among all of them for each.
+  std::string keys = "{\"k\":0";
+  for (int i = 0; i < 90000; ++i) keys += ",\"" + std::to_string(i) + "\":0";
+  CHECK(contains(message(file_of(keys + "}")), "1024"));
   CHECK(contains(message(file_of("{\"__metadata__\":{\"format_version\":\"2\"}}")), "version 2"));
   CHECK(contains(message(file_of("{\"__metadata__\":{\"format_version\":3}}")), "text"));
   CHECK(

@@ -36,8 +36,8 @@ class Network {
   std::size_t scratch_size(Size input, int count) const;
 
   // Runs `count` inputs of the same size, each height x width x channels (channels last, without
-  // gaps), and writes count x rows x columns x outputs() raw values (logits, offsets). Reads and
-  // writes up to kSlack floats past the ends of `inputs`, `scratch` and `outputs`.
+  // gaps), and writes count x rows x columns x outputs() raw values (logits, offsets). Reads up to
+  // kSlack floats past the end of `inputs` and touches as many past that of `outputs`.
   void run(const float* inputs, int count, Size input, float* scratch, float* outputs) const;
 
  private:

@@ -1,5 +1,6 @@
 #include "engine/safetensors.h"
 
+#include <algorithm>
 #include <bit>
 #include <charconv>
 #include <cstdint>
@@ -12,7 +13,10 @@
 namespace mtcnn {
 namespace {
 
-using Json = nlohmann::ordered_json;
+// Reading with sorted keys: the ordered kind searches all keys at every insertion, and a file may bring
+// very many. Writing with keys in our order.
+using Json = nlohmann::json;
+using OrderedJson = nlohmann::ordered_json;
 static_assert(std::endian::native == std::endian::little, "safetensors holds little-endian values");
 
 constexpr std::size_t kMaxHeaderBytes = std::size_t{1} << 20;
@@ -51,7 +55,8 @@ Status read_number(const std::string& name, const char* key, const std::string& 
   const char* const end = text.data() + text.size();
   const auto [stop, problem] = std::from_chars(text.data(), end, value);
   if (problem != std::errc() || stop != end) {
-    return bad(name, "metadata \"" + std::string(key) + "\" is \"" + text + "\", expected a number");
+    return bad(name,
+               "metadata \"" + std::string(key) + "\" is \"" + text.substr(0, 20) + "\", expected a number");
   }
   return std::monostate{};
 }
@@ -133,6 +138,7 @@ Result<ModelData> parse_safetensors(std::span<const std::byte> bytes, const std:
   const std::span<const std::byte> payload = bytes.subspan(sizeof header_size + header_size);
   ModelData data;
   std::size_t used = 0;
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> ranges;
   for (const auto& [key, entry] : header.items()) {
     if (key == "__metadata__") {
       if (!entry.is_object()) return bad(name, "the metadata is no JSON object");
@@ -145,7 +151,6 @@ Result<ModelData> parse_safetensors(std::span<const std::byte> bytes, const std:
       continue;
     }
     const std::string what = "tensor \"" + key.substr(0, 80) + "\"";
-    if (data.tensors.contains(key)) return bad(name, what + " is there twice");
     if (!entry.is_object() || !entry.contains("dtype") || !entry.contains("shape") ||
         !entry.contains("data_offsets")) {
       return bad(name, what + " lacks dtype, shape or data_offsets");
@@ -178,15 +183,22 @@ Result<ModelData> parse_safetensors(std::span<const std::byte> bytes, const std:
       return bad(name, "is truncated: " + what + " ends at byte " + std::to_string(end) +
                            " of the data, the file has " + std::to_string(payload.size()));
     }
+    // Before memory is asked for: together, tensors can't be larger than the data.
+    if (end - begin > payload.size() - used) return bad(name, what + " shares bytes with another tensor");
+    ranges.emplace_back(begin, end);
     tensor.values.resize(count);
     std::memcpy(tensor.values.data(), payload.data() + begin, end - begin);
     used += end - begin;
     data.tensors.emplace(key, std::move(tensor));
   }
-  // Tensors that share bytes, or bytes of none: the format forbids both.
   if (used != payload.size()) {
     return bad(name, "has " + std::to_string(payload.size()) + " bytes of data, its tensors " +
                          std::to_string(used));
+  }
+  // As many bytes as there are, and none twice: then each belongs to one tensor.
+  std::sort(ranges.begin(), ranges.end());
+  for (std::size_t i = 1; i < ranges.size(); ++i) {
+    if (ranges[i].first < ranges[i - 1].second) return bad(name, "has tensors that share bytes");
   }
   std::string architecture;
   if (const auto it = data.metadata.find("architecture"); it != data.metadata.end()) {
@@ -205,8 +217,8 @@ Result<ModelData> parse_safetensors(std::span<const std::byte> bytes, const std:
 }
 
 std::vector<std::byte> write_safetensors(const ModelData& data) {
-  Json header = Json::object();
-  Json& metadata = header["__metadata__"] = Json::object();
+  OrderedJson header = OrderedJson::object();
+  OrderedJson& metadata = header["__metadata__"] = OrderedJson::object();
   metadata["format_version"] = std::to_string(kModelFormatVersion);
   metadata["architecture"] = architecture_hash(nets_of(data));
   metadata["cell_geometry"] = kGeometryNames[data.geometry == CellGeometry::kRelease];
@@ -224,7 +236,7 @@ std::vector<std::byte> write_safetensors(const ModelData& data) {
     offset += size;
   }
   // Invalid UTF-8 in metadata (a file name, say) must not make the model unwritable.
-  std::string text = header.dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::string text = header.dump(-1, ' ', false, OrderedJson::error_handler_t::replace);
   text.resize((text.size() + 7) / 8 * 8, ' ');
 
   const std::uint64_t header_size = text.size();

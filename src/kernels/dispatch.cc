@@ -12,7 +12,9 @@ bool machine_has(SimdLevel level) {
   switch (level) {
     case SimdLevel::kBaseline: return true;
     case SimdLevel::kSse2: return __builtin_cpu_supports("sse2");
-    case SimdLevel::kSse4: return __builtin_cpu_supports("ssse3") && __builtin_cpu_supports("sse4.1");
+    case SimdLevel::kSse4:
+      return __builtin_cpu_supports("ssse3") && __builtin_cpu_supports("sse4.1") &&
+             __builtin_cpu_supports("sse4.2");
     case SimdLevel::kAvx2:
       return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
              __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");

@@ -1,9 +1,10 @@
 // The operations that all time goes into, once for every instruction set, and the choice among them
 // at run time. Adding one: a line in MTCNN_KERNELS below, a scalar version in reference.cc, a SIMD
-// version in simd-inl.h and a case in kernels_test.cc, which runs every listed kernel on every level.
+// version in simd-inl.h, and a case in kernels_test.cc that compares the two on every level.
 //
 // Maps are stored channels last: value c of column x of row y at (y * width + x) * channels + c.
-// Kernels may read (and, where said, write) up to kSlack floats past the end of a map: allocate them.
+// Kernels may read up to kSlack floats past the end of a map, and write there too (conv leaves what it
+// finds, but may read and write it back): allocate them.
 #ifndef MTCNN_KERNELS_KERNELS_H_
 #define MTCNN_KERNELS_KERNELS_H_
 
@@ -16,7 +17,7 @@ namespace mtcnn {
 
 inline constexpr int kSlack = 16;
 
-// Output channels are computed in blocks of this many; weights are packed by them (packing.h).
+// Output channels are computed in blocks of this many; weights are packed by them (Network::pack).
 inline constexpr int kBlock = 16;
 
 // A convolution, dense layer or set of heads, with bias and PReLU: for every output pixel

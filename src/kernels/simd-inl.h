@@ -201,7 +201,7 @@ void blend_columns(const BlendColumnsArgs& a) {
 #define MTCNN_LEVEL_NAME "avx2"
 #elif HWY_TARGET == HWY_SSE4
 #define MTCNN_LEVEL_NAME "sse4"
-#elif HWY_TARGET == HWY_NEON
+#elif HWY_TARGET == HWY_NEON || (defined(HWY_NEON_WITHOUT_AES) && HWY_TARGET == HWY_NEON_WITHOUT_AES)
 #define MTCNN_LEVEL_NAME "neon"
 #elif HWY_TARGET == HWY_WASM
 #define MTCNN_LEVEL_NAME "wasm"

@@ -1,12 +1,13 @@
 #include "util/file.h"
 
+#include <atomic>
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <memory>
-#include <random>
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 namespace mtcnn {
 namespace {
@@ -50,15 +51,20 @@ Result<std::vector<std::byte>> read_file(const std::string& path, std::size_t li
 }
 
 Status write_file(const std::string& path, std::span<const std::byte> bytes) {
-  const std::string temporary = path + "." + std::to_string(std::random_device{}()) + ".tmp";
-  File file(std::fopen(temporary.c_str(), "wb"));
+  static std::atomic<unsigned> counter = 0;
+  // A device or a pipe is written to, not replaced by a file.
+  struct stat info {};
+  const bool in_place = stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode);
+  const std::string target =
+      in_place ? path : path + "." + std::to_string(getpid()) + "." + std::to_string(counter++) + ".tmp";
+  File file(std::fopen(target.c_str(), "wb"));
   if (!file) return io_error(path, "can't write");
   bool ok = bytes.empty() || std::fwrite(bytes.data(), 1, bytes.size(), file.get()) == bytes.size();
   ok = std::fclose(file.release()) == 0 && ok;
-  ok = ok && std::rename(temporary.c_str(), path.c_str()) == 0;
+  ok = ok && (in_place || std::rename(target.c_str(), path.c_str()) == 0);
   if (!ok) {
     Error error = io_error(path, "can't write");
-    std::remove(temporary.c_str());
+    if (!in_place) std::remove(target.c_str());
     return error;
   }
   return std::monostate{};

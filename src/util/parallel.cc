@@ -66,8 +66,8 @@ ThreadPool::ThreadPool(int threads) : threads_(threads < 1 ? 1 : threads) {
         }
       });
     }
-  } catch (const std::system_error&) {
-    // The system grants no more threads: go on with those that there are.
+  } catch (...) {
+    // The system grants no more threads, or no memory for one: go on with those that there are.
     threads_ = static_cast<int>(shared->workers.size()) + 1;
   }
 }
