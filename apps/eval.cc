@@ -22,6 +22,7 @@ constexpr Entry kEntries[] = {
     {"boxes", "average precision at any overlap, on labels of any format", make_eval_boxes},
     {"landmarks", "error of the five points", make_eval_landmarks},
     {"stages", "which stage of the cascade loses faces", make_eval_stages},
+    {"report", "put reports that were written apart into one", make_eval_report},
 };
 
 }  // namespace

@@ -88,7 +88,6 @@ class EvalBoxes : public EvalCommand {
     std::string heading;
     for (const Run& run : *runs) {
       RunReport& report = reports.emplace_back();
-      std::vector<std::string>& cells = report.rows.emplace_back();
       std::size_t left_out = static_cast<std::size_t>(run.detections.left_out);
       report.problems = set->problems;
       report.problems.insert(report.problems.end(), run.detections.problems.begin(), run.detections.problems.end());
@@ -112,31 +111,32 @@ class EvalBoxes : public EvalCommand {
         }
       }
       for (const BoxResult& result : results) {
-        cells.push_back(figure(result.average_precision));
+        std::vector<std::string>& cells = report.rows.emplace_back();
+        cells = {format_float(result.options.iou), figure(result.average_precision)};
         for (const BoxResult::RecallAt& at : result.recall_at) cells.push_back(figure(at.recall));
+        for (const std::size_t number : {result.detections, without, left_out}) cells.push_back(count(number));
       }
-      for (const std::size_t number : {first.detections, without, left_out}) cells.push_back(count(number));
       report.json = first;
       report.json["images_without_entry"] = without;
       report.json["left_out"] = left_out;
+      report.pictures = pictures_of(run, flags_, set->images, overlaps_.front(), report.problems);
       if (results.size() > 1) {
         report.json["overlaps"] = EvalJson::array();
         for (const BoxResult& result : results) report.json["overlaps"].push_back(result);
       }
     }
-    return print_runs(kName, flags_, heading, columns(), *runs, std::move(reports), {});
+    return print_runs({kName, set_text(labels_, *set), heading, columns(),
+                       {"'recall at': with that many false positives an image"}},
+                      flags_, *runs, std::move(reports));
   }
 
  private:
   static std::string count(std::size_t number) { return format_count(static_cast<std::int64_t>(number)); }
 
   std::vector<Column> columns() const {
-    std::vector<Column> columns;
-    for (const float overlap : overlaps_) {
-      columns.push_back({"AP at IoU " + format_float(overlap)});
-      for (const double rate : options_.false_positives_per_image) {
-        columns.push_back({"recall at " + format_float(static_cast<float>(rate)) + " FP/image"});
-      }
+    std::vector<Column> columns = {{"IoU"}, {"AP"}};
+    for (const double rate : options_.false_positives_per_image) {
+      columns.push_back({"recall at " + format_float(static_cast<float>(rate))});
     }
     for (const char* const more : {"detections", "images without", "rows left out"}) columns.push_back({more});
     return columns;
@@ -158,12 +158,7 @@ class EvalBoxes : public EvalCommand {
         }
         continue;
       }
-      for (const Detection& detection : found->second->detections) {
-        const Rectangle& box = detection.box;
-        list.push_back({{static_cast<float>(box.x), static_cast<float>(box.y), static_cast<float>(box.x + box.width),
-                         static_cast<float>(box.y + box.height)},
-                        static_cast<float>(detection.score)});
-      }
+      list = candidates_of(*found->second);
     }
     return all;
   }

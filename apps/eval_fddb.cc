@@ -11,6 +11,7 @@
 #include "apps/commands.h"
 #include "apps/eval_run.h"
 #include "apps/text.h"
+#include "eval/region.h"
 #include "util/file.h"
 
 namespace mtcnn {
@@ -93,6 +94,7 @@ class EvalFddb : public EvalCommand {
       return found == sizes.end() ? std::nullopt : std::optional(found->second);
     };
 
+    const std::vector<LabelledImage> labelled = labelled_images(*truth);
     std::vector<RunReport> reports;
     std::vector<Column> columns;
     std::string heading;
@@ -119,15 +121,39 @@ class EvalFddb : public EvalCommand {
       report.json = result;
       report.problems = result.problems;
       report.problems.insert(report.problems.end(), size_problems.begin(), size_problems.end());
+      report.pictures = pictures_of(run, flags_, labelled, .5f, report.problems);
       if (!curves_.empty()) {
         if (const Status written = write_curves(run, result); !written) return eval_usage(kName, written.error().message);
       }
     }
-    return print_runs(kName, flags_, heading, columns, *runs, std::move(reports),
-                      {"*: the curve ends before that many false positives"});
+    const std::string set = "FDDB, " + format_count(static_cast<std::int64_t>(images.size())) + " images";
+    return print_runs({kName, set, heading, columns, {"*: the curve ends before that many false positives"}}, flags_,
+                      *runs, std::move(reports));
   }
 
  private:
+  // For the pictures: the boxes around the pixels of the ellipses.
+  std::vector<LabelledImage> labelled_images(const FddbTruth& truth) const {
+    std::vector<LabelledImage> images;
+    for (const FddbImage& image : truth.images) {
+      LabelledImage& labelled = images.emplace_back(LabelledImage{image.name, {}});
+      for (const FddbFace& face : image.faces) {
+        const Region region = draw(face.ellipse);
+        if (region.rows.empty()) continue;
+        LabelledFace& one = labelled.faces.emplace_back();
+        int left = region.rows.front().first, right = region.rows.front().last;
+        for (const Region::Span& row : region.rows) {
+          left = std::min(left, row.first);
+          right = std::max(right, row.last);
+        }
+        one.box = {static_cast<float>(left), static_cast<float>(region.top), static_cast<float>(right + 1),
+                   static_cast<float>(region.top) + static_cast<float>(region.rows.size())};
+        one.ignore = options_.ignore_cut_faces && !face.whole;
+      }
+    }
+    return images;
+  }
+
   // FDDB-fold-01-ellipseList.txt and fold-01-ellipseList.txt as the official tool names their output: fold-01.
   static std::string fold_name(const std::string& file) {
     std::string name = fs::path(file).stem().string();

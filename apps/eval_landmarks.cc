@@ -101,11 +101,12 @@ class EvalLandmarks : public EvalCommand {
       report.json["images_without_entry"] = without;
       report.json["left_out"] = left_out;
     }
-    return print_runs(kName, flags_, heading,
+    return print_runs({kName, set_text(labels_, *set), heading,
                       {{"mean error"}, {"failures"}, {"left eye"}, {"right eye"}, {"nose"}, {"left mouth"},
                        {"right mouth"}, {"detected"}, {"centre crops"}, {"missing"}, {"images without"},
                        {"rows left out"}},
-                      *runs, std::move(reports), notes());
+                       notes()},
+                      flags_, *runs, std::move(reports));
   }
 
  private:

@@ -450,6 +450,12 @@ void add_run_flags(CLI::App& app, RunFlags& flags, const std::string& layout_hel
         ->group(source);
     app.add_flag("--resume", flags.resume, "with --output: go on with the interrupted run that wrote DIR")->group(source);
   }
+  add_text(app, "--report", flags.report,
+           "write a page with curves, tables, settings and the worst pictures (if --images says where they are), and "
+           "the same as JSON beside it")
+      ->type_name("FILE.html")
+      ->group("Output");
+  add_text(app, "--set", flags.set, "what to call the images and labels in the report")->type_name("NAME")->group("Output");
   app.add_flag("--no-progress", flags.no_progress, "no progress bar on the terminal")->group("Output");
   app.add_flag("--json", flags.json, "all figures, curves, settings and problems as JSON")->group("Output");
   add_detector_options(app, flags.detector);
@@ -618,7 +624,9 @@ std::string settings_text(const EvalJson& settings) {
   // Settings may come from a file that somebody has changed: what is not there is not said.
   const auto text_of = [](const EvalJson& json, const char* key) {
     if (!json.is_object() || !json.contains(key)) return std::string("unknown");
-    return json[key].is_string() ? json[key].get<std::string>() : json[key].dump();
+    const EvalJson& value = json[key];
+    if (value.is_number()) return format_float(value.get<float>());
+    return value.is_string() ? value.get<std::string>() : value.dump();
   };
   const auto is_on = [&](const char* key) { return text_of(settings, key) == "true"; };
   if (!settings.is_object() || !settings.contains("model")) return "settings not known";
@@ -626,7 +634,7 @@ std::string settings_text(const EvalJson& settings) {
   std::string text = "model " + text_of(model, "file") + " (sha256 " + text_of(model, "sha256").substr(0, 16) +
                      ", architecture " + text_of(model, "architecture") + ", " + text_of(model, "geometry") +
                      " cell geometry), minimum face " + text_of(settings, "min_face");
-  if (text_of(settings, "max_face") != "0.0") text += ", maximum face " + text_of(settings, "max_face");
+  if (text_of(settings, "max_face") != "0") text += ", maximum face " + text_of(settings, "max_face");
   text += ", factor " + text_of(settings, "factor") + ", thresholds " + text_of(settings, "thresholds");
   text += text_of(settings, "resize") == "null" ? ", images at their own size"
                                                 : ", images resized to " + text_of(settings, "resize");
@@ -642,9 +650,46 @@ std::string settings_text(const EvalJson& settings) {
   return text;
 }
 
-int print_runs(const std::string& command, const RunFlags& flags, const std::string& heading,
-               const std::vector<Column>& columns, const std::vector<Run>& runs, std::vector<RunReport> reports,
-               const std::vector<std::string>& notes) {
+std::vector<Candidate> candidates_of(const DetectedImage& image) {
+  std::vector<Candidate> list;
+  for (const Detection& detection : image.detections) {
+    const Rectangle& box = detection.box;
+    list.push_back({{static_cast<float>(box.x), static_cast<float>(box.y), static_cast<float>(box.x + box.width),
+                     static_cast<float>(box.y + box.height)},
+                    static_cast<float>(detection.score)});
+  }
+  return list;
+}
+
+std::vector<ReportPicture> pictures_of(const Run& run, const RunFlags& flags, std::span<const LabelledImage> images,
+                                       float overlap, std::vector<Problem>& problems) {
+  if (flags.report.empty() || flags.images.empty()) return {};
+  std::unordered_map<std::string, const DetectedImage*> by_name;
+  for (const DetectedImage& image : run.detections.images) by_name.emplace(image.name, &image);
+  // What has no entry would come out as missed, though nobody looked at it.
+  std::vector<LabelledImage> looked_at;
+  std::vector<std::vector<Candidate>> detections;
+  for (const LabelledImage& image : images) {
+    const auto found = by_name.find(image_name(image.path));
+    if (found == by_name.end()) continue;
+    looked_at.push_back(image);
+    detections.push_back(candidates_of(*found->second));
+  }
+  BoxOptions options;
+  options.iou = overlap;
+  auto pictures = worst_pictures(looked_at, detections, evaluate_boxes(looked_at, detections, options),
+                                 [&](const std::string& path) -> Result<Image> {
+                                   const std::string file = find_set_image(flags.images, path);
+                                   return load_image(file.empty() ? in_folder(flags.images, path) : file,
+                                                     flags.detector.limits);
+                                 });
+  problems.insert(problems.end(), pictures.problems.begin(), pictures.problems.end());
+  return std::move(pictures.pictures);
+}
+
+int print_runs(const Comparison& comparison, const RunFlags& flags, const std::vector<Run>& runs,
+               std::vector<RunReport> reports) {
+  const std::string& command = comparison.command;
   std::vector<std::string> problems;
   std::unordered_set<std::string> seen;
   for (std::size_t i = 0; i < runs.size(); ++i) {
@@ -668,6 +713,23 @@ int print_runs(const std::string& command, const RunFlags& flags, const std::str
                  flags.json ? " (all are in the JSON)" : " (--json lists all)");
   }
 
+  bool report_failed = false;
+  if (!flags.report.empty()) {
+    Report report;
+    for (std::size_t i = 0; i < runs.size(); ++i) {
+      ReportRun& run = report.runs.emplace_back();
+      run.name = runs[i].name;
+      run.set = flags.set.empty() ? comparison.set : flags.set;
+      run.settings = runs[i].settings;
+      run.results[command] = reports[i].json;
+      run.pictures = std::move(reports[i].pictures);
+    }
+    if (const Status written = write_report(flags.report, report); !written) {
+      std::fprintf(stderr, "mtcnn eval %s: %s\n", command.c_str(), printable(written.error().message).c_str());
+      report_failed = true;
+    }
+  }
+
   std::string text;
   if (flags.json) {
     EvalJson json;
@@ -680,7 +742,7 @@ int print_runs(const std::string& command, const RunFlags& flags, const std::str
     text = dumped(json, -1);
   } else {
     std::vector<Column> all = {{"run", false}};
-    all.insert(all.end(), columns.begin(), columns.end());
+    all.insert(all.end(), comparison.columns.begin(), comparison.columns.end());
     std::vector<std::vector<std::string>> rows;
     for (std::size_t i = 0; i < runs.size(); ++i) {
       for (const std::vector<std::string>& cells : reports[i].rows) {
@@ -688,13 +750,13 @@ int print_runs(const std::string& command, const RunFlags& flags, const std::str
         row.insert(row.end(), cells.begin(), cells.end());
       }
     }
-    text = heading + "\n\n" + format_table(all, rows, 2) + '\n';
+    text = printable(comparison.heading) + "\n\n" + format_table(all, rows, 2) + '\n';
     for (const Run& run : runs) {
       text += printable(run.name + ": " + settings_text(run.settings) +
                         (run.model ? "" : "; detections from " + run.source)) +
               '\n';
     }
-    for (const std::string& note : notes) text += note + '\n';
+    for (const std::string& note : comparison.notes) text += note + '\n';
     if (!problems.empty()) {
       text += format_count(static_cast<std::int64_t>(problems.size())) +
               (problems.size() == 1 ? " thing was" : " things were") +
@@ -706,7 +768,7 @@ int print_runs(const std::string& command, const RunFlags& flags, const std::str
     std::fprintf(stderr, "mtcnn eval %s: standard output: can't write: %s\n", command.c_str(), std::strerror(errno));
     return kExitFailed;
   }
-  return problems.empty() ? kExitOk : kExitFailed;
+  return problems.empty() && !report_failed ? kExitOk : kExitFailed;
 }
 
 std::string percent(double share, int digits) { return format_fixed(100 * share, digits) + " %"; }

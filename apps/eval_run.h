@@ -8,6 +8,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -17,6 +18,7 @@
 #include "apps/table.h"
 #include "datasets/dataset.h"
 #include "eval/detections.h"
+#include "eval/report.h"
 #include "mtcnn/detector.h"
 #include "mtcnn/result.h"
 
@@ -38,6 +40,7 @@ std::unique_ptr<EvalCommand> make_eval_fddb(CLI::App& app);
 std::unique_ptr<EvalCommand> make_eval_boxes(CLI::App& app);
 std::unique_ptr<EvalCommand> make_eval_landmarks(CLI::App& app);
 std::unique_ptr<EvalCommand> make_eval_stages(CLI::App& app);
+std::unique_ptr<EvalCommand> make_eval_report(CLI::App& app);
 
 // How detections are written beside faces.jsonl, for other programs.
 enum class DetectionLayout { kNone, kWider, kFddb };
@@ -48,6 +51,8 @@ struct RunFlags {
   std::vector<std::string> names;  // for the table; empty: made from the files' names
   std::string images;
   std::string output;
+  std::string report;
+  std::string set;
   bool json = false;
   bool resume = false;
   bool no_progress = false;
@@ -142,17 +147,33 @@ std::string settings_text(const EvalJson& settings);
 // What one row of the output is made of.
 struct RunReport {
   std::vector<std::vector<std::string>> rows;  // of the table, what stands behind the run's name
-  EvalJson json;                   // the figures; the run's name, source and settings, and problems are added
-  std::vector<Problem> problems;   // of the run and of the truth
+  EvalJson json;  // the figures; the run's name, source and settings, and problems are added
+  std::vector<Problem> problems;  // of the run and of the truth
+  std::vector<ReportPicture> pictures;
 };
 
-// Prints the comparison: reports[i] of runs[i]. On stdout, with --json, the run's object, or {"runs":
-// [...]} if there are several; else `heading`, the table, the settings of each run, and `notes`. Problems
-// go to stderr, each once and at most 20 of them, with the number of the rest. Returns the exit status:
-// 0, or 1 if there is any problem.
-int print_runs(const std::string& command, const RunFlags& flags, const std::string& heading,
-               const std::vector<Column>& columns, const std::vector<Run>& runs, std::vector<RunReport> reports,
-               const std::vector<std::string>& notes);
+struct Comparison {
+  std::string command;  // the sub-command, and what its results are called in a report
+  std::string set;      // what was evaluated on, in a few words; --set overrules it
+  std::string heading;  // above the table
+  std::vector<Column> columns;
+  std::vector<std::string> notes;  // below the table
+};
+
+// Prints reports[i] of runs[i]. On stdout, with --json, the run's object, or {"runs": [...]} if there
+// are several; else the heading, the table, the settings of each run, and the notes. Problems go to
+// stderr, each once and at most 20 of them, with the number of the rest. Writes --report. Returns the
+// exit status: 0, or 1 if there is any problem.
+int print_runs(const Comparison& comparison, const RunFlags& flags, const std::vector<Run>& runs,
+               std::vector<RunReport> reports);
+
+// The detections of an image of the set as the measures of boxes take them.
+std::vector<Candidate> candidates_of(const DetectedImage& image);
+
+// Worst misses and worst false positives at this overlap, if there is to be a report and the images
+// are at hand; pictures that can't be read are reported.
+std::vector<ReportPicture> pictures_of(const Run& run, const RunFlags& flags, std::span<const LabelledImage> images,
+                                       float overlap, std::vector<Problem>& problems);
 
 // "12.3 %" of a share.
 std::string percent(double share, int digits = 2);

@@ -99,7 +99,7 @@ class EvalStages : public EvalCommand {
       columns.push_back({"windows"});
     }
     columns.push_back({"images left out"});
-    return print_runs(kName, flags_, heading, columns, runs, std::move(reports), notes);
+    return print_runs({kName, set_text(labels_, *set), heading, columns, notes}, flags_, runs, std::move(reports));
   }
 
  private:

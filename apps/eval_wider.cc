@@ -56,10 +56,12 @@ class EvalWider : public EvalCommand {
 
     std::vector<RunReport> reports;
     std::vector<Column> columns;
-    std::string heading;
+    std::string heading, set;
+    const std::vector<LabelledImage> labelled = labelled_images(*truth);
     for (const Run& run : *runs) {
       const WiderResult result = evaluate_wider(*truth, run.detections, options);
       if (columns.empty()) {
+        set = "WIDER FACE, " + format_count(static_cast<std::int64_t>(result.images)) + " images";
         heading = "WIDER FACE: average precision on " + format_count(static_cast<std::int64_t>(result.images)) +
                   " images";
         for (const WiderResult::Subset& subset : result.subsets) {
@@ -81,13 +83,30 @@ class EvalWider : public EvalCommand {
       }
       report.json = result;
       report.problems = result.problems;
+      report.pictures = pictures_of(run, flags_, labelled, .5f, report.problems);
     }
-    return print_runs(kName, flags_, heading, columns, *runs, std::move(reports),
-                      {"'images without': images in which nothing was found, or that have no file; their faces count "
-                       "as missed"});
+    return print_runs({kName, set, heading, columns,
+                       {"'images without': images in which nothing was found, or that have no file; their faces "
+                        "count as missed"}},
+                      flags_, *runs, std::move(reports));
   }
 
  private:
+  // For the pictures: faces that count in no subset are neither missed nor found.
+  std::vector<LabelledImage> labelled_images(const WiderTruth& truth) const {
+    std::vector<LabelledImage> images;
+    for (const WiderImage& image : truth.images) {
+      LabelledImage& labelled = images.emplace_back(LabelledImage{image.name, {}});
+      for (const WiderFace& face : image.faces) {
+        LabelledFace& one = labelled.faces.emplace_back();
+        one.box = {static_cast<float>(face.box.x), static_cast<float>(face.box.y),
+                   static_cast<float>(face.box.x + face.box.width), static_cast<float>(face.box.y + face.box.height)};
+        one.ignore = face.subsets == 0;
+      }
+    }
+    return images;
+  }
+
   std::vector<SetImage> images_of(const WiderTruth& truth, const WiderOptions& options) const {
     std::unordered_set<std::string> wanted;
     if (options.images) wanted.insert(options.images->begin(), options.images->end());

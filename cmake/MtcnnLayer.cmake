@@ -5,6 +5,10 @@ target_compile_features(mtcnn_settings INTERFACE cxx_std_20)
 # ask for fused multiply-add by name.
 target_compile_options(mtcnn_settings INTERFACE -ffp-contract=off -Wall -Wextra -Wshadow
   $<$<BOOL:${MTCNN_WERROR}>:-Werror>)
+# GCC 12 takes `"text" + std::string` for overlapping memory (its bug 105651, mended in 13).
+if(CMAKE_CXX_COMPILER_ID STREQUAL GNU AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  target_compile_options(mtcnn_settings INTERFACE -Wno-restrict)
+endif()
 if(MTCNN_SANITIZE)
   target_compile_options(mtcnn_settings INTERFACE -fsanitize=${MTCNN_SANITIZE} -fno-omit-frame-pointer
     -fno-sanitize-recover=all)

@@ -406,6 +406,10 @@ TEST_CASE("what is saved loads again") {
     const Result<Image> loaded = load_image(folder / file.first);
     REQUIRE(loaded.ok());
     CHECK(difference(*loaded, image) <= file.second);
+    const std::string name = file.first;
+    const Result<Bytes> encoded = encode_image(image.view(), name.substr(1));
+    REQUIRE(encoded.ok());
+    CHECK(*encoded == *read_file(folder / name, 1 << 20));
   }
 }
 
@@ -452,6 +456,8 @@ TEST_CASE("what can't be saved is an error, and the old file stays") {
     CHECK(code(save_image(folder / name, image.view())) == ErrorCode::kInvalidArgument);
   }
   CHECK(save_image("a.tiff", image.view()).error().message.find(".png") != std::string::npos);
+  CHECK(encode_image(image.view(), ".tiff").error().code == ErrorCode::kInvalidArgument);
+  CHECK(encode_image({}, ".png").error().code == ErrorCode::kInvalidArgument);
   CHECK(code(save_image(folder / "no/such/folder.png", image.view())) == ErrorCode::kIo);
   CHECK(code(save_image(folder / "a.png", {})) == ErrorCode::kInvalidArgument);
   ImageView view = image.view();

@@ -25,6 +25,7 @@ Json boxes_json(const std::vector<Box>& boxes) {
 
 Json picture_json(const ReportPicture& picture) {
   return {{"kind", picture.kind == ReportPicture::Kind::kMiss ? "miss" : "false_positive"},
+          {"image", picture.image},
           {"caption", picture.caption},
           {"side", picture.side},
           {"box", box_json(picture.box)},
@@ -42,6 +43,7 @@ Box read_box(const Json& json) {
 ReportPicture read_picture(const Json& json) {
   ReportPicture picture;
   if (json.at("kind").get<std::string>() == "false_positive") picture.kind = ReportPicture::Kind::kFalsePositive;
+  picture.image = json.at("image").get<std::string>();
   picture.caption = json.at("caption").get<std::string>();
   picture.side = json.at("side").get<int>();
   picture.box = read_box(json.at("box"));

@@ -28,7 +28,8 @@ namespace mtcnn {
 struct ReportPicture {
   enum class Kind { kMiss, kFalsePositive };
   Kind kind = Kind::kMiss;
-  std::string caption;  // one line: the image's name, and size or score
+  std::string image;    // the photograph's path
+  std::string caption;  // a few words: size or score
   std::string jpeg;     // the thumbnail, square, in base64
   int side = 0;         // its pixels, each way
   // In pixels of the thumbnail, beyond which they may reach. The first is the one in question.

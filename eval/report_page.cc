@@ -70,22 +70,37 @@ void flatten(const std::string& prefix, const Json& json, Settings& settings) {
 
 // What one result has to show, whichever measure it is of: the page is made of this alone, tables
 // and charts of the same title of all runs becoming one.
+//
+// With constructors: where reading the JSON throws in the middle of an aggregate's braces, GCC 12
+// destroys what was made so far twice.
 
 struct Figure {
+  Figure(std::string of_column, std::string as_text, std::optional<double> of_value = std::nullopt,
+         bool lower = false)
+      : column(std::move(of_column)), text(std::move(as_text)), value(of_value), lower_is_better(lower) {}
   std::string column;
   std::string text;
   // By which the best of the runs is found; none where more is not better or worse.
-  std::optional<double> value = std::nullopt;
-  bool lower_is_better = false;
+  std::optional<double> value;
+  bool lower_is_better;
 };
 
 struct FigureTable {
+  explicit FigureTable(std::string of_title, std::vector<Figure> figures = {})
+      : title(std::move(of_title)), row(std::move(figures)) {}
   std::string title;
-  std::string note;  // below it; may be empty
+  std::string note{};  // below it; may be empty
   std::vector<Figure> row;
 };
 
 struct Chart {
+  Chart(std::string of_title, SvgAxis of_x, SvgAxis of_y, std::string of_legend,
+        std::vector<std::pair<double, double>> of_points)
+      : title(std::move(of_title)),
+        x(std::move(of_x)),
+        y(std::move(of_y)),
+        figure(std::move(of_legend)),
+        points(std::move(of_points)) {}
   std::string title;
   SvgAxis x, y;
   std::string figure;  // for the legend
@@ -129,15 +144,15 @@ Measure wider_measure(const Json& json) {
   if (json.at("settings").at("only_with_detections").get<bool>()) {
     measure.how += " Images without a file of detections are not counted.";
   }
-  FigureTable precision{"Average precision", "", {}}, recall{"Recall of all detections", "", {}};
-  FigureTable faces{"Counted", "", counts(json, {{"images", "images"}})};
+  FigureTable precision("Average precision"), recall("Recall of all detections");
+  FigureTable faces("Counted", counts(json, {{"images", "images"}}));
   for (const auto& [subset, curve] : json.at("curves").items()) {
     const double average = json.at(subset).get<double>();
     precision.row.push_back(share(subset, average));
     recall.row.push_back(share(subset, json.at("recall").at(subset).get<double>()));
     faces.row.push_back({"faces, " + subset, count_text(json.at("faces").at(subset).get<double>())});
-    Chart chart{"Precision and recall, " + subset, {"recall"}, {"precision"}, "AP " + fixed(average, 4),
-                pairs(curve.at("recall"), curve.at("precision"))};
+    Chart chart("Precision and recall, " + subset, {"recall"}, {"precision"}, "AP " + fixed(average, 4),
+                pairs(curve.at("recall"), curve.at("precision")));
     // Before the first proposal precision is 0 over 0: the official 0 would draw a line up the axis.
     std::erase_if(chart.points, [](const auto& point) { return point.first == 0 && point.second == 0; });
     measure.charts.push_back(std::move(chart));
@@ -171,13 +186,15 @@ Measure fddb_measure(const Json& json) {
     measure.how += size.is_array() ? "taken to be " + value_text(size.at(0)) + " × " + value_text(size.at(1)) + "."
                                    : "regions end nowhere there.";
   }
-  FigureTable folds{"Discrete, all detections, by fold", "", {}};
+  FigureTable folds("Discrete, all detections, by fold");
   for (const Json& fold : json.at("folds")) {
-    folds.row.push_back(share(file_name(fold.at("file").get<std::string>()), fold.at("discrete").get<double>()));
+    std::string name = file_name(fold.at("file").get<std::string>());
+    name = name.substr(0, name.find("-ellipseList"));  // as the benchmark's files are called
+    folds.row.push_back(share(name, fold.at("discrete").get<double>()));
   }
   for (const std::string score : {"discrete", "continuous"}) {
-    FigureTable table{score == "discrete" ? "Discrete true positive rate" : "Continuous true positive rate", "", {}};
-    Chart chart{table.title, {"false positives", 1, 10, true}, {"true positive rate"}, "", {}};
+    FigureTable table(score == "discrete" ? "Discrete true positive rate" : "Continuous true positive rate");
+    Chart chart(table.title, {"false positives", 1, 10, true}, {"true positive rate"}, "", {});
     for (const Json& rate : json.at("rates")) {
       Figure figure = share("at " + count_text(rate.at("false_positives").get<double>()) + " FP",
                             rate.at(score).get<double>());
@@ -203,14 +220,13 @@ Measure fddb_measure(const Json& json) {
     measure.charts.push_back(std::move(chart));
   }
   measure.tables.push_back(std::move(folds));
-  measure.tables.push_back({"Counted", "",
-                            counts(json, {{"images", "images"},
-                                          {"faces", "faces"},
-                                          {"ignored_faces", "faces ignored"},
-                                          {"detections", "detections"},
-                                          {"left_out", "left out"},
-                                          {"images_without_entry", "images without an entry"},
-                                          {"images_of_unknown_size", "images of unknown size"}})});
+  measure.tables.emplace_back("Counted", counts(json, {{"images", "images"},
+                                                       {"faces", "faces"},
+                                                       {"ignored_faces", "faces ignored"},
+                                                       {"detections", "detections"},
+                                                       {"left_out", "left out"},
+                                                       {"images_without_entry", "images without an entry"},
+                                                       {"images_of_unknown_size", "images of unknown size"}}));
   return measure;
 }
 
@@ -223,20 +239,21 @@ Measure boxes_measure(const Json& json) {
   if (least > 0) measure.how += " Faces of " + short_number(least) + " px or more.";
   if (most.is_number()) measure.how += " Faces below " + short_number(most.get<double>()) + " px.";
   const double average = json.at("average_precision").get<double>();
-  FigureTable figures{"Figures", "", {share("average precision", average)}};
+  FigureTable figures("Figures", {share("average precision", average)});
   for (const Json& at : json.at("recall_at")) {
     figures.row.push_back(share("recall at " + short_number(at.at("false_positives_per_image").get<double>()) +
                                     " FP an image",
                                 at.at("recall").get<double>()));
   }
   const Json& curve = json.at("curve");
-  measure.charts.push_back({"Precision and recall", {"recall"}, {"precision"}, "AP " + fixed(average, 4),
-                            pairs(curve.at("recall"), curve.at("precision"))});
+  measure.charts.emplace_back("Precision and recall", SvgAxis{"recall"}, SvgAxis{"precision"},
+                              "AP " + fixed(average, 4), pairs(curve.at("recall"), curve.at("precision")));
   const double images = json.at("images").get<double>();
   if (images > 0) {
-    Chart chart{"Recall and false positives", {"false positives an image", .01, 1, true}, {"recall"},
-                "recall at most " + fixed(curve.at("recall").empty() ? 0 : curve.at("recall").back().get<double>(), 4),
-                pairs(curve.at("false_positives"), curve.at("recall"))};
+    const Json& recall = curve.at("recall");
+    Chart chart("Recall and false positives", {"false positives an image", .01, 1, true}, {"recall"},
+                "recall at most " + fixed(recall.empty() ? 0 : recall.back().get<double>(), 4),
+                pairs(curve.at("false_positives"), recall));
     for (auto& point : chart.points) {
       point.first = std::max(chart.x.low, point.first / images);
       chart.x.high = std::max(chart.x.high, nice_ceiling(point.first));
@@ -246,22 +263,21 @@ Measure boxes_measure(const Json& json) {
   measure.tables.push_back(std::move(figures));
   // Of `mtcnn eval boxes` with several overlaps: the same in short for each.
   if (json.contains("overlaps")) {
-    FigureTable overlaps{"Average precision by IoU", "", {}};
+    FigureTable overlaps("Average precision by IoU");
     for (const Json& result : json.at("overlaps")) {
       overlaps.row.push_back(share("IoU " + short_number(result.at("iou").get<double>()),
                                    result.at("average_precision").get<double>()));
     }
     measure.tables.push_back(std::move(overlaps));
   }
-  measure.tables.push_back({"Counted", "",
-                            counts(json, {{"images", "images"},
-                                          {"faces", "faces"},
-                                          {"ignored_faces", "faces ignored"},
-                                          {"missed", "faces missed"},
-                                          {"detections", "detections"},
-                                          {"ignored_detections", "detections ignored"},
-                                          {"images_without_entry", "images without an entry"},
-                                          {"left_out", "left out"}})});
+  measure.tables.emplace_back("Counted", counts(json, {{"images", "images"},
+                                                       {"faces", "faces"},
+                                                       {"ignored_faces", "faces ignored"},
+                                                       {"missed", "faces missed"},
+                                                       {"detections", "detections"},
+                                                       {"ignored_detections", "detections ignored"},
+                                                       {"images_without_entry", "images without an entry"},
+                                                       {"left_out", "left out"}}));
   return measure;
 }
 
@@ -276,26 +292,26 @@ Measure landmark_measure(const Json& json) {
   measure.how += missing == "fail"       ? "failures, too."
                  : missing == "left_out" ? "counted and left out."
                                          : spaced(missing) + ".";
-  FigureTable figures{"Error", "", {error("mean", json.at("mean_error").get<double>())}};
+  FigureTable figures("Error");
+  figures.row.push_back(error("mean", json.at("mean_error").get<double>()));
   for (const auto& [point, value] : json.at("points").items()) {
     figures.row.push_back(error(spaced(point), value.get<double>()));
   }
   figures.row.push_back(error("failure rate", json.at("failure_rate").get<double>()));
   measure.tables.push_back(std::move(figures));
-  measure.tables.push_back({"Counted", "",
-                            counts(json, {{"faces", "faces"},
-                                          {"detected", "detected"},
-                                          {"centre_crops", "read off the labelled box"},
-                                          {"missing", "without points"},
-                                          {"without_unit", "left out: eyes in one place"},
-                                          {"images_without_entry", "images without an entry"},
-                                          {"left_out", "left out"}})});
+  measure.tables.emplace_back("Counted", counts(json, {{"faces", "faces"},
+                                                       {"detected", "detected"},
+                                                       {"centre_crops", "read off the labelled box"},
+                                                       {"missing", "without points"},
+                                                       {"without_unit", "left out: eyes in one place"},
+                                                       {"images_without_entry", "images without an entry"},
+                                                       {"left_out", "left out"}}));
   const Json& curve = json.at("curve");
-  Chart chart{"Cumulative landmark error",
+  Chart chart("Cumulative landmark error",
               {eyes ? "error, of the distance between the eyes" : "error, of the box size", 0, .2, false, true},
               {"faces with at most this error", 0, 1, false, true},
               "mean " + percent_text(json.at("mean_error").get<double>()),
-              pairs(curve.at("error"), curve.at("share"))};
+              pairs(curve.at("error"), curve.at("share")));
   measure.charts.push_back(std::move(chart));
   return measure;
 }
@@ -350,7 +366,7 @@ StageTable stage_table(const Json& json) {
 }
 
 const char* stage_heading(const std::string& stage) {
-  if (stage == "proposals") return "P-Net’s cells";
+  if (stage == "proposals") return "P-Net, not regressed";
   if (stage == "pnet") return "after P-Net";
   if (stage == "rnet") return "after R-Net";
   if (stage == "onet") return "after O-Net";
@@ -366,11 +382,11 @@ constexpr const char* kStyle = R"(:root{color-scheme:light dark;--back:#fff;--in
 body{margin:0 auto;padding:1.5rem;max-width:1240px;background:var(--back);color:var(--ink);
 font:15px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans",sans-serif}
 h1{font-size:1.7rem;line-height:1.2;margin:.2rem 0 .6rem}
-h2{font-size:1.35rem;margin:2.6rem 0 .4rem;padding-bottom:.2rem;border-bottom:2px solid var(--rule)}
+h2{font-size:1.35rem;scroll-margin-top:3rem;margin:2.6rem 0 .4rem;padding-bottom:.2rem;border-bottom:2px solid var(--rule)}
 h3{font-size:1.1rem;margin:1.8rem 0 .3rem}
 p{margin:.3rem 0 .8rem;max-width:78ch;overflow-wrap:anywhere}
 .soft,figcaption,.note{color:var(--soft)}
-.note{font-size:.87rem;margin:.2rem 0 .6rem}
+.note{font-size:.87rem;margin:.2rem 0 .6rem;max-width:none}
 .legend{position:sticky;top:0;z-index:1;display:flex;flex-wrap:wrap;gap:.2rem 1.6rem;margin:0;padding:.55rem 0;
 list-style:none;background:var(--back);border-bottom:1px solid var(--rule)}
 .legend li,.run{overflow-wrap:anywhere}
@@ -392,7 +408,7 @@ tbody th{text-align:left;font-weight:400;min-width:9rem;max-width:24rem}
 .bar{background:linear-gradient(to right,color-mix(in srgb,var(--ink) 13%,transparent) var(--part),transparent var(--part))}
 .charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,360px),1fr));gap:1rem;margin:1rem 0}
 .chart{background:var(--card);border:1px solid var(--rule);border-radius:6px;padding:.7rem .7rem .3rem}
-.pictures{display:grid;grid-template-columns:repeat(auto-fill,minmax(136px,1fr));gap:.8rem;margin:.6rem 0 1rem}
+.pictures{display:grid;grid-template-columns:repeat(auto-fill,minmax(140px,1fr));gap:.8rem;margin:.6rem 0 1rem}
 figure{margin:0}
 figcaption{font-size:.78rem;line-height:1.3;overflow-wrap:anywhere;margin-top:.2rem}
 .cut{display:block;width:100%;height:auto;border-radius:4px}
@@ -401,14 +417,15 @@ figcaption{font-size:.78rem;line-height:1.3;overflow-wrap:anywhere;margin-top:.2
 .cut .under{stroke:#000;stroke-width:4.4;stroke-opacity:.55}
 .truth{stroke:var(--truth)}
 .found{stroke:var(--found);stroke-dasharray:5 3}
-.mark{width:1.9em;height:1.1em;vertical-align:-.2em;margin:0 .2em 0 .8em;background:#50545c;border-radius:2px}
+.mark{width:2.6em;height:1.3em;vertical-align:-.3em;margin-right:.4em;background:#3a3d44;border-radius:2px}
+.key{white-space:nowrap;margin-left:.9em}
 details{margin:.5rem 0}
 summary{cursor:pointer}
 li{overflow-wrap:anywhere}
 @page{margin:14mm}
 @media print{body{padding:0;max-width:none;font-size:10.5pt}.legend{position:static}h2,h3,caption{break-after:avoid}
 tr,.chart,figure{break-inside:avoid}.wide{overflow:visible}.charts{grid-template-columns:1fr 1fr}
-th,td{padding:.2rem .4rem}tbody th{min-width:0}.settings td{min-width:0}
+table{font-size:.8rem}th,td{padding:.15rem .35rem}tbody th{min-width:7rem}.settings td{min-width:0}
 .bar,.mark{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
 )";
 
@@ -425,8 +442,8 @@ class Page {
 
   std::string make() {
     const std::string title = escape_html(report_.title);
-    html_ = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-            "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n<title>" +
+    html_ = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
+            "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"/>\n<title>" +
             title + "</title>\n<style>\n" + kStyle + svg_plot_style() + "</style>\n</head>\n<body>\n<h1>" + title +
             "</h1>\n";
     for (const std::string& note : report_.notes) html_ += "<p>" + escape_html(note) + "</p>\n";
@@ -658,31 +675,42 @@ class Page {
         if (!any) add_picture_head(run, miss);
         any = true;
         const std::string side = std::to_string(picture.side), caption = escape_html(picture.caption);
+        const std::string image = escape_html(picture.image);
         html_ += "<figure><svg class=\"cut\" viewBox=\"0 0 " + side + " " + side + "\" role=\"img\" aria-label=\"" +
-                 caption + "\"><image width=\"" + side + "\" height=\"" + side + "\" href=\"data:image/jpeg;base64," +
+                 caption + ", " + image + "\"><image width=\"" + side + "\" height=\"" + side + "\" href=\"data:image/jpeg;base64," +
                  escape_html(picture.jpeg) + "\"/>";
         for (const Box& box : picture.labelled) html_ += rect("truth", box);
         for (const Box& box : picture.detected) html_ += rect("found", box);
         html_ += rect("under", picture.box) + rect(miss ? "truth main" : "found main", picture.box) +
-                 "</svg><figcaption>" + caption + "</figcaption></figure>\n";
+                 "</svg><figcaption title=\"" + image + "\"><b>" + caption + "</b><br/>" +
+                 escape_html(file_name(picture.image)) + "</figcaption></figure>\n";
       }
       if (any) html_ += "</div>\n";
     }
   }
 
   void add_picture_head(const ReportRun& run, bool miss) {
-    const auto mark = [](const std::string& kind) {
-      return "<svg class=\"mark\" viewBox=\"0 0 30 18\" aria-hidden=\"true\">" + rect(kind, {4, 3, 26, 15}) + "</svg>";
+    const auto mark = [](const std::string& kind, const std::string& words) {
+      return " <span class=\"key\"><svg class=\"mark\" viewBox=\"0 0 40 20\" aria-hidden=\"true\">" +
+             rect(kind, {5, 4, 35, 16}) + "</svg>" + words + "</span>";
     };
     html_ += "<h3>" + run_label(run.name) + (miss ? ": largest faces missed" : ": false positives of the best score") +
              "</h3>\n<p class=\"note\">" +
              (miss ? "The size is the box’s shorter side; IoU is that of the nearest detection."
                    : "IoU is that of the nearest labelled face.") +
-             mark(miss ? "truth main" : "found main") + (miss ? "missed face" : "false positive") + mark("truth") +
-             "labelled face" + mark("found") + "detection</p>\n<div class=\"pictures\">\n";
+             (miss ? mark("truth main", "missed face") : mark("found main", "false positive")) +
+             mark("truth", "other labelled face") + mark("found", "other detection") + "</p>\n<div class=\"pictures\">\n";
   }
 
-  void add_settings(const Runs& runs) {
+  void add_settings(const Runs& all) {
+    // Once for runs that were reported apart, one measure each.
+    Runs runs;
+    for (const ReportRun* run : all) {
+      const auto same = [run](const ReportRun* other) {
+        return other->name == run->name && other->settings == run->settings;
+      };
+      if (std::none_of(runs.begin(), runs.end(), same)) runs.push_back(run);
+    }
     std::vector<Settings> settings;
     std::vector<std::string> keys;
     for (const ReportRun* run : runs) {

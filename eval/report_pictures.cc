@@ -118,6 +118,7 @@ ReportPictures worst_pictures(std::span<const LabelledImage> images,
     }
     ReportPicture& picture = report.pictures.emplace_back();
     picture.kind = kind;
+    picture.image = labelled.path;
     picture.jpeg = base64(*jpeg);
     picture.side = kSide;
     picture.box = cut.moved(box);
@@ -134,7 +135,7 @@ ReportPictures worst_pictures(std::span<const LabelledImage> images,
       if (!(!miss && d == at.index) && cut.shows(other)) picture.detected.push_back(cut.moved(other));
     }
     picture.caption = (miss ? text_of(face_size(box), 0) + " px" : "score " + text_of(detected[at.index].score, 3)) +
-                      ", IoU " + text_of(nearest, 2) + ": " + labelled.path;
+                      ", IoU " + text_of(nearest, 2);
   };
 
   std::vector<BoxResult::Miss> missed = result.missed;

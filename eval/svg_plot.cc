@@ -8,12 +8,13 @@ namespace mtcnn {
 namespace {
 
 // All in units of the view box; a page shows about one pixel for each.
-constexpr double kWidth = 480;
+constexpr double kWidth = 420;
 constexpr double kLeft = 50, kRight = kWidth - 14;
-constexpr double kTop = 34, kBottom = 310;
+constexpr double kTop = 34, kBottom = 280;
 constexpr double kLegendTop = kBottom + 60, kLegendRow = 18;
-constexpr std::size_t kLegendCharacters = 64;  // that fit into a row
+constexpr std::size_t kLegendCharacters = 43;  // that fit into a row, in a wide font
 constexpr std::size_t kMostTicks = 6;
+constexpr std::size_t kMostLogTicks = 10;
 // Points nearer to each other than this are one.
 constexpr double kSamePoint = .4;
 
@@ -167,11 +168,12 @@ std::string svg_plot(const SvgPlot& plot, std::string_view id) {
          "\"/></clipPath>\n";
   svg += words("head", kLeft, 18, plot.title);
 
-  for (const double tick : nice_ticks(plot.x, kMostTicks)) {
+  const auto ticks = [](const SvgAxis& axis) { return nice_ticks(axis, axis.log ? kMostLogTicks : kMostTicks); };
+  for (const double tick : ticks(plot.x)) {
     const double x = x_pixel(plot.x, tick);
     svg += line("grid", x, kTop, x, kBottom) + words("tick", x, kBottom + 16, tick_text(plot.x, tick));
   }
-  for (const double tick : nice_ticks(plot.y, kMostTicks)) {
+  for (const double tick : ticks(plot.y)) {
     const double y = y_pixel(plot.y, tick);
     svg += line("grid", kLeft, y, kRight, y) + words("tick left", kLeft - 6, y + 4, tick_text(plot.y, tick));
   }
@@ -188,11 +190,11 @@ std::string svg_plot(const SvgPlot& plot, std::string_view id) {
 
   double y = kLegendTop;
   for (const SvgSeries& series : plot.series) {
-    const std::string figure = series.figure.empty() ? "" : "  " + series.figure;
-    const std::size_t room = kLegendCharacters - std::min(figure.size(), kLegendCharacters - 8);
+    const std::size_t room = kLegendCharacters - std::min(series.figure.size(), kLegendCharacters - 8);
     svg += "<g><title>" + escape_html(series.name) + "</title>" +
            line(style_class(series.style).c_str(), kLeft, y - 4, kLeft + 30, y - 4) +
-           words("key", kLeft + 38, y, shortened(series.name, room) + figure) + "</g>\n";
+           words("key", kLeft + 38, y, shortened(series.name, room)) +
+           (series.figure.empty() ? "" : words("key left", kRight, y, series.figure)) + "</g>\n";
     y += kLegendRow;
   }
   return svg + "</svg>\n";
@@ -210,7 +212,6 @@ std::string svg_plot_style() {
 .plot .tick,.plot .label{text-anchor:middle}
 .plot .tick{font-size:11px;opacity:.8}
 .plot .left{text-anchor:end}
-.plot .key{white-space:pre}
 .plot .grid{stroke:currentColor;stroke-opacity:.14}
 .plot .axis{stroke:currentColor;stroke-opacity:.6}
 .line{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}

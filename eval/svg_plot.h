@@ -24,7 +24,7 @@ struct SvgAxis {
 
 struct SvgSeries {
   std::string name;
-  std::string figure{};   // said behind the name in the legend: "AP 0.8510"; may be empty
+  std::string figure{};   // said beside the name in the legend: "AP 0.8510"; may be empty
   std::size_t style = 0;  // colour and dashes, counted around kSvgStyles
   std::vector<std::pair<double, double>> points;  // joined in this order
 };

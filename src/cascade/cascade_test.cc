@@ -72,7 +72,7 @@ TEST_CASE("the score is the softmax, and its bound loses nothing") {
   }
 }
 
-constexpr float kScore = .8f;  // leaves hundreds of cells, not thousands
+constexpr float kScore = .6f;  // leaves fewer cells for the NMS to compare
 
 TEST_CASE("cut into strips, a level gives the cells that it gives in one piece") {
   const ModelData data = random_model(31);

@@ -1,0 +1,453 @@
+"""Runs `mtcnn eval` as a user does and checks the figures, the messages and the files.
+
+Usage: eval_cli_test.py PROGRAM [unittest arguments]. Only the standard library is needed. Small sets are
+made up here; those with faces in them, and the benchmarks' own cases, come from MTCNN_SHARED_DIR (default:
+../shared beside the source folder). Without it nothing of what it is about can be tested: it says so and exits
+with status 77.
+"""
+
+import hashlib
+import json
+import math
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+import zipfile
+
+SOURCE = pathlib.Path(__file__).resolve().parent.parent
+SHARED = pathlib.Path(os.environ.get("MTCNN_SHARED_DIR", SOURCE.parent / "shared"))
+WEIGHTS = SHARED / "weights" / "release"
+PHOTOS = SHARED / "reference" / "images"
+WIDER = SHARED / "reference" / "eval" / "wider"
+FDDB = SHARED / "reference" / "eval" / "fddb"
+PROGRAM = ""
+MODEL = ""
+PHOTO = "vga_1_four.png"
+
+
+def program(*arguments, cwd=None, model=True):
+    environment = {k: v for k, v in os.environ.items() if k != "MTCNN_MODEL"}
+    if model:
+        environment["MTCNN_MODEL"] = MODEL
+    return subprocess.run([PROGRAM, *map(str, arguments)], stdin=subprocess.DEVNULL, capture_output=True, cwd=cwd,
+                          env=environment, timeout=600)
+
+
+class EvalTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="mtcnn-eval-"))
+
+    def tearDown(self):
+        shutil.rmtree(self.folder)
+
+    def write(self, name, text):
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def expect(self, status, *arguments, **named):
+        done = program("eval", *arguments, cwd=self.folder, **named)
+        self.assertEqual(done.returncode, status, (arguments, done.stdout[-2000:], done.stderr[-2000:]))
+        return done
+
+    def figures(self, *arguments, status=0, **named):
+        return json.loads(self.expect(status, *arguments, "--json", **named).stdout)
+
+    # Usage
+
+    def test_help_and_usage(self):
+        listed = self.expect(0, "--help").stdout.decode()
+        for name in ("wider", "fddb", "boxes", "landmarks", "stages", "report"):
+            self.assertIn(name, listed)
+            self.assertIn("Usage", self.expect(0, name, "--help").stdout.decode())
+        self.expect(2)
+        self.expect(2, "frob")
+        self.expect(2, "wider")
+        self.expect(2, "wider", "--detections", "none", "--ground-truth", "none")
+        self.small_wider()
+        truth = ("--ground-truth", "truth.txt")
+        self.assertIn(b"--detections or --images", self.expect(2, "wider", *truth).stderr)
+        self.expect(2, "wider", *truth, "--detections", "det", "--output", "out")
+        self.expect(2, "wider", *truth, "--detections", "det", "--resume")
+        self.expect(2, "wider", *truth, "--detections", "det", "--name", "a", "--name", "b")
+        self.expect(2, "wider", *truth, "--detections", "missing")
+        self.expect(2, "wider", *truth, "--images", "missing")
+        self.expect(2, "wider", *truth, "--images", ".", "--thresholds", ".6,.7,.7", "--score-threshold", ".5")
+        self.expect(2, "wider", *truth, "--images", ".", "--model", "missing.safetensors")
+        self.expect(2, "boxes", "--labels", "truth.txt", "--format", "frob", "--detections", "det")
+        self.expect(2, "boxes", "--labels", "truth.txt", "--iou", "0", "--detections", "det")
+        self.expect(2, "landmarks", "--labels", "truth.txt", "--detections", "x.jsonl", "--missing", "centre-crop")
+        self.expect(2, "stages", "--labels", "truth.txt")
+
+    # WIDER FACE
+
+    def small_wider(self):
+        """Two images; a.jpg has an easy and a merely hard face, b.jpg one of each subset."""
+        self.write("truth.txt", "ev/a.jpg\n2\n10 10 40 40 1 1 1\n100 100 10 10 0 0 1\n"
+                                "ev/b.jpg\n1\n20 20 50 50 1 1 1\n")
+        self.write("det/ev/a.txt", "a\n2\n10 10 40 40 0.9\n200 200 20 20 0.8\n")
+        self.write("det/ev/b.txt", "b\n1\n20 20 50 50 0.7\n")
+        return ("wider", "--ground-truth", "truth.txt")
+
+    def test_wider_small(self):
+        wider = self.small_wider()
+        found = self.figures(*wider, "--detections", "det")
+        # Stretched scores 1, .5 and 0: of the thresholds from .999 to 0 the last takes in the third.
+        # Easy: precision 1, 1/2, 2/3 at recall 1/2, 1/2, 1.
+        self.assertAlmostEqual(found["easy"], .5 * 1 + .5 * 2 / 3, places=6)
+        self.assertAlmostEqual(found["hard"], (1 + 2 / 3) / 3, places=6)
+        self.assertEqual(found["faces"], {"easy": 2, "medium": 2, "hard": 3})
+        self.assertEqual(found["problems"], [])
+        self.assertIsNone(found["run"]["settings"])
+        text = self.expect(0, *wider, "--detections", "det").stdout.decode()
+        self.assertIn("0.8333", text)
+        self.assertIn("settings not known", text)
+
+    def test_wider_malformed(self):
+        wider = self.small_wider()
+        self.write("det/ev/b.txt", "b\n3\n20 20 50 50 0.7\n1 2 nan 4 0.9\n1 2 3 4\n")
+        self.write("det/ev/unknown.txt", "unknown\n1\n1 2 3 4 0.95\n")
+        done = self.expect(1, *wider, "--detections", "det", "--json")
+        found = json.loads(done.stdout)
+        # The rest goes on, as if the bad rows were not there.
+        self.assertAlmostEqual(found["easy"], .5 * 1 + .5 * 2 / 3, places=6)
+        self.assertEqual(found["left_out"], 3)
+        for place in ("det/ev/b.txt:4: ", "det/ev/b.txt:5: ", "det/ev/unknown.txt:1: "):
+            self.assertTrue(any(p.startswith(place) for p in found["problems"]), (place, found["problems"]))
+            self.assertIn(place.encode(), done.stderr)
+        # A missing file: its faces are missed, and it is said.
+        (self.folder / "det/ev/b.txt").unlink()
+        (self.folder / "det/ev/unknown.txt").unlink()
+        found = self.figures(*wider, "--detections", "det", status=1)
+        self.assertAlmostEqual(found["easy"], .5, places=6)
+        self.assertEqual(found["images_without_file"], 1)
+        # Left out on request: nothing is wrong then.
+        found = self.figures(*wider, "--detections", "det", "--only-with-detections")
+        self.assertEqual((found["images"], found["images_excluded"]), (1, 1))
+        self.assertAlmostEqual(found["easy"], 1, places=6)
+
+    def test_many_problems_are_counted(self):
+        wider = self.small_wider()
+        self.write("det/ev/b.txt", "b\n30\n" + "frob\n" * 30)
+        done = self.expect(1, *wider, "--detections", "det", "--json")
+        lines = done.stderr.decode().splitlines()
+        self.assertEqual(len(lines), 21)
+        self.assertIn("10 more", lines[-1])
+        self.assertEqual(len(json.loads(done.stdout)["problems"]), 30)
+
+    def test_two_runs_are_compared(self):
+        wider = self.small_wider()
+        self.write("other/ev/a.txt", "a\n1\n10 10 40 40 0.9\n")
+        self.write("other/ev/b.txt", "b\n0\n")
+        runs = self.figures(*wider, "--detections", "det", "--detections", "other")["runs"]
+        self.assertEqual([run["run"]["name"] for run in runs], ["det", "other"])
+        self.assertAlmostEqual(runs[0]["easy"], .5 + .5 * 2 / 3, places=6)
+        self.assertAlmostEqual(runs[1]["easy"], .5, places=6)
+        text = self.expect(0, *wider, "--detections", "det", "other", "--name", "one", "two").stdout.decode()
+        rows = [line.split() for line in text.splitlines()]
+        self.assertEqual([row[1] for row in rows if row[:1] in (["one"], ["two"])], ["0.8333", "0.5000"])
+
+    def test_report(self):
+        wider = self.small_wider()
+        self.expect(0, *wider, "--detections", "det", "--report", "a.html", "--set", "made up")
+        self.expect(0, *wider, "--detections", "det", "--name", "again", "--report", "b.html")
+        page = (self.folder / "a.html").read_text()
+        for part in ("<svg", "made up", "0.8333"):
+            self.assertIn(part, page)
+        self.assertNotIn("<script", page)
+        self.expect(0, "report", "a.json", "b.json", "-o", "c.html", "--title", "Both", "--note", "few images")
+        both = json.loads((self.folder / "c.json").read_text())
+        self.assertEqual(both["title"], "Both")
+        self.assertEqual([run["name"] for run in both["runs"]], ["det", "again"])
+        self.assertIn("few images", (self.folder / "c.html").read_text())
+        self.expect(2, "report", "missing.json", "-o", "d.html")
+        self.expect(2, "report", "truth.txt", "-o", "d.html")
+        self.assertEqual(self.expect(1, *wider, "--detections", "det", "--report", "no/such/a.html").stdout[:5], b"WIDER")
+
+    @unittest.skipUnless(WIDER.is_dir(), "no reference data")
+    def test_wider_reference(self):
+        for name in ("wider_synthetic_1/pred", "wider149_released/pred_416", "wider149_released/pred_orig"):
+            zipfile.ZipFile(WIDER / f"{name}.zip").extractall(self.folder / name)
+        released = WIDER / "wider149_released"
+        cases = (("wider_synthetic_1/pred", (WIDER,), (.667843, .591066, .436264), (7211, 13319, 31958)),
+                 ("wider149_released/pred_416", (released / "gt_416.txt",), (.777249, .649911, .324895), (450, 951, 2518)),
+                 ("wider149_released/pred_orig", (WIDER, "--list", released / "images.tsv"),
+                  (.769033, .640544, .317257), (450, 951, 2518)))
+        for name, truth, expected, faces in cases:
+            found = self.figures("wider", "--detections", name, "--ground-truth", *truth)
+            for subset, figure, count in zip(("easy", "medium", "hard"), expected, faces):
+                self.assertAlmostEqual(found[subset], figure, delta=2e-6, msg=(name, subset))
+                self.assertEqual(found["faces"][subset], count)
+
+    # FDDB
+
+    def small_fddb(self):
+        self.write("folds/FDDB-fold-01-ellipseList.txt", "x/a\n2\n30 20 1.5707963 100 100 1\n30 20 1.5707963 300 300 0\n")
+        self.write("folds/FDDB-fold-02-ellipseList.txt", "x/b\n1\n40 30 1.5707963 120 120 1\n")
+        self.write("out/fold-01-out.txt", "x/a\n2\n80 70 40 60 9\n200 10 30 30 5\n")
+        self.write("out/fold-02-out.txt", "x/b\n1\n90 80 60 80 7\n")
+        return ("fddb", "--folds", "folds", "--detections", "out")
+
+    def test_fddb_small(self):
+        fddb = self.small_fddb()
+        found = self.figures(*fddb, "--at", "0,1")
+        self.assertEqual((found["faces"], found["detections"]), (3, 3))
+        self.assertAlmostEqual(found["rates"][0]["discrete"], 2 / 3, places=6)
+        self.assertEqual([at["false_positives"] for at in found["rates"]], [0, 1])
+        self.assertLess(found["rates"][0]["continuous"], found["rates"][0]["discrete"])
+        self.assertEqual(found["discrete"][-1][:2], [1, found["rates"][1]["discrete"]])
+        # Ellipses overlap ellipses more than rectangles do.
+        round_ones = self.figures(*fddb, "--at", "0,1", "--ellipse-stretch", "1")
+        self.assertGreater(round_ones["rates"][0]["continuous"], found["rates"][0]["continuous"] + .05)
+        self.assertEqual(self.figures(*fddb, "--ellipses")["settings"]["ellipse_stretch"], 1.2)
+        cut = self.figures(*fddb, "--ignore-cut")
+        self.assertEqual((cut["faces"], cut["ignored_faces"]), (2, 1))
+        self.assertAlmostEqual(cut["rates"][0]["discrete"], 1, places=6)
+        self.expect(0, *fddb, "--curves", "curves", "--name", "mine")
+        last = (self.folder / "curves/mine-discrete.txt").read_text().splitlines()[0].split()
+        self.assertAlmostEqual(float(last[0]), 2 / 3, places=5)
+        self.assertEqual(last[1], "1")
+
+    def test_fddb_malformed(self):
+        fddb = self.small_fddb()
+        self.write("out/fold-02-out.txt", "x/b\n2\n90 80 60 80 7\n1 2 3\nx/c\n1\n1 2 3 4 5\n")
+        found = self.figures(*fddb, status=1)
+        self.assertEqual(found["left_out"], 2)
+        self.assertAlmostEqual(found["rates"][0]["discrete"], 2 / 3, places=6)
+        for place in ("out/fold-02-out.txt:4: ", "out/fold-02-out.txt:5: "):
+            self.assertTrue(any(p.startswith(place) for p in found["problems"]), found["problems"])
+
+    @unittest.skipUnless(FDDB.is_dir(), "no reference data")
+    def test_fddb_reference(self):
+        found = self.figures("fddb", "--detections", FDDB / "detections", "--folds", FDDB / "folds")
+        for kind in ("discrete", "continuous"):
+            lines = (FDDB / f"{kind}-roc.txt").read_text().splitlines()
+            official = [tuple(map(float, line.split()[:2])) for line in reversed(lines)]  # loosest threshold first
+            self.assertEqual(len(found[kind]), len(official))
+            # The photographs, and so their edges, are not at hand: some overlaps are a little smaller.
+            for (false_positives, rate, _), (official_rate, official_false) in zip(found[kind], official):
+                self.assertAlmostEqual(rate, official_rate, delta=1e-3, msg=(kind, false_positives))
+                self.assertLessEqual(abs(false_positives - official_false), 2, (kind, false_positives))
+
+    # Boxes
+
+    def test_boxes_small(self):
+        self.write("labels.txt", "p_1.jpg\n2\n0 0 100 100 0 0 0 0 0 0\n300 300 50 50 0 0 0 1 0 0\n"
+                                 "q_2.jpg\n1\n0 0 10 10 0 0 0 0 0 0\n")
+        self.write("det/p_1.txt", "p_1\n3\n0 0 100 60 .9\n300 300 50 50 .8\n200 0 40 40 .7\n")
+        self.write("det/q_2.txt", "q_2\n1\n0 0 10 10 .6\n")
+        boxes = ("boxes", "--labels", "labels.txt", "--detections", "det")
+        found = self.figures(*boxes, "--iou", ".5,.7", "--fppi", "0,1")
+        at = {entry["iou"]: entry for entry in found["overlaps"]}
+        # .9 is right at IoU .5 (60 of 100), .8 lies in an ignored box, .7 is false, .6 right.
+        self.assertAlmostEqual(found["average_precision"], .5 + .5 * 2 / 3, places=6)
+        self.assertEqual(found["average_precision"], next(iter(at.values()))["average_precision"])
+        self.assertEqual([r["recall"] for r in found["recall_at"]], [.5, 1])
+        # .9 is false at IoU .7: one of three.
+        self.assertAlmostEqual(found["overlaps"][1]["average_precision"], .5 / 3, places=6)
+        self.assertEqual(self.figures(*boxes, "--faces-from", "20")["faces"], 1)
+        only = self.figures(*boxes, "--only", "q_*")
+        self.assertEqual((only["images"], only["average_precision"], only["problems"]), (1, 1, []))
+        self.expect(2, *boxes, "--only", "r_*")
+        (self.folder / "det/q_2.txt").rename(self.folder / "det/r_2.txt")
+        found = self.figures(*boxes, status=1)
+        self.assertEqual((found["images_without_entry"], found["left_out"]), (1, 1))
+        self.assertTrue(any("q_2.jpg" in p for p in found["problems"]))
+        self.assertTrue(any(p.startswith("det/r_2.txt:1: ") for p in found["problems"]))
+
+    def test_boxes_of_other_formats(self):
+        self.write("coco.json", json.dumps({
+            "images": [{"id": 1, "file_name": "a.jpg", "width": 100, "height": 100}],
+            "categories": [{"id": 1, "name": "face"}],
+            "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [10, 10, 20, 20], "iscrowd": 0}]}))
+        self.write("det/a.txt", "a\n1\n10 10 20 20 .5\n")
+        found = self.figures("boxes", "--labels", "coco.json", "--format", "coco", "--detections", "det")
+        self.assertEqual((found["faces"], found["average_precision"]), (1, 1))
+
+    # Points
+
+    def lines(self, faces, name="faces.jsonl", path="a.jpg"):
+        return self.write(name, json.dumps({"path": path, "width": 200, "height": 200, "faces": faces}) + "\n")
+
+    def test_landmarks_small(self):
+        points = [[60, 60], [100, 60], [80, 80], [65, 100], [95, 100]]
+        flat = " ".join(f"{v}" for p in points for v in p)
+        self.write("points.txt", f"a.jpg 40 120 40 120 {flat}\nb.jpg 40 120 40 120 {flat}\n")
+        moved = [[x + 4, y] for x, y in points]  # a tenth of the eyes' distance
+        self.lines([{"box": [40, 40, 120, 120], "score": .9, "landmarks": moved}], path="photos/a.jpg")
+        with open(self.folder / "faces.jsonl", "a") as file:
+            file.write(json.dumps({"path": "photos/b.jpg", "width": 200, "height": 200, "faces": []}) + "\n")
+        call = ("landmarks", "--labels", "points.txt", "--format", "cnn_facepoint", "--detections", "faces.jsonl")
+        found = self.figures(*call)
+        self.assertAlmostEqual(found["mean_error"], .1, places=6)
+        self.assertEqual((found["faces"], found["detected"], found["missing"]), (2, 1, 1))
+        self.assertEqual((found["missing_faces"], found["failure_rate"]), ("left_out", 0))
+        self.assertEqual(self.figures(*call, "--missing", "fail")["failure_rate"], .5)
+        self.assertEqual(self.figures(*call, "--failure", ".05")["failure_rate"], 1)
+        self.assertAlmostEqual(self.figures(*call, "--unit", "box")["mean_error"], 4 / 80, places=6)
+        self.assertAlmostEqual(self.figures(*call, "--point-shift", "4")["mean_error"], .1, places=6)
+        self.assertIn("left out of all figures", self.expect(0, *call).stdout.decode())
+        # Lines that can't be used, images that are not there.
+        with open(self.folder / "faces.jsonl", "a") as file:
+            file.write('{"path":"c.jpg","width":1,"height":1,"faces":[]}\n{"path":"a.jpg","faces":[{"box":[1,2]}]}\n')
+        found = self.figures(*call, status=1)
+        self.assertAlmostEqual(found["mean_error"], .1, places=6)
+        for place in ("faces.jsonl:3: ", "faces.jsonl:4: "):
+            self.assertTrue(any(p.startswith(place) for p in found["problems"]), found["problems"])
+        self.expect(2, *call[:-1], "points.txt")
+
+    def photo_points(self, extra=""):
+        """Points that the release finds in the photograph, as labels, from `detect`."""
+        shutil.copyfile(PHOTOS / PHOTO, self.folder / "a.png")
+        done = program("detect", "--json", "a.png", cwd=self.folder)
+        faces = json.loads(done.stdout)["faces"]
+        self.assertGreaterEqual(len(faces), 4)
+        rows = []
+        for face in faces:
+            left, top, right, bottom = face["box"]
+            flat = " ".join(repr(v) for p in face["landmarks"] for v in p)
+            rows.append(f"a.png {left!r} {right!r} {top!r} {bottom!r} {flat}\n")
+        self.write("points.txt", "".join(rows) + extra)
+        return faces
+
+    def test_landmarks_run(self):
+        faces = self.photo_points()
+        call = ("landmarks", "--labels", "points.txt", "--format", "cnn_facepoint", "--images", ".")
+        found = self.figures(*call)
+        self.assertEqual((found["detected"], found["missing_faces"]), (len(faces), "centre_crop"))
+        self.assertLess(found["mean_error"], 1e-4)
+        # None is large enough: O-Net looks at the labelled boxes and still puts most points near.
+        crops = self.figures(*call, "--min-face", "400")
+        self.assertEqual((crops["detected"], crops["centre_crops"], crops["missing"]), (0, len(faces), 0))
+        self.assertTrue(1e-3 < crops["mean_error"] < .15, crops["mean_error"])
+        lost = self.figures(*call, "--min-face", "400", "--missing", "leave-out")
+        self.assertEqual((lost["centre_crops"], lost["missing"]), (0, len(faces)))
+        # A missing image is a problem, and the rest goes on.
+        with open(self.folder / "points.txt", "a") as file:
+            file.write("gone.png 0 50 0 50 10 10 30 10 20 20 10 30 30 30\n")
+        found = self.figures(*call, status=1)
+        self.assertTrue(any("gone.png" in p for p in found["problems"]))
+        self.assertEqual((found["detected"], found["missing"]), (len(faces), 1))
+
+    # Running the detector
+
+    def set_of_photos(self):
+        """A photograph with faces and a picture without."""
+        (self.folder / "photos/ev").mkdir(parents=True)
+        shutil.copyfile(PHOTOS / PHOTO, self.folder / "photos/ev/a.png")
+        (self.folder / "photos/ev/c.ppm").write_bytes(b"P6 90 80 255\n" + bytes(x * 2 for x in range(90) for _ in "rgb") * 80)
+        faces = json.loads(program("detect", "--json", "photos/ev/a.png", cwd=self.folder).stdout)["faces"]
+        rows = "".join("%r %r %r %r 1 1 1\n" % (b[0], b[1], b[2] - b[0], b[3] - b[1]) for b in (f["box"] for f in faces))
+        self.write("truth.txt", f"ev/a.jpg\n{len(faces)}\n{rows}ev/c.jpg\n1\n1 1 5 5 0 0 0\n")
+        return len(faces)
+
+    def test_run_and_resume(self):
+        count = self.set_of_photos()
+        call = ("wider", "--images", "photos", "--ground-truth", "truth.txt")
+        found = self.figures(*call, "--output", "run")
+        self.assertEqual(found["faces"]["easy"], count)
+        self.assertGreater(found["easy"], .9)
+        settings = found["run"]["settings"]
+        self.assertEqual(settings["model"]["sha256"], hashlib.sha256(pathlib.Path(MODEL).read_bytes()).hexdigest())
+        self.assertEqual((settings["min_face"], settings["factor"], settings["thresholds"]), (20, .709, [.6, .7, .3]))
+        # What is written gives the same figures, as the folder of a run and as official files.
+        self.assertEqual(self.figures(*call[:1], *call[3:], "--detections", "run")["easy"], found["easy"])
+        self.assertEqual(self.figures(*call[:1], *call[3:], "--detections", "run/detections")["easy"], found["easy"])
+        # The folder is taken.
+        self.assertIn(b"--resume", self.expect(2, *call, "--output", "run").stderr)
+
+        # Interrupted in the middle of a line: what is complete stays, the rest is done again.
+        lines = (self.folder / "run/faces.jsonl").read_bytes().splitlines(keepends=True)
+        self.assertEqual(len(lines), 2)
+        (self.folder / "run/faces.jsonl").write_bytes(lines[0] + lines[1][:40])
+        (self.folder / "run/detections/ev/c.txt").unlink()
+        done = self.expect(0, *call, "--output", "run", "--resume", "--json")
+        self.assertIn(b"1 of 2 images are done already", done.stderr)
+        self.assertEqual(json.loads(done.stdout), found)
+        self.assertEqual((self.folder / "run/faces.jsonl").read_bytes(), b"".join(lines))
+        self.assertTrue((self.folder / "run/detections/ev/c.txt").is_file())
+        # All is done: no image is read.
+        (self.folder / "photos/ev/a.png").write_bytes(b"no picture any more")
+        self.assertEqual(self.figures(*call, "--output", "run", "--resume"), found)
+
+        # Other settings, another model, other images are refused, and named.
+        for option, named in ((("--min-face", "30"), b"min_face"), (("--score-threshold", ".5"), b"thresholds"),
+                              (("--images", "."), b"images")):
+            arguments = call[:1] + call[3:] + option if option[0] == "--images" else call + option
+            self.assertIn(named, self.expect(2, *arguments, "--output", "run", "--resume").stderr)
+        self.assertEqual((self.folder / "run/faces.jsonl").read_bytes(), b"".join(lines))
+
+        # The spoilt image is a problem of a new run.
+        done = self.expect(1, *call, "--output", "other", "--json")
+        self.assertIn(b"photos/ev/a.png: ", done.stderr)
+        self.assertEqual(json.loads(done.stdout)["easy"], 0)
+        # ... and is tried again when it is mended.
+        shutil.copyfile(PHOTOS / PHOTO, self.folder / "photos/ev/a.png")
+        self.assertEqual(self.figures(*call, "--output", "other", "--resume")["easy"], found["easy"])
+
+    def test_fddb_run(self):
+        self.set_of_photos()
+        faces = json.loads(program("detect", "--json", "photos/ev/a.png", cwd=self.folder).stdout)["faces"]
+        rows = ""
+        for left, top, right, bottom in (face["box"] for face in faces):
+            rows += f"{(bottom - top) / 2} {(right - left) / 2} {math.pi / 2} {(left + right) / 2} {(top + bottom) / 2} 1\n"
+        self.write("folds/fold-01-ellipseList.txt", f"ev/a\n{len(faces)}\n{rows}")
+        call = ("fddb", "--folds", "folds")
+        found = self.figures(*call, "--images", "photos", "--output", "run", "--ellipse-stretch", "1", "--at", "10")
+        self.assertEqual(found["rates"][0]["discrete"], 1)
+        self.assertGreater(found["rates"][0]["continuous"], .93)
+        self.assertEqual(found["images_of_unknown_size"], 0)
+        again = self.figures(*call, "--detections", "run/detections", "--images", "photos", "--ellipse-stretch", "1",
+                             "--at", "10")
+        self.assertEqual(again["rates"], found["rates"])
+        self.assertEqual([p.name for p in (self.folder / "run/detections").iterdir()], ["fold-01-out.txt"])
+
+    def test_two_models_and_stages(self):
+        faces = self.set_of_photos()
+        # A face that nobody will find, for the report's pictures.
+        self.write("truth.txt", (self.folder / "truth.txt").read_text().replace("1 1 5 5 0 0 0", "20 10 50 50 1 1 1"))
+        shutil.copyfile(MODEL, self.folder / "copy.safetensors")
+        call = ("wider", "--images", "photos", "--ground-truth", "truth.txt", "--model", MODEL, "copy.safetensors")
+        runs = self.figures(*call, "--output", "both", "--report", "both.html", model=False)["runs"]
+        self.assertEqual([run["run"]["name"] for run in runs], ["release", "copy"])
+        self.assertEqual(runs[0]["easy"], runs[1]["easy"])
+        for name in ("release", "copy"):
+            self.assertTrue((self.folder / "both" / name / "faces.jsonl").is_file())
+        self.assertEqual((self.folder / "both.html").read_text().count("data:image/jpeg"), 2)
+
+        self.write("labels.txt", (self.folder / "truth.txt").read_text().split("ev/c.jpg")[0].replace("1 1 1\n", "0 0 0 0 0 0\n")
+                   .replace("ev/a.jpg", "ev/a.png"))
+        found = self.figures("stages", "--labels", "labels.txt", "--images", "photos", "--sizes", "0,1000")
+        self.assertEqual((found["faces"], found["images"]), (faces, 1))
+        self.assertEqual(found["recall"]["onet"], 1)
+        windows = found["windows_per_image"]
+        self.assertTrue(windows["proposals"] >= windows["pnet"] >= windows["rnet"] >= windows["onet"] == faces, windows)
+        self.assertEqual([bucket["faces"] for bucket in found["by_size"]], [faces, 0])
+        self.assertIn("100.0 %", self.expect(0, "stages", "--labels", "labels.txt", "--images", "photos").stdout.decode())
+        self.write("labels.txt", (self.folder / "labels.txt").read_text() + "ev/gone.png\n0\n")
+        self.assertEqual(self.figures("stages", "--labels", "labels.txt", "--images", "photos", status=1)["images"], 1)
+
+
+def main():
+    global PROGRAM, MODEL
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    PROGRAM = os.path.abspath(sys.argv[1])
+    if not WEIGHTS.is_dir() or not (PHOTOS / PHOTO).is_file():
+        print("skipped: no reference data")
+        sys.exit(77)
+    with tempfile.TemporaryDirectory(prefix="mtcnn-eval-model-") as folder:
+        MODEL = os.path.join(folder, "release.safetensors")
+        converted = program("convert", WEIGHTS, "-o", MODEL, model=False)
+        if converted.returncode != 0:
+            sys.exit(f"can't convert {WEIGHTS}: {converted.stderr.decode()}")
+        unittest.main(argv=[sys.argv[0], *sys.argv[2:]], verbosity=1)
+
+
+if __name__ == "__main__":
+    main()
