@@ -22,6 +22,7 @@
 #include "apps/ordered_map.h"
 #include "apps/progress.h"
 #include "apps/resume.h"
+#include "apps/sha256.h"
 #include "apps/table.h"
 #include "apps/text.h"
 
@@ -346,6 +347,43 @@ TEST_CASE("a line of JSON has the documented keys, in order, and exact floats") 
   failed.error = "why";
   CHECK(json_line(failed) == "{\"path\":\"bad \\\"name\\\"\\n\xef\xbf\xbd.jpg\",\"error\":\"why\"}\n");
   CHECK(json_path(failed.path) == "bad \"name\"\n\xef\xbf\xbd.jpg");
+}
+
+TEST_CASE("a line of JSON is read as it was written; anything else is refused") {
+  const ImageFaces image = two_faces();
+  const auto read = parse_json_line(json_line(image));
+  REQUIRE(read);
+  CHECK(read->path == image.path);
+  CHECK(read->width == image.width);
+  CHECK(read->height == image.height);
+  CHECK(read->faces == image.faces);
+  ImageFaces failed;
+  failed.path = "a.jpg";
+  failed.error = "why";
+  const auto read_failed = parse_json_line(json_line(failed));
+  REQUIRE(read_failed);
+  CHECK(read_failed->error == "why");
+  const std::string line = json_line(image);
+  const std::pair<std::string, std::string> changes[] = {
+      {"\"path\"", "\"file\""}, {"640", "\"640\""},  {"480", "0"},        {"0.1,20.0", "20.0"},
+      {"30.0,60.0", "30.0"},    {"100.25", "1e999"}, {"0.99999", "null"}, {"\"landmarks\"", "\"points\""}};
+  for (const auto& [from, to] : changes) {
+    std::string changed = line;
+    REQUIRE(changed.find(from) != std::string::npos);
+    changed.replace(changed.find(from), from.size(), to);
+    CHECK_MESSAGE(!parse_json_line(changed), changed);
+  }
+  CHECK(!parse_json_line(line.substr(0, line.size() / 2)));
+  CHECK(!parse_json_line(""));
+  CHECK(!parse_json_line("[]"));
+}
+
+TEST_CASE("SHA-256 of the standard's examples") {
+  const auto hash = [](const std::string& text) { return sha256(std::as_bytes(std::span(text))); };
+  CHECK(hash("") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  CHECK(hash("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  CHECK(hash("abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq") ==
+        "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
 }
 
 TEST_CASE("the trace has every stage") {

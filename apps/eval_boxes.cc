@@ -50,8 +50,10 @@ class EvalBoxes : public EvalCommand {
         ->type_name("IOU,...")
         ->group(measure);
     add_parsed(
-        app, "--fppi", parse_rates, [this](const std::vector<double>& values) { options_.false_positives_per_image = values; },
-        "one or more numbers from 0 on, like .1,1", "false positives an image at which recall is given (default: .01,.1,1)")
+        app, "--fppi", parse_rates,
+        [this](const std::vector<double>& values) { options_.false_positives_per_image = values; },
+        "one or more numbers from 0 on, like .1,1",
+        "false positives an image at which recall is given (default: .01,.1,1)")
         ->type_name("N,...")
         ->group(measure);
     app.add_option("--ignore-overlap", options_.ignore_overlap,
@@ -60,7 +62,8 @@ class EvalBoxes : public EvalCommand {
         ->capture_default_str()
         ->check(CLI::Range(.01, 1.).description(""))
         ->group(measure);
-    app.add_option("--faces-from", options_.min_face, "smaller faces are ignored: shorter side of the box in pixels")
+    app.add_option("--faces-from", options_.min_face,
+                   "smaller faces are ignored: shorter side of the box in pixels")
         ->type_name("PIXELS")
         ->capture_default_str()
         ->check(CLI::Range(0., 1e6).description(""))
@@ -69,7 +72,8 @@ class EvalBoxes : public EvalCommand {
         ->type_name("PIXELS")
         ->check(CLI::Range(0., 1e6).description(""))
         ->group(measure);
-    add_run_flags(app, flags_, "folder in WIDER FACE's layout, NAME.txt for each image", kCurveScoreThreshold);
+    add_run_flags(app, flags_, "folder in WIDER FACE's layout, NAME.txt for each image",
+                  kCurveScoreThreshold);
     app.footer(
         "Matching is PASCAL VOC's (each detection with the face that it overlaps most), the area is\n"
         "that under the envelope of the whole curve; faces to be ignored count neither way.\n\n"
@@ -90,10 +94,12 @@ class EvalBoxes : public EvalCommand {
       RunReport& report = reports.emplace_back();
       std::size_t left_out = static_cast<std::size_t>(run.detections.left_out);
       report.problems = set->problems;
-      report.problems.insert(report.problems.end(), run.detections.problems.begin(), run.detections.problems.end());
+      report.problems.insert(report.problems.end(), run.detections.problems.begin(),
+                             run.detections.problems.end());
       std::size_t without = 0;
       const auto detections = detections_of(run, *set, report.problems, without);
-      for (Problem& problem : unknown_images(run, *set, left_out)) report.problems.push_back(std::move(problem));
+      for (Problem& problem : unknown_images(run, *set, left_out))
+        report.problems.push_back(std::move(problem));
 
       std::vector<BoxResult> results;
       for (const float overlap : overlaps_) {
@@ -103,9 +109,10 @@ class EvalBoxes : public EvalCommand {
       }
       const BoxResult& first = results.front();
       if (heading.empty()) {
-        heading = "Average precision and recall: " + set_text(labels_, *set) + ", " + count(first.faces) + " faces, " +
-                  count(first.ignored_faces) + " ignored";
-        if (options_.min_face > 0) heading += " (smaller than " + format_float(options_.min_face) + " pixels too)";
+        heading = "Average precision and recall: " + set_text(labels_, *set) + ", " + count(first.faces) +
+                  " faces, " + count(first.ignored_faces) + " ignored";
+        if (options_.min_face > 0)
+          heading += " (smaller than " + format_float(options_.min_face) + " pixels too)";
         if (options_.max_face < std::numeric_limits<float>::infinity()) {
           heading += " (of " + format_float(options_.max_face) + " pixels or more too)";
         }
@@ -114,7 +121,8 @@ class EvalBoxes : public EvalCommand {
         std::vector<std::string>& cells = report.rows.emplace_back();
         cells = {format_float(result.options.iou), figure(result.average_precision)};
         for (const BoxResult::RecallAt& at : result.recall_at) cells.push_back(figure(at.recall));
-        for (const std::size_t number : {result.detections, without, left_out}) cells.push_back(count(number));
+        for (const std::size_t number : {result.detections, without, left_out})
+          cells.push_back(count(number));
       }
       report.json = first;
       report.json["images_without_entry"] = without;
@@ -125,7 +133,10 @@ class EvalBoxes : public EvalCommand {
         for (const BoxResult& result : results) report.json["overlaps"].push_back(result);
       }
     }
-    return print_runs({kName, set_text(labels_, *set), heading, columns(),
+    return print_runs({kName,
+                       set_text(labels_, *set),
+                       heading,
+                       columns(),
                        {"'recall at': with that many false positives an image"}},
                       flags_, *runs, std::move(reports));
   }
@@ -138,13 +149,15 @@ class EvalBoxes : public EvalCommand {
     for (const double rate : options_.false_positives_per_image) {
       columns.push_back({"recall at " + format_float(static_cast<float>(rate))});
     }
-    for (const char* const more : {"detections", "images without", "rows left out"}) columns.push_back({more});
+    for (const char* const more : {"detections", "images without", "rows left out"})
+      columns.push_back({more});
     return columns;
   }
 
   // By place in the set; what has no entry is a problem.
   std::vector<std::vector<Candidate>> detections_of(const Run& run, const LabelledSet& set,
-                                                    std::vector<Problem>& problems, std::size_t& without) const {
+                                                    std::vector<Problem>& problems,
+                                                    std::size_t& without) const {
     std::unordered_map<std::string, const DetectedImage*> by_name;
     for (const DetectedImage& image : run.detections.images) by_name.emplace(image.name, &image);
     std::vector<std::vector<Candidate>> all;
@@ -154,7 +167,8 @@ class EvalBoxes : public EvalCommand {
       if (found == by_name.end()) {
         ++without;
         if (!run.model) {  // a run has said so itself
-          problems.push_back({run.source, 0, image.path + ": missing among the detections, counted as nothing found"});
+          problems.push_back(
+              {run.source, 0, image.path + ": missing among the detections, counted as nothing found"});
         }
         continue;
       }

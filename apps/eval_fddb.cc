@@ -43,12 +43,14 @@ class EvalFddb : public EvalCommand {
         ->type_name("PATH")
         ->required()
         ->group(truth);
-    app.add_flag("--ignore-cut", options_.ignore_cut_faces,
-                 "ignore faces whose row ends in 0: in sets cut out of FDDB they are cut by the border (off: as the "
-                 "official tool)")
+    app.add_flag(
+           "--ignore-cut", options_.ignore_cut_faces,
+           "ignore faces whose row ends in 0: in sets cut out of FDDB they are cut by the border (off: as the "
+           "official tool)")
         ->group(truth);
-    app.add_flag("--ellipses", ellipses_,
-                 "turn rectangles into ellipses, 1.2 times as high: better for square boxes (off: as the official tool)")
+    app.add_flag(
+           "--ellipses", ellipses_,
+           "turn rectangles into ellipses, 1.2 times as high: better for square boxes (off: as the official tool)")
         ->group(truth);
     app.add_option("--ellipse-stretch", options_.ellipse_stretch, "the same with another factor")
         ->type_name("FACTOR")
@@ -61,11 +63,13 @@ class EvalFddb : public EvalCommand {
         ->type_name("WxH")
         ->group(truth);
     add_parsed(
-        app, "--at", parse_counts, [this](const std::vector<std::int64_t>& counts) { options_.false_positives = counts; },
+        app, "--at", parse_counts,
+        [this](const std::vector<std::int64_t>& counts) { options_.false_positives = counts; },
         "whole numbers like 10,100", "false positives at which the rates are given")
         ->type_name("N,...")
         ->group("Output");
-    add_text(app, "--curves", curves_, "write NAME-discrete.txt and NAME-continuous.txt there, as the official tool does")
+    add_text(app, "--curves", curves_,
+             "write NAME-discrete.txt and NAME-continuous.txt there, as the official tool does")
         ->type_name("DIR")
         ->group("Output");
     add_run_flags(app, flags_, "file or folder in FDDB's layout (fold-01-out.txt ...)", kCurveScoreThreshold);
@@ -81,7 +85,8 @@ class EvalFddb : public EvalCommand {
     if (!truth) return eval_usage(kName, truth.error().message);
     std::vector<SetImage> images;
     for (const FddbImage& image : truth->images) {
-      images.push_back({image.name, find_set_image(flags_.images, image.name), fold_name(truth->folds[image.fold])});
+      images.push_back(
+          {image.name, find_set_image(flags_.images, image.name), fold_name(truth->folds[image.fold])});
     }
     const auto runs =
         prepare_runs(flags_, images, DetectionLayout::kFddb, kCurveScoreThreshold, read_fddb_detections);
@@ -103,7 +108,8 @@ class EvalFddb : public EvalCommand {
       if (heading.empty()) heading = heading_of(result);
       if (columns.empty()) {
         columns = {{"score", false}};
-        for (const FddbResult::RateAt& at : result.rates) columns.push_back({"at " + format_count(at.false_positives)});
+        for (const FddbResult::RateAt& at : result.rates)
+          columns.push_back({"at " + format_count(at.false_positives)});
         columns.push_back({"detections"});
         columns.push_back({"rows left out"});
       }
@@ -123,12 +129,13 @@ class EvalFddb : public EvalCommand {
       report.problems.insert(report.problems.end(), size_problems.begin(), size_problems.end());
       report.pictures = pictures_of(run, flags_, labelled, .5f, report.problems);
       if (!curves_.empty()) {
-        if (const Status written = write_curves(run, result); !written) return eval_usage(kName, written.error().message);
+        if (const Status written = write_curves(run, result); !written)
+          return eval_usage(kName, written.error().message);
       }
     }
     const std::string set = "FDDB, " + format_count(static_cast<std::int64_t>(images.size())) + " images";
-    return print_runs({kName, set, heading, columns, {"*: the curve ends before that many false positives"}}, flags_,
-                      *runs, std::move(reports));
+    return print_runs({kName, set, heading, columns, {"*: the curve ends before that many false positives"}},
+                      flags_, *runs, std::move(reports));
   }
 
  private:
@@ -167,7 +174,8 @@ class EvalFddb : public EvalCommand {
   }
 
   // From the images, where they are; else from what the detections say.
-  std::unordered_map<std::string, Size> sizes_of(const std::vector<Run>& runs, const std::vector<SetImage>& images,
+  std::unordered_map<std::string, Size> sizes_of(const std::vector<Run>& runs,
+                                                 const std::vector<SetImage>& images,
                                                  std::vector<Problem>& problems) const {
     std::unordered_map<std::string, Size> sizes;
     for (const Run& run : runs) {
@@ -189,7 +197,8 @@ class EvalFddb : public EvalCommand {
     std::string text = "FDDB: true positive rate at a number of false positives, " + count(result.images) +
                        " images, " + count(result.faces) + " faces in " + count(result.folds.size()) +
                        (result.folds.size() == 1 ? " fold" : " folds");
-    if (options_.ignore_cut_faces) text += "; " + count(result.ignored_faces) + " faces cut by the border are ignored";
+    if (options_.ignore_cut_faces)
+      text += "; " + count(result.ignored_faces) + " faces cut by the border are ignored";
     if (options_.ellipse_stretch > 0) {
       text += "; rectangles as ellipses, " + format_fixed(options_.ellipse_stretch, 2) + " times as high";
     }

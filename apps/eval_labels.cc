@@ -31,12 +31,16 @@ bool fits(const std::string& path, const std::string& pattern) {
 
 void add_label_flags(CLI::App& app, LabelFlags& flags, bool points) {
   const char* const group = "Truth";
-  add_text(app, "--labels", flags.path, "file or folder of the labels")->type_name("PATH")->required()->group(group);
+  add_text(app, "--labels", flags.path, "file or folder of the labels")
+      ->type_name("PATH")
+      ->required()
+      ->group(group);
   add_text(app, "--format", flags.format, "how they are written (default: wider). " + format_list())
       ->type_name("NAME")
       ->group(group);
   if (points) {
-    add_text(app, "--boxes", flags.boxes, "labels with the faces' boxes, if --labels has points alone or worse boxes")
+    add_text(app, "--boxes", flags.boxes,
+             "labels with the faces' boxes, if --labels has points alone or worse boxes")
         ->type_name("PATH")
         ->group(group);
     add_text(app, "--boxes-format", flags.boxes_format, "how those are written (default: wider)")
@@ -52,7 +56,8 @@ void add_label_flags(CLI::App& app, LabelFlags& flags, bool points) {
   add_text(app, "--only", flags.only, "only the images whose path or name fits this pattern, like 'mask_*'")
       ->type_name("PATTERN")
       ->group(group);
-  add_paths(app, "--class", flags.options.classes, "voc, coco, yolo: the classes that are faces (default: all)")
+  add_paths(app, "--class", flags.options.classes,
+            "voc, coco, yolo: the classes that are faces (default: all)")
       ->type_name("NAME")
       ->group(group);
 }
@@ -76,14 +81,15 @@ Result<LabelledSet> load_labels(const LabelFlags& flags, const std::string& imag
       ++set.set_aside;
     } else if (!is_new) {
       // Detections know images by their names without the ending.
-      set.problems.push_back({flags.path, 0, image.path + ": another image has this name but for its ending, left out"});
+      set.problems.push_back(
+          {flags.path, 0, image.path + ": another image has this name but for its ending, left out"});
     } else {
       set.images.push_back(std::move(image));
     }
   }
   if (set.images.empty()) {
-    return Error{ErrorCode::kInvalidArgument, flags.path + ": no image" +
-                                                  (flags.only.empty() ? "" : " that fits '" + flags.only + "'")};
+    return Error{ErrorCode::kInvalidArgument,
+                 flags.path + ": no image" + (flags.only.empty() ? "" : " that fits '" + flags.only + "'")};
   }
   return set;
 }

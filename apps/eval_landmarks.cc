@@ -25,19 +25,23 @@ class EvalLandmarks : public EvalCommand {
   explicit EvalLandmarks(CLI::App& app) {
     add_label_flags(app, labels_, true);
     const char* const measure = "Measure";
-    app.add_option("--unit", options_.unit, "what errors are divided by: eyes (their distance, default) or box (its size)")
-        ->transform(CLI::CheckedTransformer(
-            std::map<std::string, LandmarkUnit>{{"eyes", LandmarkUnit::kInterOcular}, {"box", LandmarkUnit::kBoxSize}})
-                        .description(""))
+    app.add_option("--unit", options_.unit,
+                   "what errors are divided by: eyes (their distance, default) or box (its size)")
+        ->transform(
+            CLI::CheckedTransformer(std::map<std::string, LandmarkUnit>{{"eyes", LandmarkUnit::kInterOcular},
+                                                                        {"box", LandmarkUnit::kBoxSize}})
+                .description(""))
         ->type_name("eyes|box")
         ->group(measure);
-    app.add_option("--missing", missing_,
-                   "faces that are not detected: centre-crop (O-Net looks at the labelled box, as in the paper), "
-                   "leave-out, or fail (they are failures); default: centre-crop with --images alone, else leave-out")
-        ->transform(CLI::CheckedTransformer(std::map<std::string, Missing>{{"centre-crop", Missing::kCentreCrop},
-                                                                           {"leave-out", Missing::kLeaveOut},
-                                                                           {"fail", Missing::kFail}})
-                        .description(""))
+    app.add_option(
+           "--missing", missing_,
+           "faces that are not detected: centre-crop (O-Net looks at the labelled box, as in the paper), "
+           "leave-out, or fail (they are failures); default: centre-crop with --images alone, else leave-out")
+        ->transform(
+            CLI::CheckedTransformer(std::map<std::string, Missing>{{"centre-crop", Missing::kCentreCrop},
+                                                                   {"leave-out", Missing::kLeaveOut},
+                                                                   {"fail", Missing::kFail}})
+                .description(""))
         ->type_name("HOW")
         ->group(measure);
     app.add_option("--failure", options_.failure, "errors above this are failures")
@@ -79,8 +83,10 @@ class EvalLandmarks : public EvalCommand {
       std::vector<std::string>& cells = report.rows.emplace_back();
       std::size_t left_out = static_cast<std::size_t>(run.detections.left_out);
       report.problems = set->problems;
-      report.problems.insert(report.problems.end(), run.detections.problems.begin(), run.detections.problems.end());
-      for (Problem& problem : unknown_images(run, *set, left_out)) report.problems.push_back(std::move(problem));
+      report.problems.insert(report.problems.end(), run.detections.problems.begin(),
+                             run.detections.problems.end());
+      for (Problem& problem : unknown_images(run, *set, left_out))
+        report.problems.push_back(std::move(problem));
       std::size_t without = 0;
       auto predictions = predictions_of(run, *set, report.problems, without);
       if (*missing_ == Missing::kCentreCrop) {
@@ -91,7 +97,8 @@ class EvalLandmarks : public EvalCommand {
       if (heading.empty()) heading = heading_of(*set, result);
       cells = {percent(result.mean_error), percent(result.failure_rate)};
       for (const double error : result.point_errors) cells.push_back(percent(error));
-      for (const std::size_t number : {result.detected, result.centre_crops, result.missing, without, left_out}) {
+      for (const std::size_t number :
+           {result.detected, result.centre_crops, result.missing, without, left_out}) {
         cells.push_back(count(number));
       }
       report.json = result;
@@ -101,10 +108,21 @@ class EvalLandmarks : public EvalCommand {
       report.json["images_without_entry"] = without;
       report.json["left_out"] = left_out;
     }
-    return print_runs({kName, set_text(labels_, *set), heading,
-                      {{"mean error"}, {"failures"}, {"left eye"}, {"right eye"}, {"nose"}, {"left mouth"},
-                       {"right mouth"}, {"detected"}, {"centre crops"}, {"missing"}, {"images without"},
-                       {"rows left out"}},
+    return print_runs({kName,
+                       set_text(labels_, *set),
+                       heading,
+                       {{"mean error"},
+                        {"failures"},
+                        {"left eye"},
+                        {"right eye"},
+                        {"nose"},
+                        {"left mouth"},
+                        {"right mouth"},
+                        {"detected"},
+                        {"centre crops"},
+                        {"missing"},
+                        {"images without"},
+                        {"rows left out"}},
                        notes()},
                       flags_, *runs, std::move(reports));
   }
@@ -126,7 +144,8 @@ class EvalLandmarks : public EvalCommand {
            std::string(options_.unit == LandmarkUnit::kInterOcular ? "distances of the labelled eyes"
                                                                    : "sizes of the labelled box") +
            ": " + set_text(labels_, set) + ", " + count(result.faces) + " faces" +
-           (result.without_unit > 0 ? ", " + count(result.without_unit) + " more left out without a size" : "") +
+           (result.without_unit > 0 ? ", " + count(result.without_unit) + " more left out without a size"
+                                    : "") +
            "; failures are errors above " + percent(options_.failure, 0);
   }
 
@@ -140,7 +159,8 @@ class EvalLandmarks : public EvalCommand {
       notes.push_back("Faces that were not detected count as failures, but not in the mean errors.");
     }
     if (labels_.options.point_shift != 0) {
-      notes.push_back("Labelled points were moved by " + format_float(labels_.options.point_shift) + " pixels in x and y.");
+      notes.push_back("Labelled points were moved by " + format_float(labels_.options.point_shift) +
+                      " pixels in x and y.");
     }
     return notes;
   }
@@ -155,7 +175,8 @@ class EvalLandmarks : public EvalCommand {
         ++without;
         all.emplace_back(image.faces.size());
         if (!run.model) {
-          problems.push_back({run.source, 0, image.path + ": missing among the detections, counted as nothing found"});
+          problems.push_back(
+              {run.source, 0, image.path + ": missing among the detections, counted as nothing found"});
         }
         continue;
       }
@@ -200,6 +221,8 @@ class EvalLandmarks : public EvalCommand {
 
 }  // namespace
 
-std::unique_ptr<EvalCommand> make_eval_landmarks(CLI::App& app) { return std::make_unique<EvalLandmarks>(app); }
+std::unique_ptr<EvalCommand> make_eval_landmarks(CLI::App& app) {
+  return std::make_unique<EvalLandmarks>(app);
+}
 
 }  // namespace mtcnn

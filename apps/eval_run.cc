@@ -38,7 +38,9 @@ constexpr const char* kDetectionsFolder = "detections";
 
 Error usage(std::string message) { return {ErrorCode::kInvalidArgument, std::move(message)}; }
 
-std::string in_folder(const std::string& folder, const std::string& name) { return (fs::path(folder) / name).string(); }
+std::string in_folder(const std::string& folder, const std::string& name) {
+  return (fs::path(folder) / name).string();
+}
 
 bool is_file(const std::string& path) {
   std::error_code error;
@@ -93,7 +95,8 @@ std::string differences(const EvalJson& before, const EvalJson& now) {
     text += (text.empty() ? "" : ", ") + key.substr(1) + " was " + was + ", is " + value.dump();
   }
   for (const auto& [key, value] : a.items()) {
-    if (!b.contains(key)) text += (text.empty() ? "" : ", ") + key.substr(1) + " was " + value.dump() + ", is nothing";
+    if (!b.contains(key))
+      text += (text.empty() ? "" : ", ") + key.substr(1) + " was " + value.dump() + ", is nothing";
   }
   return text;
 }
@@ -101,8 +104,9 @@ std::string differences(const EvalJson& before, const EvalJson& now) {
 std::optional<EvalJson> read_json_file(const std::string& path) {
   const auto bytes = read_file(path, kMaxRunFileBytes);
   if (!bytes) return std::nullopt;
-  EvalJson json = EvalJson::parse(reinterpret_cast<const char*>(bytes->data()),
-                                  reinterpret_cast<const char*>(bytes->data()) + bytes->size(), nullptr, false);
+  EvalJson json =
+      EvalJson::parse(reinterpret_cast<const char*>(bytes->data()),
+                      reinterpret_cast<const char*>(bytes->data()) + bytes->size(), nullptr, false);
   if (!json.is_object()) return std::nullopt;
   return json;
 }
@@ -148,7 +152,9 @@ Status read_face_lines(const std::string& path, const SetIndex& set, Run& run) {
   const auto bytes = read_file(path, kMaxRunFileBytes);
   if (!bytes) return bytes.error();
   const std::string text(reinterpret_cast<const char*>(bytes->data()), bytes->size());
-  const auto problem = [&](int line, std::string what) { run.detections.problems.push_back({path, line, std::move(what)}); };
+  const auto problem = [&](int line, std::string what) {
+    run.detections.problems.push_back({path, line, std::move(what)});
+  };
   int number = 0;
   std::size_t understood = 0;
   for (std::size_t at = 0; at < text.size();) {
@@ -159,8 +165,9 @@ Status read_face_lines(const std::string& path, const SetIndex& set, Run& run) {
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     auto image = parse_json_line(line);
     if (!image) {
-      problem(number, "expected a line of 'mtcnn detect --json': path, width, height and faces with box, score and "
-                      "five landmarks, all finite");
+      problem(number,
+              "expected a line of 'mtcnn detect --json': path, width, height and faces with box, score and "
+              "five landmarks, all finite");
       ++run.detections.left_out;
       continue;
     }
@@ -186,10 +193,12 @@ Status read_face_lines(const std::string& path, const SetIndex& set, Run& run) {
   return std::monostate{};
 }
 
-Status read_detections_of(const std::string& path, const SetIndex& set, const ReadDetections& read, Run& run) {
+Status read_detections_of(const std::string& path, const SetIndex& set, const ReadDetections& read,
+                          Run& run) {
   const std::string lines = in_folder(path, kFacesFile);
   if (is_file(lines)) {  // a run of ours
-    if (const auto json = read_json_file(in_folder(path, kSettingsFile)); json && json->contains("settings")) {
+    if (const auto json = read_json_file(in_folder(path, kSettingsFile));
+        json && json->contains("settings")) {
       run.settings = (*json)["settings"];
     }
     return read_face_lines(lines, set, run);
@@ -219,12 +228,13 @@ Result<std::vector<ImageFaces>> prepare_folder(const std::string& folder, const 
   if (in_use) {
     const auto before = read_json_file(settings_file);
     if (!before || !before->contains("settings") || !before->contains("images")) {
-      return usage(settings_file + ": expected the settings of the run that is to go on; name another folder");
+      return usage(settings_file +
+                   ": expected the settings of the run that is to go on; name another folder");
     }
     std::string change = differences((*before)["settings"], settings);
     if ((*before)["images"] != images) {
-      change += (change.empty() ? "" : ", ") + std::string("images was ") + (*before)["images"].dump() + ", is " +
-                EvalJson(images).dump(-1, ' ', false, EvalJson::error_handler_t::replace);
+      change += (change.empty() ? "" : ", ") + std::string("images was ") + (*before)["images"].dump() +
+                ", is " + EvalJson(images).dump(-1, ' ', false, EvalJson::error_handler_t::replace);
     }
     if (!change.empty()) {
       return usage(settings_file + ": that run had other settings, and the two must not be mixed: " + change);
@@ -260,7 +270,8 @@ class LineFile {
   }
   Status add(const std::string& line) {
     if (!file_) return std::monostate{};
-    if (std::fwrite(line.data(), 1, line.size(), file_.get()) != line.size() || std::fflush(file_.get()) != 0) {
+    if (std::fwrite(line.data(), 1, line.size(), file_.get()) != line.size() ||
+        std::fflush(file_.get()) != 0) {
       return failed();
     }
     return std::monostate{};
@@ -301,7 +312,8 @@ Status write_folds(const std::string& folder, const std::vector<SetImage>& image
   std::map<std::string, std::vector<DetectedImage>> folds;
   for (const SetImage& image : images) {
     const auto found = run.faces.find(image_name(image.name));
-    if (found != run.faces.end()) folds[image.group].push_back(detected_image(found->first, found->second.faces));
+    if (found != run.faces.end())
+      folds[image.group].push_back(detected_image(found->first, found->second.faces));
   }
   std::error_code error;
   fs::create_directories(folder, error);
@@ -333,8 +345,8 @@ Status run_images(const RunFlags& flags, const std::vector<SetImage>& images, De
       run.faces.emplace(image_name(images[at->second].name), std::move(image));
     }
     if (flags.resume) {
-      std::fprintf(stderr, "mtcnn eval: %s: %zu of %zu images are done already\n", printable(folder).c_str(), resumed,
-                   images.size());
+      std::fprintf(stderr, "mtcnn eval: %s: %zu of %zu images are done already\n", printable(folder).c_str(),
+                   resumed, images.size());
     }
     if (const Status opened = lines.open(in_folder(folder, kFacesFile)); !opened) return opened.error();
   }
@@ -343,7 +355,8 @@ Status run_images(const RunFlags& flags, const std::vector<SetImage>& images, De
   for (std::size_t i = 0; i < images.size(); ++i) {
     if (finished[i]) continue;
     if (set.find(image_name(images[i].name)) != i) {
-      problems.push_back({flags.images, 0, images[i].name + ": another image has this name but for its ending, left out"});
+      problems.push_back(
+          {flags.images, 0, images[i].name + ": another image has this name but for its ending, left out"});
     } else if (images[i].file.empty()) {
       problems.push_back({flags.images, 0, images[i].name + ": there is no such image"});
     } else {
@@ -356,7 +369,8 @@ Status run_images(const RunFlags& flags, const std::vector<SetImage>& images, De
     ImageFaces faces;
   };
   std::vector<Workspace> workspaces(static_cast<std::size_t>(workers));
-  Progress progress(static_cast<std::int64_t>(pending.size()), "images", !flags.no_progress && pending.size() > 1);
+  Progress progress(static_cast<std::int64_t>(pending.size()), "images",
+                    !flags.no_progress && pending.size() > 1);
   Status failed = std::monostate{};
   std::size_t next_pending = 0;
   const auto next = [&]() -> std::optional<std::size_t> {
@@ -426,8 +440,9 @@ void add_run_flags(CLI::App& app, RunFlags& flags, const std::string& layout_hel
   const char* const source = "Detections";
   if (reads) {
     add_paths(app, "--detections", flags.detections,
-              layout_help + ", the folder of an earlier run (--output), or a file of 'mtcnn detect --json'; may be "
-                            "repeated")
+              layout_help +
+                  ", the folder of an earlier run (--output), or a file of 'mtcnn detect --json'; may be "
+                  "repeated")
         ->type_name("PATH")
         ->group(source);
   }
@@ -448,20 +463,26 @@ void add_run_flags(CLI::App& app, RunFlags& flags, const std::string& layout_hel
              "keep what the detector finds: settings.json, faces.jsonl, detections/ for other programs")
         ->type_name("DIR")
         ->group(source);
-    app.add_flag("--resume", flags.resume, "with --output: go on with the interrupted run that wrote DIR")->group(source);
+    app.add_flag("--resume", flags.resume, "with --output: go on with the interrupted run that wrote DIR")
+        ->group(source);
   }
-  add_text(app, "--report", flags.report,
-           "write a page with curves, tables, settings and the worst pictures (if --images says where they are), and "
-           "the same as JSON beside it")
+  add_text(
+      app, "--report", flags.report,
+      "write a page with curves, tables, settings and the worst pictures (if --images says where they are), and "
+      "the same as JSON beside it")
       ->type_name("FILE.html")
       ->group("Output");
-  add_text(app, "--set", flags.set, "what to call the images and labels in the report")->type_name("NAME")->group("Output");
+  add_text(app, "--set", flags.set, "what to call the images and labels in the report")
+      ->type_name("NAME")
+      ->group("Output");
   app.add_flag("--no-progress", flags.no_progress, "no progress bar on the terminal")->group("Output");
   app.add_flag("--json", flags.json, "all figures, curves, settings and problems as JSON")->group("Output");
   add_detector_options(app, flags.detector);
-  app.add_option("--score-threshold", flags.score_threshold,
-                 "least score of the last stage alone (default: " +
-                     (default_score ? format_float(*default_score) + ", so that the curves go on" : "the model's") + ")")
+  app.add_option(
+         "--score-threshold", flags.score_threshold,
+         "least score of the last stage alone (default: " +
+             (default_score ? format_float(*default_score) + ", so that the curves go on" : "the model's") +
+             ")")
       ->type_name("SCORE")
       ->excludes("--thresholds")
       ->group("What is kept");
@@ -471,8 +492,8 @@ int eval_usage(const std::string& command, const std::string& message) {
   return usage_error("eval " + command, message);
 }
 
-Result<RunModel> load_run_model(const std::string& path, const RunFlags& flags, std::optional<float> default_score,
-                                int threads) {
+Result<RunModel> load_run_model(const std::string& path, const RunFlags& flags,
+                                std::optional<float> default_score, int threads) {
   const auto model = load_model(path);
   if (!model) return model.error();
   std::string hash;
@@ -540,7 +561,8 @@ Result<std::vector<Run>> prepare_runs(const RunFlags& flags, const std::vector<S
   if (runs_models && flags.images.empty()) {
     return usage(flags.models.empty() ? "--detections or --images is required" : "--model needs --images");
   }
-  if (!runs_models && !flags.output.empty()) return usage("--output is for runs of the detector, not for --detections");
+  if (!runs_models && !flags.output.empty())
+    return usage("--output is for runs of the detector, not for --detections");
   if (flags.resume && flags.output.empty()) return usage("--resume goes with --output");
   std::error_code error;
   if (!flags.images.empty() && !fs::is_directory(flags.images, error)) {
@@ -558,8 +580,8 @@ Result<std::vector<Run>> prepare_runs(const RunFlags& flags, const std::vector<S
   if (runs_models) {
     const std::vector<std::string> models = models_to_run(flags);
     const int threads = thread_count(flags.detector.options.threads);
-    const int workers = static_cast<int>(
-        std::clamp<std::size_t>(images.size(), 1, static_cast<std::size_t>(threads)));
+    const int workers =
+        static_cast<int>(std::clamp<std::size_t>(images.size(), 1, static_cast<std::size_t>(threads)));
     for (const std::string& path : models) {
       auto model = load_run_model(path, flags, default_score, std::max(1, threads / workers));
       if (!model) return model.error();
@@ -578,9 +600,10 @@ Result<std::vector<Run>> prepare_runs(const RunFlags& flags, const std::vector<S
   const bool alone = runs.size() == at + 1;
   for (; at < runs.size(); ++at) {
     const int threads = thread_count(flags.detector.options.threads);
-    const int workers = static_cast<int>(
-        std::clamp<std::size_t>(images.size(), 1, static_cast<std::size_t>(threads)));
-    const Status done = run_images(flags, images, layout, folder_of(flags, runs[at], alone), workers, runs[at]);
+    const int workers =
+        static_cast<int>(std::clamp<std::size_t>(images.size(), 1, static_cast<std::size_t>(threads)));
+    const Status done =
+        run_images(flags, images, layout, folder_of(flags, runs[at], alone), workers, runs[at]);
     if (!done) return done.error();
   }
   return runs;
@@ -597,7 +620,8 @@ std::unordered_map<std::string, Size> image_sizes(const std::vector<SetImage>& i
   std::size_t at = 0;
   const auto next = [&]() -> std::optional<std::size_t> {
     while (at < images.size() && images[at].file.empty()) {
-      problems.push_back({flags.images, 0, images[at].name + ": there is no such image, its size is not known"});
+      problems.push_back(
+          {flags.images, 0, images[at].name + ": there is no such image, its size is not known"});
       ++at;
     }
     return at < images.size() ? std::optional(at++) : std::nullopt;
@@ -631,8 +655,9 @@ std::string settings_text(const EvalJson& settings) {
   const auto is_on = [&](const char* key) { return text_of(settings, key) == "true"; };
   if (!settings.is_object() || !settings.contains("model")) return "settings not known";
   const EvalJson& model = settings["model"];
-  std::string text = "model " + text_of(model, "file") + " (sha256 " + text_of(model, "sha256").substr(0, 16) +
-                     ", architecture " + text_of(model, "architecture") + ", " + text_of(model, "geometry") +
+  std::string text = "model " + text_of(model, "file") + " (sha256 " +
+                     text_of(model, "sha256").substr(0, 16) + ", architecture " +
+                     text_of(model, "architecture") + ", " + text_of(model, "geometry") +
                      " cell geometry), minimum face " + text_of(settings, "min_face");
   if (text_of(settings, "max_face") != "0") text += ", maximum face " + text_of(settings, "max_face");
   text += ", factor " + text_of(settings, "factor") + ", thresholds " + text_of(settings, "thresholds");
@@ -654,15 +679,16 @@ std::vector<Candidate> candidates_of(const DetectedImage& image) {
   std::vector<Candidate> list;
   for (const Detection& detection : image.detections) {
     const Rectangle& box = detection.box;
-    list.push_back({{static_cast<float>(box.x), static_cast<float>(box.y), static_cast<float>(box.x + box.width),
-                     static_cast<float>(box.y + box.height)},
+    list.push_back({{static_cast<float>(box.x), static_cast<float>(box.y),
+                     static_cast<float>(box.x + box.width), static_cast<float>(box.y + box.height)},
                     static_cast<float>(detection.score)});
   }
   return list;
 }
 
-std::vector<ReportPicture> pictures_of(const Run& run, const RunFlags& flags, std::span<const LabelledImage> images,
-                                       float overlap, std::vector<Problem>& problems) {
+std::vector<ReportPicture> pictures_of(const Run& run, const RunFlags& flags,
+                                       std::span<const LabelledImage> images, float overlap,
+                                       std::vector<Problem>& problems) {
   if (flags.report.empty() || flags.images.empty()) return {};
   std::unordered_map<std::string, const DetectedImage*> by_name;
   for (const DetectedImage& image : run.detections.images) by_name.emplace(image.name, &image);
@@ -725,7 +751,8 @@ int print_runs(const Comparison& comparison, const RunFlags& flags, const std::v
       run.pictures = std::move(reports[i].pictures);
     }
     if (const Status written = write_report(flags.report, report); !written) {
-      std::fprintf(stderr, "mtcnn eval %s: %s\n", command.c_str(), printable(written.error().message).c_str());
+      std::fprintf(stderr, "mtcnn eval %s: %s\n", command.c_str(),
+                   printable(written.error().message).c_str());
       report_failed = true;
     }
   }
@@ -763,9 +790,11 @@ int print_runs(const Comparison& comparison, const RunFlags& flags, const std::v
               " left out or not as expected: see the messages\n";
     }
   }
-  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+  const bool written =
+      std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
   if (!written && errno != EPIPE) {
-    std::fprintf(stderr, "mtcnn eval %s: standard output: can't write: %s\n", command.c_str(), std::strerror(errno));
+    std::fprintf(stderr, "mtcnn eval %s: standard output: can't write: %s\n", command.c_str(),
+                 std::strerror(errno));
     return kExitFailed;
   }
   return problems.empty() && !report_failed ? kExitOk : kExitFailed;

@@ -101,10 +101,10 @@ std::string find_set_image(const std::string& folder, const std::string& name);
 
 // One row of the comparison: a model run over the images, or detections that were read.
 struct Run {
-  std::string name;       // in tables; no two runs have the same
-  std::string source;     // the model or the detections, as named on the command line
+  std::string name;               // in tables; no two runs have the same
+  std::string source;             // the model or the detections, as named on the command line
   std::optional<RunModel> model;  // if the detector was run here
-  EvalJson settings;      // as in RunModel; null: not known
+  EvalJson settings;              // as in RunModel; null: not known
   // All that was found, in the order of the images; image_name() as names. Problems and rows that
   // were left out are counted there.
   DetectionSet detections;
@@ -147,7 +147,7 @@ std::string settings_text(const EvalJson& settings);
 // What one row of the output is made of.
 struct RunReport {
   std::vector<std::vector<std::string>> rows;  // of the table, what stands behind the run's name
-  EvalJson json;  // the figures; the run's name, source and settings, and problems are added
+  EvalJson json;                  // the figures; the run's name, source and settings, and problems are added
   std::vector<Problem> problems;  // of the run and of the truth
   std::vector<ReportPicture> pictures;
 };
@@ -172,8 +172,9 @@ std::vector<Candidate> candidates_of(const DetectedImage& image);
 
 // Worst misses and worst false positives at this overlap, if there is to be a report and the images
 // are at hand; pictures that can't be read are reported.
-std::vector<ReportPicture> pictures_of(const Run& run, const RunFlags& flags, std::span<const LabelledImage> images,
-                                       float overlap, std::vector<Problem>& problems);
+std::vector<ReportPicture> pictures_of(const Run& run, const RunFlags& flags,
+                                       std::span<const LabelledImage> images, float overlap,
+                                       std::vector<Problem>& problems);
 
 // "12.3 %" of a share.
 std::string percent(double share, int digits = 2);

@@ -23,7 +23,8 @@ constexpr const char* kName = "stages";
 std::optional<std::vector<float>> parse_rising(const std::string& text) {
   auto numbers = parse_number_list(text);
   if (!numbers || numbers->front() < 0) return std::nullopt;
-  const bool rising = std::adjacent_find(numbers->begin(), numbers->end(), std::greater_equal<>()) == numbers->end();
+  const bool rising =
+      std::adjacent_find(numbers->begin(), numbers->end(), std::greater_equal<>()) == numbers->end();
   return rising ? numbers : std::nullopt;
 }
 
@@ -39,7 +40,8 @@ class EvalStages : public EvalCommand {
         ->group(measure);
     add_parsed(
         app, "--sizes", parse_rising, [this](const std::vector<float>& values) { options_.buckets = values; },
-        "rising numbers like 0,20,40", "sizes of faces, in pixels, at which the rows begin (default: 0,20,30,50,80,120)")
+        "rising numbers like 0,20,40",
+        "sizes of faces, in pixels, at which the rows begin (default: 0,20,30,50,80,120)")
         ->type_name("PIXELS,...")
         ->group(measure);
     add_run_flags(app, flags_, "", std::nullopt);
@@ -60,7 +62,8 @@ class EvalStages : public EvalCommand {
                                    std::to_string(models.size()));
     }
     const int threads = thread_count(flags_.detector.options.threads);
-    const int workers = static_cast<int>(std::clamp<std::size_t>(images.size(), 1, static_cast<std::size_t>(threads)));
+    const int workers =
+        static_cast<int>(std::clamp<std::size_t>(images.size(), 1, static_cast<std::size_t>(threads)));
     std::vector<Run> runs;
     for (const std::string& path : models) {
       auto model = load_run_model(path, flags_, std::nullopt, std::max(1, threads / workers));
@@ -81,8 +84,9 @@ class EvalStages : public EvalCommand {
       report.problems = set->problems;
       const StageTally tally = tally_of(run, *set, images, workers, report.problems);
       if (heading.empty()) {
-        heading = "Faces kept by each stage (IoU of at least " + format_float(options_.iou) + ") and windows an image: " +
-                  set_text(labels_, *set) + ", " + format_count(static_cast<std::int64_t>(tally.all().faces)) + " faces";
+        heading = "Faces kept by each stage (IoU of at least " + format_float(options_.iou) +
+                  ") and windows an image: " + set_text(labels_, *set) + ", " +
+                  format_count(static_cast<std::int64_t>(tally.all().faces)) + " faces";
       }
       for (const Stage stage : kAll) {
         cells.push_back(percent(tally.all().recall(stage), 1));
@@ -99,17 +103,19 @@ class EvalStages : public EvalCommand {
       columns.push_back({"windows"});
     }
     columns.push_back({"images left out"});
-    return print_runs({kName, set_text(labels_, *set), heading, columns, notes}, flags_, runs, std::move(reports));
+    return print_runs({kName, set_text(labels_, *set), heading, columns, notes}, flags_, runs,
+                      std::move(reports));
   }
 
  private:
   static constexpr Stage kAll[kStages] = {Stage::kProposals, Stage::kPNet, Stage::kRNet, Stage::kONet};
 
-  StageTally tally_of(const Run& run, const LabelledSet& set, const std::vector<SetImage>& images, int workers,
-                      std::vector<Problem>& problems) const {
+  StageTally tally_of(const Run& run, const LabelledSet& set, const std::vector<SetImage>& images,
+                      int workers, std::vector<Problem>& problems) const {
     std::vector<StageTally> tallies(static_cast<std::size_t>(workers), StageTally(options_));
     std::size_t at = 0;
-    Progress progress(static_cast<std::int64_t>(images.size()), "images", !flags_.no_progress && images.size() > 1);
+    Progress progress(static_cast<std::int64_t>(images.size()), "images",
+                      !flags_.no_progress && images.size() > 1);
     const auto next = [&]() -> std::optional<std::size_t> {
       return at < images.size() ? std::optional(at++) : std::nullopt;
     };

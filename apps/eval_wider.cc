@@ -28,8 +28,9 @@ class EvalWider : public EvalCommand {
     add_text(app, "--list", list_, "evaluate only the images of this list, a name (EVENT/NAME) a line")
         ->type_name("FILE")
         ->group(truth);
-    app.add_flag("--only-with-detections", only_with_detections_,
-                 "evaluate only the images that have a file of detections (or, with --images, that are there)")
+    app.add_flag(
+           "--only-with-detections", only_with_detections_,
+           "evaluate only the images that have a file of detections (or, with --images, that are there)")
         ->group(truth);
     add_run_flags(app, flags_, "folder in the official layout, EVENT/NAME.txt", kCurveScoreThreshold);
     app.footer(
@@ -50,8 +51,8 @@ class EvalWider : public EvalCommand {
       if (!names) return eval_usage(kName, names.error().message);
       options.images = std::move(*names);
     }
-    const auto runs = prepare_runs(flags_, images_of(*truth, options), DetectionLayout::kWider, kCurveScoreThreshold,
-                                   read_wider_detections);
+    const auto runs = prepare_runs(flags_, images_of(*truth, options), DetectionLayout::kWider,
+                                   kCurveScoreThreshold, read_wider_detections);
     if (!runs) return eval_usage(kName, runs.error().message);
 
     std::vector<RunReport> reports;
@@ -62,15 +63,16 @@ class EvalWider : public EvalCommand {
       const WiderResult result = evaluate_wider(*truth, run.detections, options);
       if (columns.empty()) {
         set = "WIDER FACE, " + format_count(static_cast<std::int64_t>(result.images)) + " images";
-        heading = "WIDER FACE: average precision on " + format_count(static_cast<std::int64_t>(result.images)) +
-                  " images";
+        heading = "WIDER FACE: average precision on " +
+                  format_count(static_cast<std::int64_t>(result.images)) + " images";
         for (const WiderResult::Subset& subset : result.subsets) {
           columns.push_back({subset.name});
           heading += (columns.size() == 1 ? " (faces: " : ", ") + subset.name + " " +
                      format_count(static_cast<std::int64_t>(subset.faces));
         }
         heading += ")";
-        for (const char* const more : {"detections", "images without", "rows left out"}) columns.push_back({more});
+        for (const char* const more : {"detections", "images without", "rows left out"})
+          columns.push_back({more});
       }
       RunReport& report = reports.emplace_back();
       std::vector<std::string>& cells = report.rows.emplace_back();
@@ -85,10 +87,14 @@ class EvalWider : public EvalCommand {
       report.problems = result.problems;
       report.pictures = pictures_of(run, flags_, labelled, .5f, report.problems);
     }
-    return print_runs({kName, set, heading, columns,
-                       {"'images without': images in which nothing was found, or that have no file; their faces "
-                        "count as missed"}},
-                      flags_, *runs, std::move(reports));
+    return print_runs(
+        {kName,
+         set,
+         heading,
+         columns,
+         {"'images without': images in which nothing was found, or that have no file; their faces "
+          "count as missed"}},
+        flags_, *runs, std::move(reports));
   }
 
  private:
@@ -100,7 +106,8 @@ class EvalWider : public EvalCommand {
       for (const WiderFace& face : image.faces) {
         LabelledFace& one = labelled.faces.emplace_back();
         one.box = {static_cast<float>(face.box.x), static_cast<float>(face.box.y),
-                   static_cast<float>(face.box.x + face.box.width), static_cast<float>(face.box.y + face.box.height)};
+                   static_cast<float>(face.box.x + face.box.width),
+                   static_cast<float>(face.box.y + face.box.height)};
         one.ignore = face.subsets == 0;
       }
     }

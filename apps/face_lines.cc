@@ -62,7 +62,8 @@ bool read_face(const Json& json, Face& face) {
   float edges[4];
   if (!json.is_object() || !json.contains("box") || !read_numbers(json["box"], 4, edges)) return false;
   if (!json.contains("score") || !json["score"].is_number()) return false;
-  if (!json.contains("landmarks") || !json["landmarks"].is_array() || json["landmarks"].size() != 5) return false;
+  if (!json.contains("landmarks") || !json["landmarks"].is_array() || json["landmarks"].size() != 5)
+    return false;
   face.box = {edges[0], edges[1], edges[2], edges[3]};
   face.score = json["score"].get<float>();
   for (std::size_t i = 0; i < 5; ++i) {

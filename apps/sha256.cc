@@ -24,7 +24,8 @@ Constants make_constants() {
   std::size_t count = 0;
   for (int candidate = 2; count < 64; ++candidate) {
     bool prime = true;
-    for (int divisor = 2; divisor * divisor <= candidate; ++divisor) prime = prime && candidate % divisor != 0;
+    for (int divisor = 2; divisor * divisor <= candidate; ++divisor)
+      prime = prime && candidate % divisor != 0;
     if (!prime) continue;
     // A double's 53 bits hold the root's whole part (at most 5 bits) and far more than 32 behind it.
     const auto fraction = [](double root) {
@@ -40,7 +41,8 @@ void add_block(const Constants& constants, const std::byte* block, State& state)
   std::array<std::uint32_t, 64> words;
   for (std::size_t i = 0; i < 16; ++i) {
     words[i] = 0;
-    for (std::size_t j = 0; j < 4; ++j) words[i] = words[i] << 8 | std::to_integer<std::uint32_t>(block[4 * i + j]);
+    for (std::size_t j = 0; j < 4; ++j)
+      words[i] = words[i] << 8 | std::to_integer<std::uint32_t>(block[4 * i + j]);
   }
   for (std::size_t i = 16; i < 64; ++i) {
     const std::uint32_t a = words[i - 15];
@@ -52,8 +54,8 @@ void add_block(const Constants& constants, const std::byte* block, State& state)
   for (std::size_t i = 0; i < 64; ++i) {
     const std::uint32_t choice = (s[4] & s[5]) ^ (~s[4] & s[6]);
     const std::uint32_t majority = (s[0] & s[1]) ^ (s[0] & s[2]) ^ (s[1] & s[2]);
-    const std::uint32_t first = s[7] + (std::rotr(s[4], 6) ^ std::rotr(s[4], 11) ^ std::rotr(s[4], 25)) + choice +
-                                constants.rounds[i] + words[i];
+    const std::uint32_t first = s[7] + (std::rotr(s[4], 6) ^ std::rotr(s[4], 11) ^ std::rotr(s[4], 25)) +
+                                choice + constants.rounds[i] + words[i];
     const std::uint32_t second = (std::rotr(s[0], 2) ^ std::rotr(s[0], 13) ^ std::rotr(s[0], 22)) + majority;
     s = {first + second, s[0], s[1], s[2], s[3] + first, s[4], s[5], s[6]};
   }

@@ -52,23 +52,25 @@ Result<Landmarks> CentreCrop::points(const ImageView& image, const Box& face) co
   if (const Status checked = check_view(image); !checked) return checked.error();
   const Box window = patch_window(impl_->geometry, squared(face));
   if (!is_patchable(face) || !is_patchable(window)) {
-    return Error{ErrorCode::kInvalidArgument, "the face's box has no area or is too far away, expected one in the image"};
+    return Error{ErrorCode::kInvalidArgument,
+                 "the face's box has no area or is too far away, expected one in the image"};
   }
   CascadeWorkspace workspace;
   workspace.use_threads(1);
   const ImageView rgb = as_rgb(image, workspace.rgb);
   constexpr float kAnyScore = -1;
   workspace.windows = {{window, 0}};
-  refine({impl_->onet, impl_->kernels, impl_->mean, impl_->scale, kAnyScore, true, impl_->mirror_landmarks}, rgb,
-         workspace);
+  refine({impl_->onet, impl_->kernels, impl_->mean, impl_->scale, kAnyScore, true, impl_->mirror_landmarks},
+         rgb, workspace);
   if (workspace.detections.empty()) {
     return Error{ErrorCode::kInvalidArgument, "O-Net gives no finite score for the face's box"};
   }
   const auto& seen = workspace.detections.front();
-  workspace.faces = {{decode_offsets(window, seen.offsets), seen.window.score,
-                      decode_landmarks(window, seen.landmarks)}};
+  workspace.faces = {
+      {decode_offsets(window, seen.offsets), seen.window.score, decode_landmarks(window, seen.landmarks)}};
   if (impl_->lnet) {
-    refine_landmarks({*impl_->lnet, impl_->kernels, impl_->geometry, impl_->mean, impl_->scale}, rgb, workspace);
+    refine_landmarks({*impl_->lnet, impl_->kernels, impl_->geometry, impl_->mean, impl_->scale}, rgb,
+                     workspace);
   }
   return workspace.faces.front().landmarks;
 } catch (const std::bad_alloc&) {

@@ -17,7 +17,9 @@ namespace {
 struct Scene {
   int width = 120, height = 100;
   std::vector<std::uint8_t> pixels = test::random_pixels(120, 100, 3, 5);
-  ImageView view() const { return {pixels.data(), width, height, std::ptrdiff_t{3} * width, PixelFormat::kRgb8}; }
+  ImageView view() const {
+    return {pixels.data(), width, height, std::ptrdiff_t{3} * width, PixelFormat::kRgb8};
+  }
 };
 
 Model model_of(CellGeometry geometry) {
@@ -57,7 +59,8 @@ TEST_CASE("on a window that the cascade showed to O-Net, the points are the casc
         });
       };
       const auto found = std::count_if(trace->faces.begin(), trace->faces.end(), [&](const Face& face) {
-        return std::any_of(points.begin(), points.end(), [&](const Landmarks& p) { return same(p, face.landmarks); });
+        return std::any_of(points.begin(), points.end(),
+                           [&](const Landmarks& p) { return same(p, face.landmarks); });
       });
       if (geometry == CellGeometry::kExact) {
         CHECK(found == static_cast<std::ptrdiff_t>(trace->faces.size()));
@@ -95,7 +98,8 @@ TEST_CASE("boxes and views that can't be used are errors") {
   const auto crop = CentreCrop::create(model_of(CellGeometry::kExact));
   REQUIRE(crop);
   const float nan = std::numeric_limits<float>::quiet_NaN();
-  for (const Box& box : {Box{10, 10, 10, 20}, Box{20, 10, 10, 30}, Box{0, 0, nan, 10}, Box{0, 0, 1e30f, 10}}) {
+  for (const Box& box :
+       {Box{10, 10, 10, 20}, Box{20, 10, 10, 30}, Box{0, 0, nan, 10}, Box{0, 0, 1e30f, 10}}) {
     CHECK(!crop->points(scene.view(), box));
   }
   CHECK(!crop->points({}, {0, 0, 10, 10}));

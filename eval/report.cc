@@ -42,7 +42,8 @@ Box read_box(const Json& json) {
 
 ReportPicture read_picture(const Json& json) {
   ReportPicture picture;
-  if (json.at("kind").get<std::string>() == "false_positive") picture.kind = ReportPicture::Kind::kFalsePositive;
+  if (json.at("kind").get<std::string>() == "false_positive")
+    picture.kind = ReportPicture::Kind::kFalsePositive;
   picture.image = json.at("image").get<std::string>();
   picture.caption = json.at("caption").get<std::string>();
   picture.side = json.at("side").get<int>();
@@ -85,7 +86,8 @@ std::string dumped(const Report& report) {
 Result<std::string> page_of(const std::string& json, const std::string& name) {
   const Result<Report> report = parse_report(json, name);
   if (!report) return report.error();
-  if (report->runs.empty()) return Error{ErrorCode::kInvalidArgument, name + ": a report needs at least one run"};
+  if (report->runs.empty())
+    return Error{ErrorCode::kInvalidArgument, name + ": a report needs at least one run"};
   return report_page(*report);
 }
 

@@ -89,8 +89,8 @@ struct ReportPictures {
   std::vector<Problem> problems;
 };
 ReportPictures worst_pictures(std::span<const LabelledImage> images,
-                              std::span<const std::vector<Candidate>> detections,
-                              const BoxResult& result, const LoadImage& load, std::size_t most = 12);
+                              std::span<const std::vector<Candidate>> detections, const BoxResult& result,
+                              const LoadImage& load, std::size_t most = 12);
 
 }  // namespace mtcnn
 

@@ -118,7 +118,8 @@ Figure share(const std::string& column, double value) { return {column, fixed(va
 Figure error(const std::string& column, double value) { return {column, percent_text(value), value, true}; }
 
 // Those of `keys` (key and column) that are there.
-std::vector<Figure> counts(const Json& json, std::initializer_list<std::pair<const char*, const char*>> keys) {
+std::vector<Figure> counts(const Json& json,
+                           std::initializer_list<std::pair<const char*, const char*>> keys) {
   std::vector<Figure> row;
   for (const auto& [key, column] : keys) {
     if (json.contains(key)) row.push_back({column, count_text(json.at(key).get<double>())});
@@ -129,7 +130,8 @@ std::vector<Figure> counts(const Json& json, std::initializer_list<std::pair<con
 std::vector<std::pair<double, double>> pairs(const Json& x, const Json& y) {
   std::vector<std::pair<double, double>> points;
   points.reserve(x.size());
-  for (std::size_t i = 0; i < x.size(); ++i) points.emplace_back(x.at(i).get<double>(), y.at(i).get<double>());
+  for (std::size_t i = 0; i < x.size(); ++i)
+    points.emplace_back(x.at(i).get<double>(), y.at(i).get<double>());
   return points;
 }
 
@@ -140,7 +142,8 @@ Measure wider_measure(const Json& json) {
   measure.how =
       "Average precision as the official WIDER FACE evaluation computes it: scores stretched to 0–1 over the "
       "whole set, 1,000 thresholds, IoU of at least 0.5, faces outside a subset ignored.";
-  if (json.at("settings").at("restricted_to_list").get<bool>()) measure.how += " Restricted to a list of images.";
+  if (json.at("settings").at("restricted_to_list").get<bool>())
+    measure.how += " Restricted to a list of images.";
   if (json.at("settings").at("only_with_detections").get<bool>()) {
     measure.how += " Images without a file of detections are not counted.";
   }
@@ -176,15 +179,17 @@ Measure fddb_measure(const Json& json) {
       "ellipses for the largest sum of overlaps. Discrete: an overlap above 0.5 counts 1. Continuous: it counts its "
       "IoU.";
   if (const double stretch = settings.at("ellipse_stretch").get<double>(); stretch > 0) {
-    measure.how += " Rectangles turned into ellipses " + short_number(stretch) + " times as high as the boxes.";
+    measure.how +=
+        " Rectangles turned into ellipses " + short_number(stretch) + " times as high as the boxes.";
   }
   if (settings.at("ignore_cut_faces").get<bool>()) measure.how += " Faces that the border cuts are ignored.";
   const double unknown = json.at("images_of_unknown_size").get<double>();
   if (unknown > 0) {
     const Json& size = settings.at("assumed_size");
     measure.how += " The size of " + count_text(unknown) + " images is not known: ";
-    measure.how += size.is_array() ? "taken to be " + value_text(size.at(0)) + " × " + value_text(size.at(1)) + "."
-                                   : "regions end nowhere there.";
+    measure.how += size.is_array()
+                       ? "taken to be " + value_text(size.at(0)) + " × " + value_text(size.at(1)) + "."
+                       : "regions end nowhere there.";
   }
   FigureTable folds("Discrete, all detections, by fold");
   for (const Json& fold : json.at("folds")) {
@@ -220,20 +225,22 @@ Measure fddb_measure(const Json& json) {
     measure.charts.push_back(std::move(chart));
   }
   measure.tables.push_back(std::move(folds));
-  measure.tables.emplace_back("Counted", counts(json, {{"images", "images"},
-                                                       {"faces", "faces"},
-                                                       {"ignored_faces", "faces ignored"},
-                                                       {"detections", "detections"},
-                                                       {"left_out", "left out"},
-                                                       {"images_without_entry", "images without an entry"},
-                                                       {"images_of_unknown_size", "images of unknown size"}}));
+  measure.tables.emplace_back("Counted",
+                              counts(json, {{"images", "images"},
+                                            {"faces", "faces"},
+                                            {"ignored_faces", "faces ignored"},
+                                            {"detections", "detections"},
+                                            {"left_out", "left out"},
+                                            {"images_without_entry", "images without an entry"},
+                                            {"images_of_unknown_size", "images of unknown size"}}));
   return measure;
 }
 
 Measure boxes_measure(const Json& json) {
   Measure measure;
-  measure.how = "Average precision, the area under the envelope of precision over recall, at an IoU of at least " +
-                short_number(json.at("iou").get<double>()) + "; faces labelled to be ignored count neither way.";
+  measure.how =
+      "Average precision, the area under the envelope of precision over recall, at an IoU of at least " +
+      short_number(json.at("iou").get<double>()) + "; faces labelled to be ignored count neither way.";
   const double least = json.at("min_face").get<double>();
   const Json& most = json.at("max_face");
   if (least > 0) measure.how += " Faces of " + short_number(least) + " px or more.";
@@ -241,9 +248,9 @@ Measure boxes_measure(const Json& json) {
   const double average = json.at("average_precision").get<double>();
   FigureTable figures("Figures", {share("average precision", average)});
   for (const Json& at : json.at("recall_at")) {
-    figures.row.push_back(share("recall at " + short_number(at.at("false_positives_per_image").get<double>()) +
-                                    " FP an image",
-                                at.at("recall").get<double>()));
+    figures.row.push_back(
+        share("recall at " + short_number(at.at("false_positives_per_image").get<double>()) + " FP an image",
+              at.at("recall").get<double>()));
   }
   const Json& curve = json.at("curve");
   measure.charts.emplace_back("Precision and recall", SvgAxis{"recall"}, SvgAxis{"precision"},
@@ -286,7 +293,8 @@ Measure landmark_measure(const Json& json) {
   const bool eyes = json.at("unit").get<std::string>() == "inter_ocular";
   const double failure = json.at("failure_above").get<double>();
   measure.how = std::string("Mean distance of the five points from the labelled ones, in percent of ") +
-                (eyes ? "the distance between the labelled eyes." : "the size of the labelled box, √(width × height).") +
+                (eyes ? "the distance between the labelled eyes."
+                      : "the size of the labelled box, √(width × height).") +
                 " An error above " + short_number(100 * failure) + " % is a failure. Faces not detected: ";
   const std::string missing = json.at("missing_faces").get<std::string>();
   measure.how += missing == "fail"       ? "failures, too."
@@ -307,11 +315,12 @@ Measure landmark_measure(const Json& json) {
                                                        {"images_without_entry", "images without an entry"},
                                                        {"left_out", "left out"}}));
   const Json& curve = json.at("curve");
-  Chart chart("Cumulative landmark error",
-              {eyes ? "error, of the distance between the eyes" : "error, of the box size", 0, .2, false, true},
-              {"faces with at most this error", 0, 1, false, true},
-              "mean " + percent_text(json.at("mean_error").get<double>()),
-              pairs(curve.at("error"), curve.at("share")));
+  Chart chart(
+      "Cumulative landmark error",
+      {eyes ? "error, of the distance between the eyes" : "error, of the box size", 0, .2, false, true},
+      {"faces with at most this error", 0, 1, false, true},
+      "mean " + percent_text(json.at("mean_error").get<double>()),
+      pairs(curve.at("error"), curve.at("share")));
   measure.charts.push_back(std::move(chart));
   return measure;
 }
@@ -354,7 +363,8 @@ StageTable stage_table(const Json& json) {
     StageRow& row = table.rows.emplace_back();
     row.size = size;
     row.faces = counted.at("faces").get<double>();
-    for (const std::string& stage : table.stages) row.recall.push_back(counted.at("recall").at(stage).get<double>());
+    for (const std::string& stage : table.stages)
+      row.recall.push_back(counted.at("recall").at(stage).get<double>());
   };
   add(json, "all faces");
   for (const Json& bucket : json.at("by_size")) {
@@ -375,7 +385,8 @@ const char* stage_heading(const std::string& stage) {
 
 // The page.
 
-constexpr const char* kStyle = R"(:root{color-scheme:light dark;--back:#fff;--ink:#1b1d21;--soft:#5a5f69;--rule:#d5d8de;--card:#f6f7f9;
+constexpr const char* kStyle =
+    R"(:root{color-scheme:light dark;--back:#fff;--ink:#1b1d21;--soft:#5a5f69;--rule:#d5d8de;--card:#f6f7f9;
 --truth:#56d0ff;--found:#ffb000}
 @media screen and (prefers-color-scheme:dark){:root{--back:#16181d;--ink:#e8eaee;--soft:#a4aab6;--rule:#383d47;--card:#1f2229}}
 *{box-sizing:border-box}
@@ -442,10 +453,11 @@ class Page {
 
   std::string make() {
     const std::string title = escape_html(report_.title);
-    html_ = "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
-            "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"/>\n<title>" +
-            title + "</title>\n<style>\n" + kStyle + svg_plot_style() + "</style>\n</head>\n<body>\n<h1>" + title +
-            "</h1>\n";
+    html_ =
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
+        "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"/>\n<title>" +
+        title + "</title>\n<style>\n" + kStyle + svg_plot_style() + "</style>\n</head>\n<body>\n<h1>" +
+        title + "</h1>\n";
     for (const std::string& note : report_.notes) html_ += "<p>" + escape_html(note) + "</p>\n";
     html_ += "<ul class=\"legend\" aria-label=\"Runs\">\n";
     for (const std::string& name : names_) html_ += "<li>" + run_label(name) + "</li>\n";
@@ -501,8 +513,8 @@ class Page {
       try {
         all.emplace_back(run, read(run->results.at(key)));
       } catch (const nlohmann::json::exception& problem) {
-        throw Error{ErrorCode::kFormat, "run " + run->name + ": " + key + ": not what its to_json() gives: " +
-                                            problem.what()};
+        throw Error{ErrorCode::kFormat,
+                    "run " + run->name + ": " + key + ": not what its to_json() gives: " + problem.what()};
       }
     }
     return all;
@@ -516,7 +528,8 @@ class Page {
     bool same = true;
     for (const auto& [run, measure] : measures) same = same && measure.how == measures[0].second.how;
     for (const auto& [run, measure] : measures) {
-      html_ += "<p class=\"soft\">" + (same ? "" : run_label(run->name) + ": ") + escape_html(measure.how) + "</p>\n";
+      html_ += "<p class=\"soft\">" + (same ? "" : run_label(run->name) + ": ") + escape_html(measure.how) +
+               "</p>\n";
       if (same) break;
     }
     std::vector<std::string> titles;
@@ -584,7 +597,8 @@ class Page {
                                    [&](const Figure& figure) { return figure.column == column; });
       return at == table.row.end() ? nullptr : &*at;
     };
-    html_ += "<div class=\"wide\"><table>\n<caption>" + escape_html(title) + "</caption>\n<thead><tr><td></td>";
+    html_ +=
+        "<div class=\"wide\"><table>\n<caption>" + escape_html(title) + "</caption>\n<thead><tr><td></td>";
     for (const std::string& column : columns) html_ += "<th scope=\"col\">" + escape_html(column) + "</th>";
     html_ += "</tr></thead>\n<tbody>\n";
     for (const auto& [run, table] : tables) {
@@ -597,8 +611,8 @@ class Page {
           if (!best || !other || !other->value) continue;
           best = figure->lower_is_better ? *figure->value <= *other->value : *figure->value >= *other->value;
         }
-        html_ += std::string(best ? "<td class=\"best\">" : "<td>") + (figure ? escape_html(figure->text) : "–") +
-                 "</td>";
+        html_ += std::string(best ? "<td class=\"best\">" : "<td>") +
+                 (figure ? escape_html(figure->text) : "–") + "</td>";
       }
       html_ += "</tr>\n";
     }
@@ -609,29 +623,35 @@ class Page {
   void add_stages(const Runs& runs) {
     const auto tables = read_all(runs, "stages", stage_table);
     if (tables.empty()) return;
-    html_ += "<h3>Stages</h3>\n<p class=\"soft\">Faces that each stage of the cascade keeps: those that any of its "
-             "windows meets with an IoU of at least ";
+    html_ +=
+        "<h3>Stages</h3>\n<p class=\"soft\">Faces that each stage of the cascade keeps: those that any of its "
+        "windows meets with an IoU of at least ";
     for (std::size_t i = 0; i < tables.size(); ++i) {
       const std::string iou = short_number(tables[i].second.iou);
       if (i == 0) html_ += iou;
-      if (i > 0 && tables[i].second.iou != tables[0].second.iou) html_ += " (" + run_label(tables[i].first->name) + iou + ")";
+      if (i > 0 && tables[i].second.iou != tables[0].second.iou)
+        html_ += " (" + run_label(tables[i].first->name) + iou + ")";
     }
-    html_ += ". Sizes are the shorter sides of the labelled boxes.</p>\n<div class=\"wide\"><table>\n"
-             "<thead><tr><td></td><td></td><th scope=\"col\">faces</th>";
+    html_ +=
+        ". Sizes are the shorter sides of the labelled boxes.</p>\n<div class=\"wide\"><table>\n"
+        "<thead><tr><td></td><td></td><th scope=\"col\">faces</th>";
     const std::vector<std::string>& stages = tables[0].second.stages;
     for (const std::string& stage : stages) {
       const char* const heading = stage_heading(stage);
       html_ += "<th scope=\"col\">" + (heading ? heading : escape_html(stage)) + "</th>";
     }
     html_ += "</tr></thead>\n<tbody>\n";
-    const auto head = [&](bool first, const std::string& words, const std::string& name, const std::string& faces) {
-      html_ += first ? "<tr class=\"first\"><th scope=\"row\">" + escape_html(words) + "</th>" : "<tr><th></th>";
+    const auto head = [&](bool first, const std::string& words, const std::string& name,
+                          const std::string& faces) {
+      html_ +=
+          first ? "<tr class=\"first\"><th scope=\"row\">" + escape_html(words) + "</th>" : "<tr><th></th>";
       html_ += "<th scope=\"row\">" + run_label(name) + "</th><td>" + faces + "</td>";
     };
     bool first = true;
     for (const auto& [run, table] : tables) {
       head(first, "windows an image", run->name, "");
-      for (const double windows : table.windows) html_ += "<td>" + fixed(windows, windows < 100 ? 1 : 0) + "</td>";
+      for (const double windows : table.windows)
+        html_ += "<td>" + fixed(windows, windows < 100 ? 1 : 0) + "</td>";
       html_ += "</tr>\n";
       first = false;
     }
@@ -676,9 +696,10 @@ class Page {
         any = true;
         const std::string side = std::to_string(picture.side), caption = escape_html(picture.caption);
         const std::string image = escape_html(picture.image);
-        html_ += "<figure><svg class=\"cut\" viewBox=\"0 0 " + side + " " + side + "\" role=\"img\" aria-label=\"" +
-                 caption + ", " + image + "\"><image width=\"" + side + "\" height=\"" + side + "\" href=\"data:image/jpeg;base64," +
-                 escape_html(picture.jpeg) + "\"/>";
+        html_ += "<figure><svg class=\"cut\" viewBox=\"0 0 " + side + " " + side +
+                 "\" role=\"img\" aria-label=\"" + caption + ", " + image + "\"><image width=\"" + side +
+                 "\" height=\"" + side + "\" href=\"data:image/jpeg;base64," + escape_html(picture.jpeg) +
+                 "\"/>";
         for (const Box& box : picture.labelled) html_ += rect("truth", box);
         for (const Box& box : picture.detected) html_ += rect("found", box);
         html_ += rect("under", picture.box) + rect(miss ? "truth main" : "found main", picture.box) +
@@ -694,12 +715,14 @@ class Page {
       return " <span class=\"key\"><svg class=\"mark\" viewBox=\"0 0 40 20\" aria-hidden=\"true\">" +
              rect(kind, {5, 4, 35, 16}) + "</svg>" + words + "</span>";
     };
-    html_ += "<h3>" + run_label(run.name) + (miss ? ": largest faces missed" : ": false positives of the best score") +
+    html_ += "<h3>" + run_label(run.name) +
+             (miss ? ": largest faces missed" : ": false positives of the best score") +
              "</h3>\n<p class=\"note\">" +
              (miss ? "The size is the box’s shorter side; IoU is that of the nearest detection."
                    : "IoU is that of the nearest labelled face.") +
              (miss ? mark("truth main", "missed face") : mark("found main", "false positive")) +
-             mark("truth", "other labelled face") + mark("found", "other detection") + "</p>\n<div class=\"pictures\">\n";
+             mark("truth", "other labelled face") + mark("found", "other detection") +
+             "</p>\n<div class=\"pictures\">\n";
   }
 
   void add_settings(const Runs& all) {
@@ -731,11 +754,14 @@ class Page {
     for (const std::string& key : keys) {
       std::vector<std::string> cells;
       for (const Settings& flat : settings) {
-        const auto at = std::find_if(flat.begin(), flat.end(), [&](const auto& entry) { return entry.first == key; });
+        const auto at =
+            std::find_if(flat.begin(), flat.end(), [&](const auto& entry) { return entry.first == key; });
         cells.push_back(at != flat.end() ? at->second : flat.empty() ? "not known" : "–");
       }
-      const bool differs = std::any_of(cells.begin(), cells.end(), [&](const auto& cell) { return cell != cells[0]; });
-      html_ += std::string(differs ? "<tr class=\"differs\">" : "<tr>") + "<th scope=\"row\">" + escape_html(key) + "</th>";
+      const bool differs =
+          std::any_of(cells.begin(), cells.end(), [&](const auto& cell) { return cell != cells[0]; });
+      html_ += std::string(differs ? "<tr class=\"differs\">" : "<tr>") + "<th scope=\"row\">" +
+               escape_html(key) + "</th>";
       for (const std::string& cell : cells) html_ += "<td>" + escape_html(cell) + "</td>";
       html_ += "</tr>\n";
     }
@@ -749,7 +775,8 @@ class Page {
       if (!result.is_object() || !result.contains("problems")) continue;
       for (const Json& problem : result.at("problems")) {
         std::string text = value_text(problem);
-        if (std::find(problems.begin(), problems.end(), text) == problems.end()) problems.push_back(std::move(text));
+        if (std::find(problems.begin(), problems.end(), text) == problems.end())
+          problems.push_back(std::move(text));
         if (problems.size() > kMostProblems) break;
       }
     }
@@ -760,7 +787,8 @@ class Page {
              std::to_string(problems.size()) + (problems.size() == 1 ? " thing" : " things") +
              " left out or not as expected</summary>\n<ul>\n";
     for (const std::string& problem : problems) html_ += "<li>" + escape_html(problem) + "</li>\n";
-    html_ += std::string("</ul>\n") + (more ? "<p class=\"note\">The JSON has all of them.</p>\n" : "") + "</details>\n";
+    html_ += std::string("</ul>\n") + (more ? "<p class=\"note\">The JSON has all of them.</p>\n" : "") +
+             "</details>\n";
   }
 
   const Report& report_;

@@ -97,8 +97,8 @@ std::vector<Chosen> choose(const List& list, std::size_t most, const Index& inde
 }  // namespace
 
 ReportPictures worst_pictures(std::span<const LabelledImage> images,
-                              std::span<const std::vector<Candidate>> detections,
-                              const BoxResult& result, const LoadImage& load, std::size_t most) {
+                              std::span<const std::vector<Candidate>> detections, const BoxResult& result,
+                              const LoadImage& load, std::size_t most) {
   ReportPictures report;
   const auto add = [&](const Chosen& at, ReportPicture::Kind kind) {
     const LabelledImage& labelled = images[at.image];
@@ -134,8 +134,9 @@ ReportPictures worst_pictures(std::span<const LabelledImage> images,
       if (miss) nearest = std::max(nearest, iou(box, other));
       if (!(!miss && d == at.index) && cut.shows(other)) picture.detected.push_back(cut.moved(other));
     }
-    picture.caption = (miss ? text_of(face_size(box), 0) + " px" : "score " + text_of(detected[at.index].score, 3)) +
-                      ", IoU " + text_of(nearest, 2);
+    picture.caption =
+        (miss ? text_of(face_size(box), 0) + " px" : "score " + text_of(detected[at.index].score, 3)) +
+        ", IoU " + text_of(nearest, 2);
   };
 
   std::vector<BoxResult::Miss> missed = result.missed;

@@ -42,8 +42,7 @@ struct Page {
   }
   // The cell of a table of this caption, in the row of the run and under this heading.
   pugi::xml_node cell(const std::string& caption, const std::string& run, const std::string& column) const {
-    const pugi::xml_node table =
-        document.select_node(("//table[caption='" + caption + "']").c_str()).node();
+    const pugi::xml_node table = document.select_node(("//table[caption='" + caption + "']").c_str()).node();
     REQUIRE_MESSAGE(table, caption);
     std::size_t at = 0;
     for (const pugi::xml_node heading : table.select_node("thead/tr").node().children()) {
@@ -136,7 +135,10 @@ ReportRun whole_run(const std::string& name) {
   run.name = name;
   run.set = "a set";
   run.settings = {{"model", {{"file", "a.safetensors"}, {"sha256", "0123abcd"}}},
-                  {"min_face", 20.0}, {"factor", .709}, {"thresholds", {.6, .7, .7}}, {"resize", nullptr},
+                  {"min_face", 20.0},
+                  {"factor", .709},
+                  {"thresholds", {.6, .7, .7}},
+                  {"resize", nullptr},
                   {"clip", false}};
   run.results["wider"] = wider_result();
   run.results["fddb"] = fddb_result();
@@ -310,7 +312,8 @@ TEST_CASE("the page shows every figure of every measure") {
   CHECK(!worse.attribute("class"));
 
   CHECK(page.cell("Discrete true positive rate", "ours", "at 10 FP").text().get() == std::string("1.0000*"));
-  CHECK(page.cell("Discrete, all detections, by fold", "ours", "FDDB-fold-01").text().get() == std::string("1.0000"));
+  CHECK(page.cell("Discrete, all detections, by fold", "ours", "FDDB-fold-01").text().get() ==
+        std::string("1.0000"));
   CHECK(page.cell("Error", "ours", "mean").text().get() == std::string("5.00 %"));
   CHECK(page.cell("Error", "ours", "failure rate").text().get() == std::string("0.00 %"));
 
@@ -401,8 +404,7 @@ TEST_CASE("runs of one name have one colour, sets their sections") {
 
 TEST_CASE("measures of one run that were reported apart have their settings once") {
   Report report;
-  ReportRun run;
-  run.name = "a";
+  ReportRun run{std::string("a")};  // GCC 12 warns wrongly of assigning a literal
   run.settings = {{"min_face", 20}};
   report.runs = {run, run};
   report.runs[0].results["boxes"] = box_result();
@@ -416,9 +418,10 @@ TEST_CASE("what is written can be read, and put together") {
   report.notes = {"a note"};
   report.runs = {whole_run("one")};
   const Boxes boxes = some_boxes();
-  report.runs[0].pictures = worst_pictures(boxes.images, boxes.detections, box_result(), [](const std::string&) {
-                              return Result<Image>(two_colours(200, 100));
-                            }).pictures;
+  report.runs[0].pictures =
+      worst_pictures(boxes.images, boxes.detections, box_result(), [](const std::string&) {
+        return Result<Image>(two_colours(200, 100));
+      }).pictures;
   REQUIRE(report.runs[0].pictures.size() == 2);
   const Status written = write_report(folder / "a.html", report);
   REQUIRE_MESSAGE(written.ok(), written.error().message);
@@ -461,8 +464,10 @@ TEST_CASE("what can't be reported is an error that says why") {
     }
   }
   CHECK(std::filesystem::is_empty(folder.path()));  // neither a page nor its JSON
-  for (const char* json : {"", "{", "[]", "null", R"({"title":"a","notes":[],"runs":[{"name":"a"}]})",
-                           R"({"title":"a","notes":[],"runs":[{"name":1,"set":"","settings":{},"results":{},"pictures":[]}]})"}) {
+  for (
+      const char* json :
+      {"", "{", "[]", "null", R"({"title":"a","notes":[],"runs":[{"name":"a"}]})",
+       R"({"title":"a","notes":[],"runs":[{"name":1,"set":"","settings":{},"results":{},"pictures":[]}]})"}) {
     CAPTURE(json);
     const std::string path = folder.write("bad.json", json);
     const Error error = error_of(read_report(path));
@@ -470,11 +475,14 @@ TEST_CASE("what can't be reported is an error that says why") {
     CHECK(error.message.find(path) != std::string::npos);
   }
   // Every value of a good report replaced: an error or a page, never an exception.
-  const Json good = Json(report);
+  Json good = Json(report);
+  for (Json& curve : good["runs"][0]["results"]["wider"]["curves"]) {
+    for (Json& values : curve) values = Json::array({values.front(), values.back()});  // of 1000
+  }
   const Json flat = good.flatten();
-  std::size_t tried = 0;
+  CHECK(flat.size() > 150);
   for (const auto& [pointer, value] : flat.items()) {
-    if (++tried % 7 != 0) continue;  // the curves are long
+    CAPTURE(pointer);
     Json changed = good;
     changed[Json::json_pointer(pointer)] = Json::array({Json::object()});
     const std::string path = folder.write("bad.json", changed.dump());
@@ -487,9 +495,11 @@ TEST_CASE("the worst are the largest faces missed and the best scores that are w
   Boxes boxes;
   for (int i = 0; i < 3; ++i) {
     const float at = static_cast<float>(i);
-    boxes.images.push_back({"image" + std::to_string(i),
-                            {face({20, 20, 40 + at, 40}), face({100, 40, 140 + at, 80 + at}), face({60, 0, 72, 12})}});
-    boxes.detections.push_back({{{150, 60, 160, 70 + at}, .5f + .1f * at}, {{110, 40, 140 + at, 80 + at}, .3f}});
+    boxes.images.push_back(
+        {"image" + std::to_string(i),
+         {face({20, 20, 40 + at, 40}), face({100, 40, 140 + at, 80 + at}), face({60, 0, 72, 12})}});
+    boxes.detections.push_back(
+        {{{150, 60, 160, 70 + at}, .5f + .1f * at}, {{110, 40, 140 + at, 80 + at}, .3f}});
   }
   // One of them near the large face, not well enough.
   boxes.detections[2][1].box.left = 122;
@@ -504,11 +514,13 @@ TEST_CASE("the worst are the largest faces missed and the best scores that are w
   // Missed: the 42 px of image2, then the 20 px faces, then 12 px ones; two of an image.
   std::vector<std::string> captions;
   for (const ReportPicture& picture : worst.pictures) {
-    captions.push_back(picture.image + (picture.kind == ReportPicture::Kind::kMiss ? " - " : " + ") + picture.caption);
+    captions.push_back(picture.image + (picture.kind == ReportPicture::Kind::kMiss ? " - " : " + ") +
+                       picture.caption);
   }
   CHECK(captions == std::vector<std::string>{"image2 - 42 px, IoU 0.48", "image0 - 20 px, IoU 0.00",
                                              "image2 - 20 px, IoU 0.00", "image2 + score 0.700, IoU 0.00",
-                                             "image0 + score 0.500, IoU 0.00", "image2 + score 0.300, IoU 0.48"});
+                                             "image0 + score 0.500, IoU 0.00",
+                                             "image2 + score 0.300, IoU 0.48"});
   REQUIRE(worst.problems.size() == 2);
   CHECK(worst.problems[0].text().find("image1: no picture of it: image1: can't open") == 0);
 
@@ -538,8 +550,7 @@ TEST_CASE("a box at the border is shown with the image beside it, not with nothi
   const std::vector<LabelledImage> images{{"a", {face({0, 0, 30, 30})}}};
   const std::vector<std::vector<Candidate>> detections(1);
   const auto load = [](const std::string&) { return Result<Image>(two_colours(400, 300)); };
-  const ReportPictures worst =
-      worst_pictures(images, detections, evaluate_boxes(images, detections), load);
+  const ReportPictures worst = worst_pictures(images, detections, evaluate_boxes(images, detections), load);
   REQUIRE(worst.pictures.size() == 1);
   CHECK(worst.pictures[0].box.left == doctest::Approx(0));
   CHECK(worst.pictures[0].box.top == doctest::Approx(0));

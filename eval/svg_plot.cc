@@ -31,13 +31,9 @@ double place(const SvgAxis& axis, double value) {
   return std::log(value / axis.low) / std::log(axis.high / axis.low);
 }
 
-double x_pixel(const SvgAxis& axis, double value) {
-  return kLeft + place(axis, value) * (kRight - kLeft);
-}
+double x_pixel(const SvgAxis& axis, double value) { return kLeft + place(axis, value) * (kRight - kLeft); }
 
-double y_pixel(const SvgAxis& axis, double value) {
-  return kBottom - place(axis, value) * (kBottom - kTop);
-}
+double y_pixel(const SvgAxis& axis, double value) { return kBottom - place(axis, value) * (kBottom - kTop); }
 
 std::string tick_text(const SvgAxis& axis, double value) {
   if (axis.percent) return number(100 * value, "%.6g") + " %";
@@ -49,8 +45,8 @@ std::string tick_text(const SvgAxis& axis, double value) {
 }
 
 std::string line(const char* kind, double x1, double y1, double x2, double y2) {
-  return std::string("<line class=\"") + kind + "\" x1=\"" + pixel(x1) + "\" y1=\"" + pixel(y1) +
-         "\" x2=\"" + pixel(x2) + "\" y2=\"" + pixel(y2) + "\"/>\n";
+  return std::string("<line class=\"") + kind + "\" x1=\"" + pixel(x1) + "\" y1=\"" + pixel(y1) + "\" x2=\"" +
+         pixel(x2) + "\" y2=\"" + pixel(y2) + "\"/>\n";
 }
 
 std::string words(const char* kind, double x, double y, const std::string& text) {
@@ -157,8 +153,9 @@ std::vector<double> nice_ticks(const SvgAxis& axis, std::size_t most) {
 
 std::string svg_plot(const SvgPlot& plot, std::string_view id) {
   const std::string name(id);
-  const double height =
-      plot.series.empty() ? kLegendTop - 10 : kLegendTop + kLegendRow * static_cast<double>(plot.series.size());
+  const double height = plot.series.empty()
+                            ? kLegendTop - 10
+                            : kLegendTop + kLegendRow * static_cast<double>(plot.series.size());
   std::string svg = "<svg class=\"plot\" viewBox=\"0 0 " + pixel(kWidth) + " " + pixel(height) +
                     "\" role=\"img\" aria-labelledby=\"" + name + "-t " + name + "-d\">\n";
   svg += "<title id=\"" + name + "-t\">" + escape_html(plot.title) + "</title>\n";
@@ -168,7 +165,9 @@ std::string svg_plot(const SvgPlot& plot, std::string_view id) {
          "\"/></clipPath>\n";
   svg += words("head", kLeft, 18, plot.title);
 
-  const auto ticks = [](const SvgAxis& axis) { return nice_ticks(axis, axis.log ? kMostLogTicks : kMostTicks); };
+  const auto ticks = [](const SvgAxis& axis) {
+    return nice_ticks(axis, axis.log ? kMostLogTicks : kMostTicks);
+  };
   for (const double tick : ticks(plot.x)) {
     const double x = x_pixel(plot.x, tick);
     svg += line("grid", x, kTop, x, kBottom) + words("tick", x, kBottom + 16, tick_text(plot.x, tick));
@@ -179,8 +178,8 @@ std::string svg_plot(const SvgPlot& plot, std::string_view id) {
   }
   svg += line("axis", kLeft, kBottom, kRight, kBottom) + line("axis", kLeft, kTop, kLeft, kBottom);
   svg += words("label", (kLeft + kRight) / 2, kBottom + 36, plot.x.label);
-  svg += "<text class=\"label\" transform=\"translate(12 " + pixel((kTop + kBottom) / 2) + ") rotate(-90)\">" +
-         escape_html(plot.y.label) + "</text>\n";
+  svg += "<text class=\"label\" transform=\"translate(12 " + pixel((kTop + kBottom) / 2) +
+         ") rotate(-90)\">" + escape_html(plot.y.label) + "</text>\n";
 
   svg += "<g clip-path=\"url(#" + name + "-c)\">\n";
   for (const SvgSeries& series : plot.series) {
@@ -226,8 +225,8 @@ std::string svg_plot_style() {
 }
 
 std::string svg_swatch(std::size_t style) {
-  return "<svg class=\"swatch\" viewBox=\"0 0 32 10\" aria-hidden=\"true\"><line class=\"" + style_class(style) +
-         "\" x1=\"1\" y1=\"5\" x2=\"31\" y2=\"5\"/></svg>";
+  return "<svg class=\"swatch\" viewBox=\"0 0 32 10\" aria-hidden=\"true\"><line class=\"" +
+         style_class(style) + "\" x1=\"1\" y1=\"5\" x2=\"31\" y2=\"5\"/></svg>";
 }
 
 }  // namespace mtcnn
