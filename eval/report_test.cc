@@ -481,7 +481,8 @@ TEST_CASE("what can't be reported is an error that says why") {
   }
   const Json flat = good.flatten();
   CHECK(flat.size() > 150);
-  for (const auto& [pointer, value] : flat.items()) {
+  for (const auto& entry : flat.items()) {
+    const std::string pointer = entry.key();
     CAPTURE(pointer);
     Json changed = good;
     changed[Json::json_pointer(pointer)] = Json::array({Json::object()});

@@ -1,8 +1,8 @@
 // Line charts as SVG, to be put into an HTML page.
 //
-// By hand, because what there is draws no such thing: PLplot's and MathGL's SVG has its colours
-// written into every line (no dark page), no titles for those who can't see it, and global state;
-// gnuplot and matplotlib are programs of their own. A chart is axes, lines and words.
+// By hand: what PLplot writes is a picture with a background and with colours in every line, which
+// a dark page can't change, without words for those who can't see it, and by way of global state;
+// MathGL's licence is not ours. And a chart is axes, lines and words.
 #ifndef MTCNN_EVAL_SVG_PLOT_H_
 #define MTCNN_EVAL_SVG_PLOT_H_
 
@@ -39,11 +39,11 @@ struct SvgPlot {
 inline constexpr std::size_t kSvgStyles = 6;
 
 // The chart: an <svg> element with the title above the axes and the legend below. Its size is given
-// by a view box, so it takes the width that it is given. What lies outside the axes is cut off; points
-// that would draw the same pixels are left out, so that a curve of 100,000 points is no larger than one of
-// 500. `id` must be unique on the page and of letters, digits and hyphens. Points that are not finite, or
-// not above 0 on a logarithmic axis, are skipped. Requires finite axes, low < high, both above 0 if
-// logarithmic. All text is escaped.
+// by a view box, so it takes the width that it is given. What lies outside the axes is cut off;
+// points that would draw the same pixels are left out, so that a curve of 100,000 points is no
+// larger than one of 500. Points that are not finite, or not above 0 on a logarithmic axis, are
+// skipped. All text is escaped. `id` must be unique on the page and of letters, digits and hyphens.
+// Requires finite axes, low < high, both above 0 if logarithmic.
 std::string svg_plot(const SvgPlot& plot, std::string_view id);
 
 // The CSS that charts, and svg_swatch(), need once on the page: colours for light and dark pages
@@ -54,8 +54,9 @@ std::string svg_plot_style();
 // A short line in a style, for tables and legends outside of charts.
 std::string svg_swatch(std::size_t style);
 
-// Round numbers that divide an axis into about `most` parts at most, within [low, high], rising: 1, 2, 2.5 or 5
-// times a power of ten apart; on a logarithmic axis powers of ten, with 2 and 5 between them if there are few.
+// Round numbers within [low, high], rising, that divide an axis into at most `most` parts: 1, 2, 2.5
+// or 5 times a power of ten apart; on a logarithmic axis powers of ten, at most `most` numbers, with
+// 2 and 5 times those between them if they fit.
 std::vector<double> nice_ticks(const SvgAxis& axis, std::size_t most);
 
 // The least round number that is not below `value`: 1, 2, 2.5 or 5 times a power of ten. Requires value > 0.
