@@ -55,6 +55,12 @@ Result<Image> decode_image(std::span<const std::byte> bytes, const std::string& 
 // image larger than the format can hold; kOutOfMemory.
 Result<std::vector<std::byte>> encode_image(const ImageView& image, std::string_view extension);
 
+// A JPEG file of this quality, 0 to 100, with the colours at half the resolution, as cameras and web
+// sites write them: for the trainer, whose nets must know what that does to small faces. Requires an
+// image that is not empty. May throw std::bad_alloc. Errors: kLimit for an image larger than 65,500
+// pixels on a side; kOutOfMemory.
+Result<std::vector<std::byte>> encode_jpeg(const Image& image, int quality);
+
 // Writes encode_image() by the path's ending. `path` holds the old file or the new one, never a
 // part. Errors: those of encode_image(), naming the file; kIo.
 Status save_image(const std::string& path, const ImageView& image);

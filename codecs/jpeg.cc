@@ -188,7 +188,7 @@ struct Compressor {
   Compressor& operator=(const Compressor&) = delete;
 };
 
-bool write(Compressor& compressor, const Image& image) {
+bool write(Compressor& compressor, const Image& image, int quality, bool halve_colours) {
   jpeg_compress_struct& jpeg = compressor.jpeg;
   if (setjmp(compressor.errors.jump)) return false;
   jpeg_create_compress(&jpeg);
@@ -198,9 +198,9 @@ bool write(Compressor& compressor, const Image& image) {
   jpeg.input_components = 3;
   jpeg.in_color_space = JCS_RGB;
   jpeg_set_defaults(&jpeg);
-  jpeg_set_quality(&jpeg, kSaveQuality, TRUE);
-  // Thin coloured lines (boxes drawn on faces) smear when the colours have half the resolution.
-  jpeg.comp_info[0].h_samp_factor = jpeg.comp_info[0].v_samp_factor = 1;
+  jpeg_set_quality(&jpeg, quality, TRUE);
+  const int samples = halve_colours ? 2 : 1;
+  jpeg.comp_info[0].h_samp_factor = jpeg.comp_info[0].v_samp_factor = samples;
   jpeg_start_compress(&jpeg, TRUE);
   while (jpeg.next_scanline < jpeg.image_height) {
     // libjpeg does not write to its input, it only lacks the const.
@@ -212,9 +212,10 @@ bool write(Compressor& compressor, const Image& image) {
   return true;
 }
 
-Result<std::vector<std::byte>> encode(const Image& image, const std::string& name) {
+Result<std::vector<std::byte>> compress(const Image& image, int quality, bool halve_colours,
+                                        const std::string& name) {
   Compressor compressor;
-  if (!write(compressor, image)) {
+  if (!write(compressor, image, quality, halve_colours)) {
     return file_error(compressor.errors.code, name,
                       std::string("can't encode JPEG: ") + compressor.errors.message);
   }
@@ -222,9 +223,18 @@ Result<std::vector<std::byte>> encode(const Image& image, const std::string& nam
   return std::vector<std::byte>(bytes, bytes + compressor.size);
 }
 
+Result<std::vector<std::byte>> encode(const Image& image, const std::string& name) {
+  // Thin coloured lines (boxes drawn on faces) smear when the colours have half the resolution.
+  return compress(image, kSaveQuality, false, name);
+}
+
 constexpr std::string_view kExtensions[] = {".jpg", ".jpeg", ".jpe", ".jfif"};
 
 }  // namespace
+
+Result<std::vector<std::byte>> encode_jpeg(const Image& image, int quality) {
+  return compress(image, quality, true, ".jpg");
+}
 
 const Codec kJpegCodec{"JPEG", kExtensions, std::span(kExtensions).first(2), recognises, decode, encode};
 

@@ -57,6 +57,7 @@ void shift_points(Dataset& dataset, float shift) {
 std::span<const LabelFormat> label_formats() {
   static const LabelFormat formats[] = {
       kWiderText, kCnnFacePoint, kCelebA, kAflw, kW300, kVocXml, kCocoJson, kYolo, kRetinaFace,
+      kBackground,
   };
   return formats;
 }

@@ -51,6 +51,7 @@ struct LabelFormat {
 //   coco           a COCO .json file
 //   yolo           a YOLO .txt file or a folder of them
 //   retinaface     RetinaFace's label.txt: WIDER FACE with five points
+//   background     a folder of images without faces
 std::span<const LabelFormat> label_formats();
 
 // Reads `path` with the format of that name, and shifts the points. Errors: kInvalidArgument for an unknown name, listing

@@ -26,6 +26,7 @@ extern const LabelFormat kVocXml;
 extern const LabelFormat kCocoJson;
 extern const LabelFormat kYolo;
 extern const LabelFormat kRetinaFace;
+extern const LabelFormat kBackground;
 
 inline constexpr std::size_t kMaxLabelBytes = std::size_t{1} << 30;
 

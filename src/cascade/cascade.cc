@@ -120,16 +120,17 @@ std::size_t CascadeWorkspace::bytes() const {
   return sum;
 }
 
-Cascade::Cascade(const ModelData& data, const DetectorOptions& options, const Kernels& kernels)
+Cascade::Cascade(const ModelData& data, const DetectorOptions& options, const Kernels& kernels, int stages)
     : options_(options),
       geometry_(data.geometry),
       mean_(data.pixel_mean),
       scale_(data.pixel_scale),
       kernels_(&kernels),
-      pnet_(kPNet, data, kernels, {"class", "box"}),
-      rnet_(kRNet, data, kernels, {"class", "box"}),
-      onet_(kONet, data, kernels, {"class", "box", "landmarks"}) {
-  if (options.lnet) lnet_.emplace(kLNet, data, kernels, std::initializer_list<std::string_view>{"landmarks"});
+      pnet_(kPNet, data, kernels, {"class", "box"}) {
+  using Heads = std::initializer_list<std::string_view>;
+  if (stages > 1) rnet_.emplace(kRNet, data, kernels, Heads{"class", "box"});
+  if (stages > 2) onet_.emplace(kONet, data, kernels, Heads{"class", "box", "landmarks"});
+  if (options.lnet) lnet_.emplace(kLNet, data, kernels, Heads{"landmarks"});
 }
 
 void Cascade::run(const ImageView& image, CascadeWorkspace& workspace, Trace* trace) const {
@@ -212,7 +213,8 @@ void Cascade::detect(const ImageView& rgb, CascadeWorkspace& w, Trace* trace) co
   if (trace) trace->pnet = candidates(w.windows);
 
   // Stage 2: R-Net.
-  refine({rnet_, *kernels_, mean_, scale_, thresholds[1], false, false}, rgb, w);
+  if (!rnet_) return;
+  refine({*rnet_, *kernels_, mean_, scale_, thresholds[1], false, false}, rgb, w);
   w.nms_input.clear();
   for (const AcceptedWindow& detection : w.detections) w.nms_input.push_back(detection.window);
   nms(w.nms_input, Overlap::kUnion, options_.nms_rnet, w.nms, w.keep);
@@ -225,7 +227,8 @@ void Cascade::detect(const ImageView& rgb, CascadeWorkspace& w, Trace* trace) co
   if (trace) trace->rnet = candidates(w.windows);
 
   // Stage 3: O-Net. NMS comes after the regression, and by the smaller box: a face inside a face goes.
-  refine({onet_, *kernels_, mean_, scale_, thresholds[2], true, options_.mirror_landmarks}, rgb, w);
+  if (!onet_) return;
+  refine({*onet_, *kernels_, mean_, scale_, thresholds[2], true, options_.mirror_landmarks}, rgb, w);
   std::erase_if(w.detections, [](const AcceptedWindow& window) {
     return !is_patchable(decode_offsets(window.window.box, window.offsets)) ||
            !std::all_of(window.landmarks.begin(), window.landmarks.end(),

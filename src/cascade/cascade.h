@@ -15,7 +15,11 @@ namespace mtcnn {
 // in and threads >= 1, and L-Net in the data if the options ask for it.
 class Cascade {
  public:
-  Cascade(const ModelData& data, const DetectorOptions& options, const Kernels& kernels);
+  // `stages`: how many of the nets run, 1 to 3. With fewer than three (training, which looks at a
+  // cascade whose later nets are not there yet) no faces come out, but the workspace holds what the
+  // last net gave: `proposals` of P-Net, `detections` of R-Net, and `windows`, what the next one
+  // would be shown. The later nets' tensors are then not looked at.
+  Cascade(const ModelData& data, const DetectorOptions& options, const Kernels& kernels, int stages = 3);
 
   // Leaves the faces in workspace.faces, best score first, in pixels of `image`; fills `trace` (its
   // faces too) unless it is null. Requires a view that check_view() accepts. Throws std::bad_alloc only.
@@ -31,8 +35,8 @@ class Cascade {
   CellGeometry geometry_;
   float mean_, scale_;
   const Kernels* kernels_;
-  Network pnet_, rnet_, onet_;
-  std::optional<Network> lnet_;
+  Network pnet_;
+  std::optional<Network> rnet_, onet_, lnet_;
 };
 
 }  // namespace mtcnn

@@ -61,6 +61,11 @@ inline LandmarkOffsets mirrored(const LandmarkOffsets& offsets) {
   return result;
 }
 
+// The offsets of the same box in the mirrored window.
+inline BoxOffsets mirrored(const BoxOffsets& offsets) {
+  return {-offsets[2], offsets[1], -offsets[0], offsets[3]};
+}
+
 }  // namespace mtcnn
 
 #endif  // MTCNN_GEOMETRY_CODEC_H_

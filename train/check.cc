@@ -1,0 +1,139 @@
+#include "train/check.h"
+
+#include <algorithm>
+#include <mutex>
+
+#include "cascade/cascade.h"
+#include "eval/boxes.h"
+#include "eval/landmarks.h"
+#include "geometry/box.h"
+#include "util/parallel.h"
+
+namespace mtcnn {
+namespace {
+
+constexpr float kIou = .5f;
+
+LabelledImage labelled(const Photograph& photograph) {
+  LabelledImage image{photograph.file, photograph.faces};
+  for (const Box& box : photograph.ignored) {
+    LabelledFace face;
+    face.box = box;
+    face.ignore = true;
+    image.faces.push_back(face);
+  }
+  return image;
+}
+
+// What one or two nets let through: the recall at so many windows an image.
+void measure_windows(const std::vector<std::vector<ScoredBox>>& found, const Photographs& photographs,
+                     const CheckOptions& options, CheckResult& result) {
+  std::vector<float> scores;
+  for (const std::vector<ScoredBox>& windows : found) {
+    for (const ScoredBox& window : windows) scores.push_back(window.score);
+  }
+  std::sort(scores.begin(), scores.end(), std::greater<>());
+  const double images = static_cast<double>(found.size());
+  const std::size_t most = static_cast<std::size_t>(options.windows_per_image * images);
+  float threshold = scores.empty() ? 1.f : scores.back();
+  if (scores.size() > most && most > 0) threshold = scores[most - 1];
+  result.threshold = threshold;
+  result.windows_of_all = static_cast<double>(scores.size()) / images;
+  result.windows = static_cast<double>(std::count_if(scores.begin(), scores.end(), [&](float s) { return s >= threshold; })) / images;
+
+  std::vector<double> faces(photographs.sets.size()), kept(faces.size()), kept_of_all(faces.size());
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const std::size_t set = static_cast<std::size_t>(photographs.list[i].set);
+    for (const LabelledFace& face : photographs.list[i].faces) {
+      float best = -1;
+      for (const ScoredBox& window : found[i]) {
+        if (window.score > best && iou(window.box, face.box) >= kIou) best = window.score;
+      }
+      ++faces[set];
+      kept[set] += best >= threshold;
+      kept_of_all[set] += best >= 0;
+    }
+  }
+  double sets = 0;
+  for (std::size_t set = 0; set < faces.size(); ++set) {
+    if (faces[set] == 0) continue;
+    ++sets;
+    result.recall += kept[set] / faces[set];
+    result.recall_of_all += kept_of_all[set] / faces[set];
+  }
+  if (sets > 0) {
+    result.recall /= sets;
+    result.recall_of_all /= sets;
+  }
+  result.figure = result.recall;
+}
+
+void measure_faces(const std::vector<std::vector<Face>>& found, const Photographs& photographs,
+                   CheckResult& result) {
+  std::vector<std::vector<LabelledImage>> images(photographs.sets.size());
+  std::vector<std::vector<std::vector<Candidate>>> detections(images.size());
+  std::vector<LabelledImage> all;
+  std::vector<std::vector<LandmarkPrediction>> points;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const std::size_t set = static_cast<std::size_t>(photographs.list[i].set);
+    std::vector<Candidate> boxes;
+    for (const Face& face : found[i]) boxes.push_back({face.box, face.score});
+    detections[set].push_back(std::move(boxes));
+    images[set].push_back(labelled(photographs.list[i]));
+    points.push_back(match_landmarks(images[set].back(), found[i]));
+    all.push_back(images[set].back());
+  }
+  double sets = 0;
+  for (std::size_t set = 0; set < images.size(); ++set) {
+    const BoxResult boxes = evaluate_boxes(images[set], detections[set]);
+    if (boxes.faces == 0) continue;
+    ++sets;
+    result.average_precision += boxes.average_precision;
+  }
+  if (sets > 0) result.average_precision /= sets;
+  const LandmarkResult landmarks = evaluate_landmarks(all, points);
+  result.landmark_error = landmarks.mean_error;
+  result.landmark_faces = landmarks.detected;
+  result.figure = result.average_precision;
+}
+
+}  // namespace
+
+CheckResult check(const ModelData& model, const CheckOptions& options, const Photographs& photographs,
+                  ImageCache& images) {
+  DetectorOptions detector;
+  detector.min_face = static_cast<float>(options.search.min_face);
+  detector.factor = options.search.factor;
+  detector.thresholds = std::array<float, 3>{};
+  std::copy(options.thresholds.begin(), options.thresholds.end(), detector.thresholds->begin());
+  const Cascade cascade(model, detector, *find_kernels("auto"), options.stages);
+
+  std::vector<std::vector<ScoredBox>> windows(photographs.list.size());
+  std::vector<std::vector<Face>> faces(photographs.list.size());
+  ThreadPool pool(options.threads);
+  std::vector<CascadeWorkspace> workspaces(static_cast<std::size_t>(pool.threads()));
+  pool.for_each(static_cast<int>(photographs.list.size()), [&](int task, int worker) {
+    const std::size_t index = static_cast<std::size_t>(task);
+    const auto image = images.get(photographs.list[index].file);
+    if (!image) return;
+    CascadeWorkspace& workspace = workspaces[static_cast<std::size_t>(worker)];
+    cascade.run((*image)->view(), workspace, nullptr);
+    if (options.stages < 3) {
+      windows[index] = workspace.windows;
+    } else {
+      faces[index] = workspace.faces;
+    }
+  });
+
+  CheckResult result;
+  result.images = photographs.list.size();
+  for (const Photograph& photograph : photographs.list) result.faces += photograph.faces.size();
+  if (options.stages < 3) {
+    measure_windows(windows, photographs, options, result);
+  } else {
+    measure_faces(faces, photographs, result);
+  }
+  return result;
+}
+
+}  // namespace mtcnn

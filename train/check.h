@@ -1,0 +1,44 @@
+// How good a cascade is on photographs that it does not learn from, as far as it is trained: by this,
+// not by the loss on crops, are checkpoints chosen.
+#ifndef MTCNN_TRAIN_CHECK_H_
+#define MTCNN_TRAIN_CHECK_H_
+
+#include <cstddef>
+
+#include "engine/model_data.h"
+#include "train/config.h"
+#include "train/photographs.h"
+
+namespace mtcnn {
+
+struct CheckOptions {
+  int stages = 1;  // nets that are there
+  SearchConfig search;
+  std::array<double, 3> thresholds{};  // of the stages before the last; of the last: how far down curves go
+  double windows_per_image = 100;      // where the recall of P-Net and R-Net is read off
+  int threads = 1;
+};
+
+struct CheckResult {
+  std::size_t images = 0, faces = 0;
+  // The figure to choose by: `recall` with one or two nets, `average_precision` with three.
+  double figure = 0;
+  // Share of the faces with a window of IoU .5 or more among the best so many windows an image.
+  double recall = 0;
+  double windows = 0;    // windows an image there
+  double threshold = 0;  // the score from which on these are
+  double recall_of_all = 0;  // of all windows, down to the threshold searched with
+  double windows_of_all = 0;
+  double average_precision = 0;  // at IoU .5; the mean over the sets
+  // Mean distance of the points, in distances between the eyes, of the faces found that have points; 0 without any.
+  double landmark_error = 0;
+  std::size_t landmark_faces = 0;
+};
+
+// Requires a valid model and at least one photograph.
+CheckResult check(const ModelData& model, const CheckOptions& options, const Photographs& photographs,
+                  ImageCache& images);
+
+}  // namespace mtcnn
+
+#endif  // MTCNN_TRAIN_CHECK_H_

@@ -1,0 +1,48 @@
+// The real cascade, as far as it is trained, over photographs: what the next net will be shown, and
+// what the last one takes for faces that are none.
+#ifndef MTCNN_TRAIN_MINING_H_
+#define MTCNN_TRAIN_MINING_H_
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "engine/model_data.h"
+#include "train/config.h"
+#include "train/photographs.h"
+#include "train/samples.h"
+
+namespace mtcnn {
+
+enum class Mine {
+  kNext,  // windows that the next net would be shown: regressed and squared
+  kOwn,   // windows that the last net was shown and took for faces
+};
+
+struct MiningOptions {
+  int stages = 1;  // nets that run
+  Mine mine = Mine::kNext;
+  SearchConfig search;
+  std::array<double, 3> thresholds{};
+  int most = 100;  // windows of an image, best scores first
+  int threads = 1;
+};
+
+// Called now and then with the number of photographs done, by one thread at a time.
+using MiningProgress = std::function<void(std::size_t)>;
+
+// The windows of every photograph, best score first; none of one that can't be read. Photographs whose index is
+// not `part` modulo `parts` are left out: processes share the work. Requires a valid model.
+MinedWindows mine(const ModelData& model, const MiningOptions& options, const Photographs& photographs,
+                  ImageCache& images, std::size_t part = 0, std::size_t parts = 1,
+                  const MiningProgress& progress = {});
+
+// Mined windows in a file, so that a run that is resumed need not search again. `key` tells what they were
+// mined with.
+Status save_mined(const std::string& path, const std::string& key, const MinedWindows& windows);
+// Errors: kIo; kFormat if the file is damaged, has another key or another number of photographs.
+Result<MinedWindows> load_mined(const std::string& path, const std::string& key, std::size_t photographs);
+
+}  // namespace mtcnn
+
+#endif  // MTCNN_TRAIN_MINING_H_

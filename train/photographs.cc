@@ -1,0 +1,106 @@
+#include "train/photographs.h"
+
+#include <fnmatch.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "datasets/labels.h"
+
+namespace mtcnn {
+
+Box moved(const Box& box, const std::array<double, 4>& moves) {
+  const auto part = [](double share, float side) { return static_cast<float>(share * side); };
+  return {box.left + part(moves[0], box.width()), box.top + part(moves[1], box.height()),
+          box.right + part(moves[2], box.width()), box.bottom + part(moves[3], box.height())};
+}
+
+Result<Photographs> read_photographs(std::span<const SetConfig> sets, double min_face) {
+  Photographs photographs;
+  for (const SetConfig& set : sets) {
+    LabelOptions options;
+    options.classes = set.classes;
+    options.images = set.images;
+    options.point_shift = static_cast<float>(set.point_shift);
+    Result<Dataset> labels = read_labels(set.format, set.labels, options);
+    if (!labels) return labels.error();
+    if (!set.landmarks.empty()) {
+      const Result<Dataset> points = read_labels(set.landmarks_format, set.landmarks, options);
+      if (!points) return points.error();
+      labels = join(std::move(*labels), *points, set.landmarks);
+    }
+    const int index = static_cast<int>(photographs.sets.size());
+    photographs.sets.push_back(set);
+    photographs.problems.insert(photographs.problems.end(), labels->problems.begin(), labels->problems.end());
+    std::size_t used = 0;
+    for (LabelledImage& image : labels->images) {
+      if (fnmatch(set.only.c_str(), image.path.c_str(), 0) != 0) continue;
+      ++used;
+      Photograph photograph{(std::filesystem::path(set.images) / image.path).string(), index, {}, {}};
+      for (LabelledFace& face : image.faces) {
+        face.box = moved(face.box, set.box_moves);
+        if (face.ignore || std::min(face.box.width(), face.box.height()) < min_face) {
+          if (face.box.width() > 0 && face.box.height() > 0) photograph.ignored.push_back(face.box);
+        } else {
+          photograph.faces.push_back(face);
+        }
+      }
+      photographs.list.push_back(std::move(photograph));
+    }
+    if (used == 0) {
+      return Error{ErrorCode::kFormat, set.labels + ": no image" + (set.only == "*" ? "" : " that matches " + set.only)};
+    }
+  }
+  return photographs;
+}
+
+Result<std::shared_ptr<const Image>> ImageCache::get(const std::string& file) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = entries_.find(file); found != entries_.end()) {
+      order_.splice(order_.begin(), order_, found->second.used);
+      return found->second.image;
+    }
+    if (const auto failed = failures_.find(file); failed != failures_.end()) return failed->second;
+  }
+  Result<Image> image = load_image(file);
+  const std::lock_guard lock(mutex_);
+  if (!image) {
+    failures_.emplace(file, image.error());
+    return image.error();
+  }
+  auto shared = std::make_shared<const Image>(std::move(*image));
+  ++decoded_;
+  // Another thread may have been faster.
+  if (const auto found = entries_.find(file); found != entries_.end()) return found->second.image;
+  order_.push_front(file);
+  bytes_ += shared->rgb.size();
+  entries_.emplace(file, Entry{shared, order_.begin()});
+  while (bytes_ > limit_ && order_.size() > 1) {
+    const auto oldest = entries_.find(order_.back());
+    bytes_ -= oldest->second.image->rgb.size();
+    entries_.erase(oldest);
+    order_.pop_back();
+  }
+  return shared;
+}
+
+std::vector<std::string> ImageCache::failures() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> list;
+  for (const auto& [file, error] : failures_) list.push_back(error.message);
+  std::sort(list.begin(), list.end());
+  return list;
+}
+
+std::size_t ImageCache::bytes() const {
+  const std::lock_guard lock(mutex_);
+  return bytes_;
+}
+
+std::size_t ImageCache::decoded() const {
+  const std::lock_guard lock(mutex_);
+  return decoded_;
+}
+
+}  // namespace mtcnn

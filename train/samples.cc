@@ -1,0 +1,318 @@
+#include "train/samples.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "geometry/box.h"
+#include "nets/mtcnn_nets.h"
+
+namespace mtcnn {
+namespace {
+
+constexpr int kTries = 30;       // windows tried in a photograph
+constexpr int kPhotographs = 200;  // photographs tried for one sample
+// The windows that no net will be shown: smaller than P-Net's field.
+constexpr double kSmallestWindow = 10;
+// A window is no negative if this much of it lies in an ignored region, whatever its overlap.
+constexpr float kIgnored = .3f;
+
+// The overlap that the best square has with a box: of the side that is the mean of the two, with one
+// side inside the box. It falls to 0 as the box gets longer.
+float best_square_iou(const Box& box) {
+  const float ratio = std::sqrt(std::min(box.width(), box.height()) / std::max(box.width(), box.height()));
+  return ratio / (2 - ratio);
+}
+
+Box square_at(double x, double y, double side) {
+  return {static_cast<float>(x - side / 2), static_cast<float>(y - side / 2), static_cast<float>(x + side / 2),
+          static_cast<float>(y + side / 2)};
+}
+
+bool is(const WindowClass& c, SampleKind kind) {
+  switch (kind) {
+    case SampleKind::kNegative: return c.negative;
+    case SampleKind::kPart: return c.part;
+    case SampleKind::kPositive:
+    case SampleKind::kLandmark: return c.positive;
+  }
+  return false;
+}
+
+}  // namespace
+
+const char* kind_name(SampleKind kind) {
+  static constexpr const char* kNames[] = {"negative", "positive", "part", "landmark"};
+  return kNames[static_cast<std::size_t>(kind)];
+}
+
+WindowClass classify(const Box& window, const Photograph& photograph, const SampleConfig& config) {
+  WindowClass result;
+  for (std::size_t i = 0; i < photograph.faces.size(); ++i) {
+    const float overlap = iou(window, photograph.faces[i].box);
+    if (overlap > result.iou) {
+      result.iou = overlap;
+      result.face = static_cast<int>(i);
+    }
+  }
+  if (result.iou < config.negative_iou) {
+    result.negative = std::none_of(photograph.ignored.begin(), photograph.ignored.end(), [&](const Box& box) {
+      return intersection(window, box) >= kIgnored * area(window) || iou(window, box) >= config.negative_iou;
+    });
+    return result;
+  }
+  const Box& face = photograph.faces[static_cast<std::size_t>(result.face)].box;
+  result.positive = result.iou >= config.positive_iou ||
+                    (config.positive_share > 0 && result.iou >= config.part_iou &&
+                     result.iou >= config.positive_share * best_square_iou(face));
+  result.part = !result.positive && result.iou >= config.part_iou;
+  return result;
+}
+
+Sampler::Sampler(const Photographs& photographs, ImageCache& images, const TrainConfig& config, int side,
+                 std::uint64_t stream)
+    : photographs_(photographs),
+      images_(images),
+      config_(config),
+      kernels_(*find_kernels("auto")),
+      side_(side),
+      stream_(stream),
+      mined_(photographs.list.size()) {
+  const std::size_t count = photographs.list.size();
+  std::vector<bool> faces(count), landmarks(count);
+  for (std::size_t i = 0; i < count; ++i) {
+    for (const LabelledFace& face : photographs.list[i].faces) {
+      faces[i] = true;
+      if (face.landmarks) landmarks[i] = true;
+    }
+  }
+  all_ = make_source(std::vector<bool>(count, true));
+  with_faces_ = make_source(faces);
+  with_landmarks_ = make_source(landmarks);
+}
+
+Sampler::Source Sampler::make_source(const std::vector<bool>& has) const {
+  Source source;
+  source.photographs.resize(photographs_.sets.size());
+  for (std::size_t i = 0; i < has.size(); ++i) {
+    if (has[i]) {
+      source.photographs[static_cast<std::size_t>(photographs_.list[i].set)].push_back(static_cast<int>(i));
+    }
+  }
+  double sum = 0;
+  for (std::size_t set = 0; set < source.photographs.size(); ++set) {
+    sum += photographs_.sets[set].weight * static_cast<double>(source.photographs[set].size());
+    source.cumulative.push_back(sum);
+  }
+  return source;
+}
+
+int Sampler::Source::draw(Random& random) const {
+  const double at = random.uniform() * cumulative.back();
+  const std::size_t set = static_cast<std::size_t>(
+      std::upper_bound(cumulative.begin(), cumulative.end(), at) - cumulative.begin());
+  const std::vector<int>& list = photographs[set];
+  return list[random.below(list.size())];
+}
+
+void Sampler::use_windows(const MinedWindows& windows) {
+  for (std::size_t i = 0; i < windows.size(); ++i) {
+    const Photograph& photograph = photographs_.list[i];
+    for (const ScoredBox& window : windows[i]) {
+      const WindowClass found = classify(window.box, photograph, config_.samples);
+      if (found.negative) mined_[i].push_back({window.box, SampleKind::kNegative, -1, false});
+      if (found.part) mined_[i].push_back({window.box, SampleKind::kPart, found.face, false});
+      if (found.positive) {
+        const bool points = photograph.faces[static_cast<std::size_t>(found.face)].landmarks.has_value();
+        mined_[i].push_back({window.box, SampleKind::kPositive, found.face, points});
+      }
+    }
+  }
+  index_mined();
+}
+
+void Sampler::use_negatives(const MinedWindows& windows) {
+  for (std::size_t i = 0; i < windows.size(); ++i) {
+    for (const ScoredBox& window : windows[i]) {
+      if (classify(window.box, photographs_.list[i], config_.samples).negative) {
+        mined_[i].push_back({window.box, SampleKind::kNegative, -1, false});
+      }
+    }
+  }
+  index_mined();
+}
+
+void Sampler::index_mined() {
+  for (std::size_t kind = 0; kind < kSampleKinds; ++kind) {
+    std::vector<bool> has(mined_.size());
+    mined_counts_[kind] = 0;
+    for (std::size_t i = 0; i < mined_.size(); ++i) {
+      for (const Mined& mined : mined_[i]) {
+        const bool counts = kind == static_cast<std::size_t>(SampleKind::kLandmark)
+                                ? mined.landmarks
+                                : mined.kind == static_cast<SampleKind>(kind);
+        if (!counts) continue;
+        has[i] = true;
+        ++mined_counts_[kind];
+      }
+    }
+    mined_sources_[kind] = make_source(has);
+  }
+}
+
+bool Sampler::has(SampleKind kind) const {
+  switch (kind) {
+    case SampleKind::kNegative: return !all_.empty();
+    case SampleKind::kLandmark: return !with_landmarks_.empty();
+    default: return !with_faces_.empty();
+  }
+}
+
+std::size_t Sampler::mined(SampleKind kind) const { return mined_counts_[static_cast<std::size_t>(kind)]; }
+
+bool Sampler::draw_random(SampleKind kind, bool near, const Photograph& photograph, Size image,
+                          Random& random, Drawn& drawn) const {
+  const SampleConfig& config = config_.samples;
+  const double width = image.width, height = image.height;
+  if (kind == SampleKind::kNegative && !near) {
+    const double most = std::min(width, height);
+    const double least = std::min(kSmallestWindow, most);
+    for (int i = 0; i < kTries; ++i) {
+      const double side = least * std::pow(most / least, random.uniform());
+      drawn.window = square_at(random.uniform(side / 2, width - side / 2),
+                               random.uniform(side / 2, height - side / 2), side);
+      if (classify(drawn.window, photograph, config).negative) return true;
+    }
+    return false;
+  }
+  const std::size_t count = photograph.faces.size();
+  if (count == 0) return false;
+  std::size_t face = random.below(count);
+  if (kind == SampleKind::kLandmark) {
+    for (std::size_t i = 0; i < count && !photograph.faces[face].landmarks; ++i) face = (face + 1) % count;
+    if (!photograph.faces[face].landmarks) return false;
+  }
+  const Box& box = photograph.faces[face].box;
+  const double x = (box.left + box.right) / 2, y = (box.top + box.bottom) / 2;
+  const double size = std::sqrt(double{box.width()} * box.height());
+  const double spread = kind == SampleKind::kPart ? 2 : 1;
+  for (int i = 0; i < kTries; ++i) {
+    double side, dx, dy;
+    if (near) {
+      side = size * std::exp(random.uniform(-1.2, .9));
+      dx = random.uniform(-.5, .5) * (size + side);
+      dy = random.uniform(-.5, .5) * (size + side);
+    } else {
+      side = size * std::exp(random.uniform(-1, 1) * spread * config.scale);
+      dx = random.uniform(-1, 1) * spread * config.shift * size;
+      dy = random.uniform(-1, 1) * spread * config.shift * size;
+    }
+    drawn.window = square_at(x + dx, y + dy, side);
+    const WindowClass found = classify(drawn.window, photograph, config);
+    if (!is(found, kind)) continue;
+    // A window beside this face may lie on another one.
+    if (kind != SampleKind::kNegative && found.face != static_cast<int>(face)) continue;
+    drawn.face = found.face;
+    return side >= 4;
+  }
+  return false;
+}
+
+bool Sampler::draw_mined(SampleKind kind, int photograph, Random& random, Drawn& drawn) const {
+  const std::vector<Mined>& list = mined_[static_cast<std::size_t>(photograph)];
+  const auto counts = [&](const Mined& mined) {
+    return kind == SampleKind::kLandmark ? mined.landmarks : mined.kind == kind;
+  };
+  const auto among = static_cast<std::uint64_t>(std::count_if(list.begin(), list.end(), counts));
+  if (among == 0) return false;
+  std::uint64_t left = random.below(among);
+  const Mined* chosen = nullptr;
+  for (const Mined& mined : list) {
+    if (!counts(mined) || left-- > 0) continue;
+    chosen = &mined;
+    break;
+  }
+  drawn = {chosen->box, chosen->face};
+  const double jitter = config_.samples.mined_jitter;
+  const Box& box = chosen->box;
+  const double side = box.width();
+  const Box other = square_at((box.left + box.right) / 2 + random.uniform(-1, 1) * jitter * side,
+                              (box.top + box.bottom) / 2 + random.uniform(-1, 1) * jitter * side,
+                              side * std::exp(random.uniform(-1, 1) * jitter));
+  const WindowClass found =
+      classify(other, photographs_.list[static_cast<std::size_t>(photograph)], config_.samples);
+  if (is(found, kind) && (kind == SampleKind::kNegative || found.face == chosen->face)) drawn.window = other;
+  return true;
+}
+
+bool Sampler::cut_from(SampleKind kind, bool mined, bool near, int index, Random& random,
+                       SamplerScratch& scratch, float* pixels, SampleTarget& target) const {
+  const Photograph& photograph = photographs_.list[static_cast<std::size_t>(index)];
+  const auto image = images_.get(photograph.file);
+  if (!image) return false;
+  Drawn drawn;
+  const bool found = mined ? draw_mined(kind, index, random, drawn)
+                           : draw_random(kind, near, photograph, {(*image)->width, (*image)->height}, random, drawn);
+  if (!found || !is_patchable(drawn.window)) return false;
+
+  const bool has_face = kind != SampleKind::kNegative;
+  View view = draw_view(config_.augment, has_face, side_, random);
+  target = {};
+  target.kind = kind;
+  if (has_face) {
+    const LabelledFace& face = photograph.faces[static_cast<std::size_t>(drawn.face)];
+    // Turned around its own middle, a face keeps its box.
+    view.pivot = {(face.box.left + face.box.right) / 2, (face.box.top + face.box.bottom) / 2};
+    if (kind == SampleKind::kLandmark) {
+      Landmarks points = *face.landmarks;
+      for (Point& point : points) point = turned(view, point);
+      target.landmarks = encode_landmarks(drawn.window, points);
+      if (view.flip) target.landmarks = mirrored(target.landmarks);
+    } else {
+      target.box = encode_offsets(drawn.window, face.box);
+      if (view.flip) target.box = mirrored(target.box);
+    }
+  }
+  constexpr float kMean = 127.5f, kScale = 1 / 128.f;  // ModelData's defaults
+  cut_view((*image)->view(), drawn.window, view, side_, kMean, kScale, kernels_, scratch.patch, scratch.augment,
+           pixels);
+  change_pixels(config_.augment, view.flip, side_, kMean, kScale, random, pixels);
+  return true;
+}
+
+Result<SampleTarget> Sampler::cut(SampleKind kind, std::uint64_t position, SamplerScratch& scratch,
+                                  float* pixels) const {
+  const std::uint64_t k = static_cast<std::uint64_t>(kind);
+  // Several samples come from one visit of a photograph; a block's samples are mixed, so that those
+  // of a visit do not stand beside one another.
+  constexpr std::uint64_t kVisits = 1024;
+  const std::uint64_t each = static_cast<std::uint64_t>(config_.data.crops_per_visit);
+  const std::uint64_t block = position / (kVisits * each);
+  Random mixing{config_.seed, stream_, k, block, 1};
+  const std::uint64_t place = position % (kVisits * each);
+  // An odd factor permutes the places if their number is a power of two; else a shift alone does.
+  const std::uint64_t places = kVisits * each;
+  const std::uint64_t factor = (places & (places - 1)) == 0 ? mixing.bits() | 1 : 1;
+  const std::uint64_t mixed = (place % places * (factor % places) + mixing.below(places)) % places;
+  const std::uint64_t visit = block * kVisits + mixed / each;
+
+  SampleTarget target;
+  for (std::uint64_t attempt = 0; attempt < kPhotographs; ++attempt) {
+    Random visiting{config_.seed, stream_, k, visit, attempt, 2};
+    const SampleConfig& config = config_.samples;
+    const bool negative = kind == SampleKind::kNegative;
+    const Source& mined_source = mined_sources_[static_cast<std::size_t>(kind)];
+    const bool mined = visiting.chance(negative ? config.mined_negatives : config.mined_faces) && !mined_source.empty();
+    const bool near = negative && visiting.chance(config.near_faces) && !with_faces_.empty();
+    const Source& source = mined                              ? mined_source
+                           : negative && !near                ? all_
+                           : kind == SampleKind::kLandmark    ? with_landmarks_
+                                                              : with_faces_;
+    const int photograph = source.draw(visiting);
+    Random random{config_.seed, stream_, k, position, attempt, 3};
+    if (cut_from(kind, mined, near, photograph, random, scratch, pixels, target)) return target;
+  }
+  return Error{ErrorCode::kFormat, std::string("no ") + kind_name(kind) + " sample could be cut from " +
+                                       std::to_string(kPhotographs) + " photographs in a row"};
+}
+
+}  // namespace mtcnn

@@ -1,0 +1,195 @@
+#include "train/torch_net.h"
+
+#include <cmath>
+#include <cstring>
+
+#include <ATen/Parallel.h>
+#include <torch/torch.h>
+
+#include "train/random.h"
+
+namespace mtcnn {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::tensor_list;
+
+// Rows of `channels` values that lie side by side: a dense layer's output, or a channels-last map.
+struct Rows {
+  std::int64_t count, channels;
+};
+Rows rows_of(const torch::Tensor& t) { return {t.numel() / std::max<std::int64_t>(t.size(1), 1), t.size(1)}; }
+
+torch::Tensor as_rows(const torch::Tensor& t) {
+  return t.dim() == 4 ? t.contiguous(torch::MemoryFormat::ChannelsLast) : t.contiguous();
+}
+
+struct Prelu : torch::autograd::Function<Prelu> {
+  static torch::Tensor forward(AutogradContext* context, const torch::Tensor& any_input,
+                               const torch::Tensor& any_slopes) {
+    const torch::Tensor input = as_rows(any_input), slopes = any_slopes.contiguous();
+    context->save_for_backward({input, slopes});
+    torch::Tensor output = torch::empty_like(input);
+    const auto [count, channels] = rows_of(input);
+    const float *x = input.data_ptr<float>(), *a = slopes.data_ptr<float>();
+    float* const y = output.data_ptr<float>();
+    at::parallel_for(0, count, 16384 / channels + 1, [&, channels = channels](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t row = begin; row < end; ++row) {
+        const float* const from = x + row * channels;
+        float* const to = y + row * channels;
+        for (std::int64_t c = 0; c < channels; ++c) {
+          to[c] = std::max(from[c], 0.f) + a[c] * std::min(from[c], 0.f);
+        }
+      }
+    });
+    return output;
+  }
+
+  static tensor_list backward(AutogradContext* context, tensor_list gradients) {
+    const auto saved = context->get_saved_variables();
+    const torch::Tensor &input = saved[0], &slopes = saved[1];
+    const torch::Tensor gradient = as_rows(gradients[0]);
+    torch::Tensor input_gradient = torch::empty_like(input);
+    const auto [count, channels] = rows_of(input);
+    const float *x = input.data_ptr<float>(), *a = slopes.data_ptr<float>(), *g = gradient.data_ptr<float>();
+    float* const gx = input_gradient.data_ptr<float>();
+    // Parts of fixed size, summed up in their order: the sum does not depend on the number of threads.
+    const std::int64_t part_rows = std::max<std::int64_t>(1, 65536 / channels);
+    const std::int64_t parts = (count + part_rows - 1) / part_rows;
+    torch::Tensor sums = torch::zeros({parts, channels}, slopes.options());
+    float* const ga = sums.data_ptr<float>();
+    at::parallel_for(0, parts, 1, [&, count = count, channels = channels](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t part = begin; part < end; ++part) {
+        float* const sum = ga + part * channels;
+        for (std::int64_t row = part * part_rows; row < std::min(count, (part + 1) * part_rows); ++row) {
+          const float *from = x + row * channels, *grad = g + row * channels;
+          float* const to = gx + row * channels;
+          for (std::int64_t c = 0; c < channels; ++c) {
+            to[c] = from[c] > 0 ? grad[c] : a[c] * grad[c];
+            sum[c] += grad[c] * std::min(from[c], 0.f);
+          }
+        }
+      }
+    });
+    return {input_gradient, sums.sum(0)};
+  }
+};
+
+// Pools of positive slopes can stand before the PReLU: the largest stays the largest, and the PReLU
+// has a quarter of the values to work on.
+bool may_swap(const torch::Tensor& slopes) { return slopes.min().item<float>() >= 0; }
+
+}  // namespace
+
+torch::Tensor prelu(const torch::Tensor& input, const torch::Tensor& slopes) {
+  if (input.is_cpu() && input.scalar_type() == torch::kFloat) return Prelu::apply(input, slopes);
+  return torch::prelu(input, slopes);
+}
+
+TorchNet::TorchNet(const NetSpec& net, std::uint64_t seed, torch::Device device) : net_(&net) {
+  std::uint64_t index = 0;
+  for (const ParameterSpec& parameter : mtcnn::parameters(net)) {
+    torch::Tensor values = torch::zeros(parameter.shape, torch::kFloat);
+    Random random{seed, index++, 4};
+    const bool weight = parameter.name.ends_with(".weight");
+    float* const data = values.data_ptr<float>();
+    if (weight && parameter.shape.size() == 1) {
+      values.fill_(.25f);
+    } else if (weight) {
+      const double inputs = static_cast<double>(values.numel()) / static_cast<double>(parameter.shape[0]);
+      bool head = false;
+      for (const Layer& layer : net.heads) {
+        head = head || parameter.name == std::string(net.name) + "." + layer.name + ".weight";
+      }
+      const double deviation = head ? .1 / std::sqrt(inputs) : std::sqrt(2 / (1 + .25 * .25) / inputs);
+      for (std::int64_t i = 0; i < values.numel(); ++i) data[i] = static_cast<float>(deviation * random.normal());
+    }
+    if (values.dim() == 4) values = values.contiguous(torch::MemoryFormat::ChannelsLast);
+    parameters_.emplace_back(parameter.name, values.to(device).requires_grad_(true));
+  }
+}
+
+torch::Tensor TorchNet::parameter(std::string_view layer, const char* kind) const {
+  const std::string name = std::string(net_->name).append(".").append(layer).append(".").append(kind);
+  for (const auto& [own, tensor] : parameters_) {
+    if (own == name) return tensor;
+  }
+  TORCH_CHECK(false, "no parameter ", name);
+}
+
+std::vector<torch::Tensor> TorchNet::tensors() const {
+  std::vector<torch::Tensor> list;
+  for (const auto& [name, tensor] : parameters_) list.push_back(tensor);
+  return list;
+}
+
+torch::Tensor TorchNet::features(const torch::Tensor& input, bool training) const {
+  torch::Tensor x = input;
+  for (std::size_t i = 0; i < net_->layers.size(); ++i) {
+    const Layer& layer = net_->layers[i];
+    const auto pool = [&](const Layer& p) {
+      x = torch::max_pool2d(x, p.kernel, p.stride, 0, 1, /*ceil_mode=*/true);
+    };
+    switch (layer.kind) {
+      case LayerKind::kConv:
+        x = torch::conv2d(x, parameter(layer.name, "weight"), parameter(layer.name, "bias"), 1, 0, 1, layer.groups);
+        break;
+      case LayerKind::kPrelu: {
+        const torch::Tensor slopes = parameter(layer.name, "weight");
+        const bool before_pool = i + 1 < net_->layers.size() && net_->layers[i + 1].kind == LayerKind::kMaxPool;
+        if (before_pool && may_swap(slopes)) {
+          pool(net_->layers[++i]);
+        }
+        x = prelu(x, slopes);
+        break;
+      }
+      case LayerKind::kMaxPool: pool(layer); break;
+      case LayerKind::kDense:
+        // In the order channel, row, column, whatever the layout.
+        x = torch::linear(x.contiguous().flatten(1), parameter(layer.name, "weight"), parameter(layer.name, "bias"));
+        break;
+      case LayerKind::kDropout: x = torch::dropout(x, layer.rate, training); break;
+    }
+  }
+  return x.contiguous().flatten(1);
+}
+
+std::vector<torch::Tensor> TorchNet::forward(const torch::Tensor& input, const std::vector<std::string>& heads,
+                                             bool training) const {
+  const torch::Tensor seen = features(input, training);
+  std::vector<torch::Tensor> outputs;
+  for (const std::string& head : heads) {
+    outputs.push_back(torch::linear(seen, parameter(head, "weight"), parameter(head, "bias")));
+  }
+  return outputs;
+}
+
+void TorchNet::load(const ModelData& data) {
+  const torch::NoGradGuard no_gradients;
+  for (const auto& [name, tensor] : parameters_) {
+    const auto found = data.tensors.find(name);
+    if (found == data.tensors.end()) continue;
+    tensor.copy_(torch::from_blob(const_cast<float*>(found->second.values.data()), found->second.shape));
+  }
+}
+
+Tensor to_tensor(const torch::Tensor& values) {
+  const torch::Tensor plain = values.detach().to(torch::kCPU, torch::kFloat).contiguous();
+  Tensor tensor;
+  tensor.shape.assign(plain.sizes().begin(), plain.sizes().end());
+  tensor.values.assign(plain.data_ptr<float>(), plain.data_ptr<float>() + plain.numel());
+  return tensor;
+}
+
+void TorchNet::save(ModelData& data, bool optional_heads) const {
+  const std::vector<ParameterSpec> specs = mtcnn::parameters(*net_);
+  for (std::size_t i = 0; i < specs.size(); ++i) {
+    if (specs[i].optional && !optional_heads) {
+      data.tensors.erase(specs[i].name);
+    } else {
+      data.tensors[specs[i].name] = to_tensor(parameters_[i].second);
+    }
+  }
+}
+
+}  // namespace mtcnn
