@@ -14,6 +14,7 @@
 
 #include "engine/network.h"
 #include "engine/safetensors.h"
+#include "geometry/calibration.h"
 #include "nets/baseline_nets.h"
 #include "support/random_model.h"
 
@@ -25,6 +26,9 @@ using test::random_weights;
 
 constexpr const NetSpec* kBaselines[] = {&k12Net,         &k24Net,         &k48Net,
                                          &k12Calibration, &k24Calibration, &k48Calibration};
+
+// Two facts of two layers that do not see one another.
+static_assert(kCalibrationPatterns.size() == kCalibrationOutputs);
 
 // A net run straight from its definition and its tensors, channels first and without any packing:
 // what the engine must agree with.
