@@ -2,6 +2,7 @@
 // input, which is what they are: our order of weights needs no change, L-Net's groups and P-Net's
 // sliding heads come for free.
 #include <array>
+#include <cassert>
 #include <cstdint>
 #include <initializer_list>
 #include <protozero/pbf_writer.hpp>
@@ -127,6 +128,8 @@ std::string write_graph(const ModelData& data, const NetSpec& net) {
                     {"ceil_mode", {1}}});
         break;
       case LayerKind::kDropout: continue;
+      case LayerKind::kRelu:
+      case LayerKind::kLrn: assert(false); continue;  // only in nets that are no part of a model
     }
     at = layer.name;
     map = output_shape(layer, map);

@@ -1,21 +1,34 @@
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <functional>
+#include <initializer_list>
 #include <limits>
 #include <random>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <doctest/doctest.h>
 
 #include "engine/network.h"
 #include "engine/safetensors.h"
+#include "geometry/calibration.h"
+#include "nets/baseline_nets.h"
 #include "support/random_model.h"
 
 namespace mtcnn {
 namespace {
 
 using test::random_model;
+using test::random_weights;
+
+constexpr const NetSpec* kBaselines[] = {&k12Net,         &k24Net,         &k48Net,
+                                         &k12Calibration, &k24Calibration, &k48Calibration};
+
+// Two facts of two layers that do not see one another.
+static_assert(kCalibrationPatterns.size() == kCalibrationOutputs);
 
 // A net run straight from its definition and its tensors, channels first and without any packing:
 // what the engine must agree with.
@@ -25,12 +38,34 @@ struct PlainMap {
   double& at(int c, int y, int x) { return values[static_cast<std::size_t>((c * height + y) * width + x)]; }
 };
 
-PlainMap plain_layer(const NetSpec& net, const Layer& layer, PlainMap in, const ModelData& data) {
-  const std::string prefix = std::string(net.name) + "." + layer.name;
+// `name`: what the names of the net's tensors begin with.
+PlainMap plain_layer(const std::string& name, const Layer& layer, PlainMap in, const ModelData& data) {
+  const std::string prefix = name + "." + layer.name;
   const auto tensor = [&](const char* kind) -> const std::vector<float>& {
     return data.tensors.at(prefix + "." + kind).values;
   };
   if (layer.kind == LayerKind::kDropout) return in;
+  if (layer.kind == LayerKind::kRelu) {
+    for (double& v : in.values) v = std::max(v, 0.0);
+    return in;
+  }
+  if (layer.kind == LayerKind::kLrn) {
+    PlainMap out = in;
+    for (int y = 0; y < in.height; ++y) {
+      for (int x = 0; x < in.width; ++x) {
+        for (int c = 0; c < in.channels; ++c) {
+          double squares = 0;
+          for (int other = 0; other < in.channels; ++other) {
+            if (std::abs(other - c) <= layer.kernel / 2) squares += in.at(other, y, x) * in.at(other, y, x);
+          }
+          const double mean = squares / layer.kernel;
+          out.at(c, y, x) /=
+              std::pow(double{kLrnBias} + static_cast<double>(layer.alpha) * mean, double{kLrnPower});
+        }
+      }
+    }
+    return out;
+  }
   if (layer.kind == LayerKind::kPrelu) {
     for (int c = 0; c < in.channels; ++c) {
       for (int i = 0; i < in.height * in.width; ++i) {
@@ -41,6 +76,8 @@ PlainMap plain_layer(const NetSpec& net, const Layer& layer, PlainMap in, const 
     return in;
   }
   const bool dense = layer.kind == LayerKind::kDense;
+  const std::vector<float> none;
+  const std::vector<float>& weights = layer.kind == LayerKind::kMaxPool ? none : tensor("weight");
   const MapShape shape = output_shape(layer, {in.channels, in.height, in.width});
   PlainMap out{shape.channels, shape.height, shape.width,
                std::vector<double>(static_cast<std::size_t>(shape.channels * shape.height * shape.width))};
@@ -66,7 +103,9 @@ PlainMap plain_layer(const NetSpec& net, const Layer& layer, PlainMap in, const 
           for (int v = 0; v < rows; ++v) {
             for (int u = 0; u < columns; ++u) {
               const std::size_t w = static_cast<std::size_t>(((o * seen + c) * rows + v) * columns + u);
-              sum += in.at(first + c, y + v, x + u) * static_cast<double>(tensor("weight")[w]);
+              const int row = y + v - layer.padding, column = x + u - layer.padding;
+              if (row < 0 || row >= in.height || column < 0 || column >= in.width) continue;
+              sum += in.at(first + c, row, column) * static_cast<double>(weights[w]);
             }
           }
         }
@@ -77,9 +116,36 @@ PlainMap plain_layer(const NetSpec& net, const Layer& layer, PlainMap in, const 
   return out;
 }
 
+PlainMap plain_features(const NetSpec& net, const std::string& name, const PlainMap& input,
+                        const ModelData& data) {
+  PlainMap map = input;
+  for (const Layer& layer : net.layers) map = plain_layer(name, layer, map, data);
+  if (net.branch) {
+    PlainMap half{input.channels, input.height / 2, input.width / 2, {}};
+    for (int c = 0; c < half.channels; ++c) {
+      for (int y = 0; y < half.height; ++y) {
+        for (int x = 0; x < half.width; ++x) {
+          double sum = 0;
+          for (const int v : {0, 1}) {
+            for (const int u : {0, 1}) {
+              const int i = (c * input.height + 2 * y + v) * input.width + 2 * x + u;
+              sum += input.values[static_cast<std::size_t>(i)];
+            }
+          }
+          half.values.push_back(sum / 4);
+        }
+      }
+    }
+    const PlainMap other = plain_features(*net.branch, name + ".branch", half, data);
+    map.channels += other.channels;
+    map.values.insert(map.values.end(), other.values.begin(), other.values.end());
+  }
+  return map;
+}
+
 // Heads of one net-sized window of a channels-last input.
 std::vector<double> plain_run(const NetSpec& net, const ModelData& data, const float* input, int width,
-                              int top, int left, const std::vector<const char*>& heads) {
+                              int top, int left, std::initializer_list<std::string_view> heads) {
   PlainMap map{net.channels, net.side, net.side,
                std::vector<double>(static_cast<std::size_t>(net.channels * net.side * net.side))};
   for (int c = 0; c < net.channels; ++c) {
@@ -89,12 +155,12 @@ std::vector<double> plain_run(const NetSpec& net, const ModelData& data, const f
       }
     }
   }
-  for (const Layer& layer : net.layers) map = plain_layer(net, layer, map, data);
+  map = plain_features(net, net.name, map, data);
   std::vector<double> out;
-  for (const char* name : heads) {
+  for (const std::string_view name : heads) {
     for (const Layer& head : net.heads) {
-      if (std::string(head.name) != name) continue;
-      const PlainMap values = plain_layer(net, head, map, data);
+      if (head.name != name) continue;
+      const PlainMap values = plain_layer(net.name, head, map, data);
       out.insert(out.end(), values.values.begin(), values.values.end());
     }
   }
@@ -109,41 +175,81 @@ std::vector<float> random_input(std::size_t count, unsigned seed) {
   return values;
 }
 
+void check_definition(const NetSpec& net, const ModelData& data,
+                      std::initializer_list<std::string_view> heads) {
+  CAPTURE(net.name);
+  const int count = 3;
+  const std::size_t each = static_cast<std::size_t>(net.side * net.side * net.channels);
+  const std::vector<float> input = random_input(count * each, 12);
+  std::vector<double> expected;
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::vector<double> one = plain_run(net, data, input.data() + i * each, net.side, 0, 0, heads);
+    expected.insert(expected.end(), one.begin(), one.end());
+  }
+  const Size size{net.side, net.side};
+  for (const Kernels* kernels : available_kernels()) {
+    CAPTURE(kernels->name);
+    const Network network(net, data, *kernels, heads);
+    REQUIRE(expected.size() == static_cast<std::size_t>(count * network.outputs()));
+    std::vector<float> scratch(network.scratch_size(size, count));
+    std::vector<float> output(expected.size() + kSlack);
+    network.run(input.data(), count, size, scratch.data(), output.data());
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      CHECK(output[i] == doctest::Approx(expected[i]).epsilon(1e-4));
+    }
+  }
+}
+
 TEST_CASE("nets give what their definition says, on every instruction set") {
   const ModelData data = random_model(11, true);
-  const auto check = [&](const NetSpec& net, const std::vector<const char*>& heads,
-                         const std::function<Network(const Kernels&)>& build) {
-    CAPTURE(net.name);
-    const int count = 3;
-    const std::size_t each = static_cast<std::size_t>(net.side * net.side * net.channels);
-    const std::vector<float> input = random_input(count * each, 12);
-    std::vector<double> expected;
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::vector<double> one = plain_run(net, data, input.data() + i * each, net.side, 0, 0, heads);
-      expected.insert(expected.end(), one.begin(), one.end());
-    }
-    const Size size{net.side, net.side};
-    for (const Kernels* kernels : available_kernels()) {
-      CAPTURE(kernels->name);
-      const Network network = build(*kernels);
-      REQUIRE(expected.size() == static_cast<std::size_t>(count * network.outputs()));
-      std::vector<float> scratch(network.scratch_size(size, count));
-      std::vector<float> output(expected.size() + kSlack);
-      network.run(input.data(), count, size, scratch.data(), output.data());
-      for (std::size_t i = 0; i < expected.size(); ++i) {
-        CHECK(output[i] == doctest::Approx(expected[i]).epsilon(1e-4));
-      }
-    }
-  };
-  check(kRNet, {"class", "box"}, [&](const Kernels& k) { return Network(kRNet, data, k, {"class", "box"}); });
-  check(kONet, {"class", "box", "landmarks"}, [&](const Kernels& k) {
-    return Network(kONet, data, k, {"class", "box", "landmarks"});
-  });
-  check(kLNet, {"landmarks"}, [&](const Kernels& k) { return Network(kLNet, data, k, {"landmarks"}); });
+  check_definition(kRNet, data, {"class", "box"});
+  check_definition(kONet, data, {"class", "box", "landmarks"});
+  check_definition(kLNet, data, {"landmarks"});
   // Other heads, in another order.
-  check(kRNet, {"landmarks", "class"}, [&](const Kernels& k) {
-    return Network(kRNet, data, k, {"landmarks", "class"});
-  });
+  check_definition(kRNet, data, {"landmarks", "class"});
+}
+
+TEST_CASE("the baselines give what their definition says, on every instruction set") {
+  for (const NetSpec* const& net : kBaselines) {
+    check_definition(*net, random_weights(21, std::span(&net, 1)), {net->heads[0].name});
+  }
+}
+
+TEST_CASE("so do nets of layers in orders that no net of ours has") {
+  using enum LayerKind;
+  // A normalisation that is felt, over odd channels; padding first, last, in groups and beyond "same".
+  const Layer layers[] = {
+      {.name = "lrn0", .kind = kLrn, .kernel = 3, .alpha = 3},
+      {.name = "conv1", .kind = kConv, .outputs = 10, .kernel = 3, .padding = 2},
+      {.name = "prelu1", .kind = kPrelu},
+      {.name = "lrn1", .kind = kLrn, .kernel = 5, .alpha = 2},
+      {.name = "conv2", .kind = kConv, .outputs = 6, .kernel = 3, .padding = 1, .groups = 2},
+      {.name = "relu2", .kind = kRelu},
+      {.name = "relu2again", .kind = kRelu},
+      {.name = "conv3", .kind = kConv, .outputs = 19, .kernel = 3, .padding = 1},
+      {.name = "dense4", .kind = kDense, .outputs = 21},
+      {.name = "dropout4", .kind = kDropout, .rate = .5f},
+      {.name = "relu4", .kind = kRelu},
+      {.name = "dense5", .kind = kDense, .outputs = 7},
+      {.name = "prelu5", .kind = kPrelu},
+  };
+  const Layer few[] = {
+      {.name = "dense1", .kind = kDense, .outputs = 5},
+      {.name = "dense2", .kind = kDense, .outputs = 30},
+      {.name = "dense3", .kind = kDense, .outputs = 3},
+      {.name = "relu3", .kind = kRelu},
+  };
+  const Layer heads[] = {
+      {.name = "class", .kind = kDense, .outputs = 2},
+      {.name = "box", .kind = kDense, .outputs = 4},
+  };
+  const NetSpec third{"third", 3, 5, false, layers, {}};
+  const NetSpec second{"second", 6, 5, false, few, heads, &third};
+  const NetSpec first{"first", 12, 5, false, layers, heads, &second};
+  const NetSpec* const nets[] = {&first, &second};
+  const ModelData data = random_weights(22, nets);
+  check_definition(first, data, {"box", "class"});
+  check_definition(second, data, {"class"});
 }
 
 TEST_CASE("P-Net on an image gives each cell what it gives on that cell's window alone") {
@@ -170,19 +276,26 @@ TEST_CASE("P-Net on an image gives each cell what it gives on that cell's window
   }
 }
 
-TEST_CASE("a batch gives bit for bit what its inputs give alone") {
-  const ModelData data = random_model(15);
-  const Network onet(kONet, data, *find_kernels("auto"), {"class", "box", "landmarks"});
-  const Size size{48, 48};
-  const std::size_t each = 48 * 48 * 3;
+void check_batch(const NetSpec& net, const ModelData& data, std::initializer_list<std::string_view> heads) {
+  CAPTURE(net.name);
+  const Network network(net, data, *find_kernels("auto"), heads);
+  const Size size{net.side, net.side};
+  const std::size_t each = static_cast<std::size_t>(net.side * net.side * net.channels);
+  const std::size_t outputs = static_cast<std::size_t>(network.outputs());
   const std::vector<float> input = random_input(7 * each, 16);
-  std::vector<float> scratch(onet.scratch_size(size, 7));
-  std::vector<float> all(7 * 16 + kSlack), one(16 + kSlack);
-  onet.run(input.data(), 7, size, scratch.data(), all.data());
+  std::vector<float> scratch(network.scratch_size(size, 7));
+  std::vector<float> all(7 * outputs + kSlack), one(outputs + kSlack);
+  network.run(input.data(), 7, size, scratch.data(), all.data());
   for (std::size_t i = 0; i < 7; ++i) {
-    onet.run(input.data() + i * each, 1, size, scratch.data(), one.data());
-    CHECK(std::memcmp(one.data(), all.data() + i * 16, 16 * sizeof(float)) == 0);
+    network.run(input.data() + i * each, 1, size, scratch.data(), one.data());
+    CHECK(std::memcmp(one.data(), all.data() + i * outputs, outputs * sizeof(float)) == 0);
   }
+}
+
+TEST_CASE("a batch gives bit for bit what its inputs give alone") {
+  check_batch(kONet, random_model(15), {"class", "box", "landmarks"});
+  for (const NetSpec* const& net : kBaselines)
+    check_batch(*net, random_weights(15, std::span(&net, 1)), {net->heads[0].name});
 }
 
 // --- the model file ---

@@ -2,16 +2,16 @@
 
 #include <algorithm>
 #include <cassert>
-#include <string>
 #include <utility>
 
 namespace mtcnn {
 namespace {
 
-const Tensor& tensor_of(const ModelData& data, const NetSpec& net, const Layer& layer, const char* kind) {
-  const auto it = data.tensors.find(std::string(net.name) + "." + layer.name + "." + kind);
+const std::vector<float>& values_of(const ModelData& data, const std::string& name, const Layer& layer,
+                                    const char* kind) {
+  const auto it = data.tensors.find(name + "." + layer.name + "." + kind);
   assert(it != data.tensors.end());
-  return it->second;
+  return it->second.values;
 }
 
 std::size_t floats(MapShape shape) {
@@ -21,22 +21,50 @@ std::size_t floats(MapShape shape) {
 
 std::size_t blocks_of(int outputs) { return static_cast<std::size_t>((outputs + kBlock - 1) / kBlock); }
 
+// With `padding` rows and columns of zeros around it.
+void pad(const float* in, MapShape shape, int padding, float* out) {
+  const std::size_t row = static_cast<std::size_t>(shape.width) * static_cast<std::size_t>(shape.channels);
+  const std::size_t side = static_cast<std::size_t>(padding) * static_cast<std::size_t>(shape.channels);
+  const std::size_t edge = static_cast<std::size_t>(padding) * (row + 2 * side);
+  out = std::fill_n(out, edge, 0.f);
+  for (int y = 0; y < shape.height; ++y, in += row) {
+    out = std::fill_n(out, side, 0.f);
+    out = std::copy_n(in, row, out);
+    out = std::fill_n(out, side, 0.f);
+  }
+  std::fill_n(out, edge, 0.f);
+}
+
+// Half the height and width, each value the mean of four. Requires even ones.
+void halve(const float* in, MapShape shape, float* out) {
+  const std::ptrdiff_t row = std::ptrdiff_t{shape.width} * shape.channels;
+  for (int y = 0; y < shape.height; y += 2, in += row) {
+    for (int x = 0; x < shape.width; x += 2, in += shape.channels) {
+      for (int c = 0; c < shape.channels; ++c, ++in) {
+        *out++ = .25f * (in[0] + in[shape.channels] + in[row] + in[row + shape.channels]);
+      }
+    }
+  }
+}
+
 }  // namespace
 
 // From [output][channel][row][column] to [group][block][row][column][channel][kBlock]: the order in
 // which the kernel meets channels-last input.
 Network::Step Network::pack(const Layer& layer, MapShape input, const ModelData& data,
-                            const Layer* prelu) const {
+                            const std::string& name, const Layer* activation) {
   Step step;
   step.layer = &layer;
   step.input = input;
   step.output = output_shape(layer, input);
-  if (layer.kind == LayerKind::kMaxPool) return step;
+  if (layer.kind != LayerKind::kConv && layer.kind != LayerKind::kDense) return step;
 
   const bool dense = layer.kind == LayerKind::kDense;
-  const std::vector<float>& weights = tensor_of(data, *net_, layer, "weight").values;
-  const std::vector<float>& bias = tensor_of(data, *net_, layer, "bias").values;
-  const std::vector<float>* slopes = prelu ? &tensor_of(data, *net_, *prelu, "weight").values : nullptr;
+  const std::vector<float>& weights = values_of(data, name, layer, "weight");
+  const std::vector<float>& bias = values_of(data, name, layer, "bias");
+  const std::vector<float>* const slopes = activation && activation->kind == LayerKind::kPrelu
+                                               ? &values_of(data, name, *activation, "weight")
+                                               : nullptr;
 
   // A grouped dense layer is packed as a whole one with zeros: it is small and occurs once (L-Net).
   const int groups = dense ? 1 : layer.groups;
@@ -50,7 +78,7 @@ Network::Step Network::pack(const Layer& layer, MapShape input, const ModelData&
 
   step.weights.assign(static_cast<std::size_t>(groups) * blocks * taps * kBlock, 0.f);
   step.bias.assign(static_cast<std::size_t>(groups) * blocks * kBlock, 0.f);
-  if (slopes) step.slopes.assign(step.bias.size(), 0.f);
+  if (activation) step.slopes.assign(step.bias.size(), 0.f);  // which is ReLU
 
   for (int group = 0; group < groups; ++group) {
     for (int output = 0; output < outputs; ++output) {
@@ -83,25 +111,48 @@ Network::Step Network::pack(const Layer& layer, MapShape input, const ModelData&
   return step;
 }
 
-Network::Network(const NetSpec& net, const ModelData& data, const Kernels& kernels,
-                 std::initializer_list<std::string_view> heads)
+Network::Network(const NetSpec& net, const std::string& name, const ModelData& data, const Kernels& kernels)
     : net_(&net), kernels_(&kernels) {
   MapShape shape{net.channels, net.side, net.side};
   for (std::size_t i = 0; i < net.layers.size(); ++i) {
     const Layer& layer = net.layers[i];
-    if (layer.kind == LayerKind::kPrelu || layer.kind == LayerKind::kDropout) continue;
-    std::size_t next = i + 1;
-    while (next < net.layers.size() && net.layers[next].kind == LayerKind::kDropout) ++next;
-    const bool prelu = next < net.layers.size() && net.layers[next].kind == LayerKind::kPrelu;
-    Step step = pack(layer, shape, data, prelu ? &net.layers[next] : nullptr);
+    if (layer.kind == LayerKind::kDropout) continue;
+    const bool weighted = layer.kind == LayerKind::kConv || layer.kind == LayerKind::kDense;
+    const Layer* activation = nullptr;
+    if (weighted) {
+      std::size_t next = i + 1;
+      while (next < net.layers.size() && net.layers[next].kind == LayerKind::kDropout) ++next;
+      if (next < net.layers.size() &&
+          (net.layers[next].kind == LayerKind::kPrelu || net.layers[next].kind == LayerKind::kRelu)) {
+        activation = &net.layers[next];
+        i = next;
+      }
+    }
+    assert(layer.kind != LayerKind::kPrelu);  // only behind a layer with weights
+    Step step = pack(layer, shape, data, name, activation);
     shape = step.output;
-    (layer.kind == LayerKind::kDense ? dense_ : spatial_).push_back(std::move(step));
+    const bool dense = layer.kind == LayerKind::kDense;
+    assert(dense || dense_.empty());
+    (dense ? dense_ : spatial_).push_back(std::move(step));
   }
-
+  own_ = dense_.size();
+  if (net.branch) {
+    assert(own_ > 0);
+    branch_.reset(new Network(*net.branch, name + ".branch", data, kernels));
+    shape.channels += branch_->outputs_;
+  }
   for (const Step& step : dense_) {
     hidden_ = std::max(hidden_, static_cast<std::size_t>(step.output.channels));
   }
+  if (branch_) hidden_ = std::max(hidden_, static_cast<std::size_t>(shape.channels));
+  outputs_ = shape.channels;
+}
 
+Network::Network(const NetSpec& net, const ModelData& data, const Kernels& kernels,
+                 std::initializer_list<std::string_view> heads)
+    : Network(net, net.name, data, kernels) {
+  outputs_ = 0;
+  const MapShape shape = feature_shape(net, net.side, net.side);
   // All heads look at the same features: packed as one layer, they are one pass over them.
   Step all;
   all.input = shape;
@@ -110,7 +161,7 @@ Network::Network(const NetSpec& net, const ModelData& data, const Kernels& kerne
     const auto head = std::find_if(net.heads.begin(), net.heads.end(),
                                    [&](const Layer& candidate) { return candidate.name == name; });
     assert(head != net.heads.end());
-    parts.push_back(pack(*head, shape, data, nullptr));
+    parts.push_back(pack(*head, shape, data, net.name, nullptr));
     outputs_ += head->outputs;
   }
   const std::size_t taps = floats(shape);
@@ -147,6 +198,20 @@ std::size_t Network::map_size(Size input) const {
   return most + kSlack;
 }
 
+// The largest map with its padding.
+std::size_t Network::padded_size(Size input) const {
+  std::size_t most = 0;
+  MapShape shape{net_->channels, input.height, input.width};
+  for (const Step& step : spatial_) {
+    const int around = 2 * step.layer->padding;
+    if (around > 0) {
+      most = std::max(most, floats({shape.channels, shape.height + around, shape.width + around}) + kSlack);
+    }
+    shape = output_shape(*step.layer, shape);
+  }
+  return most;
+}
+
 // What the spatial layers hand to the dense ones, of one input.
 std::size_t Network::feature_size(Size input) const {
   MapShape shape{net_->channels, input.height, input.width};
@@ -154,16 +219,42 @@ std::size_t Network::feature_size(Size input) const {
   return floats(shape);
 }
 
+// The inputs of the branch.
+std::size_t Network::halved_size(Size input, int count) const {
+  if (!branch_) return 0;
+  return static_cast<std::size_t>(count) * floats({net_->channels, input.height / 2, input.width / 2}) +
+         kSlack;
+}
+
 std::size_t Network::scratch_size(Size input, int count) const {
   const Size where = positions(input);
   const std::size_t rows = static_cast<std::size_t>(count) * static_cast<std::size_t>(where.width) *
                            static_cast<std::size_t>(where.height);
   return 2 * map_size(input) + static_cast<std::size_t>(count) * feature_size(input) +
-         2 * (rows * hidden_ + kSlack) + kSlack;
+         2 * (rows * hidden_ + kSlack) + kSlack + padded_size(input) + halved_size(input, count) +
+         (branch_ ? branch_->scratch_size({input.width / 2, input.height / 2}, count) : 0);
 }
 
-void Network::run_spatial(const Step& step, MapShape in, const float* source, float* target) const {
+// `padded`: padded_size() floats of scratch.
+void Network::run_spatial(const Step& step, MapShape in, const float* source, float* padded,
+                          float* target) const {
   const MapShape out = output_shape(*step.layer, in);
+  if (step.layer->kind == LayerKind::kRelu) {
+    // Not behind a convolution, which would do it, but behind a pool, where there is less to do.
+    std::transform(source, source + floats(in), target, [](float value) { return std::max(value, 0.f); });
+    return;
+  }
+  if (step.layer->kind == LayerKind::kLrn) {
+    static_assert(kLrnBias == 1 && kLrnPower == .75f, "what the kernel computes");
+    assert(in.channels <= kMaxLrnChannels);
+    kernels_->lrn({.input = source,
+                   .pixels = in.height * in.width,
+                   .channels = in.channels,
+                   .size = step.layer->kernel,
+                   .alpha = step.layer->alpha,
+                   .output = target});
+    return;
+  }
   if (step.layer->kind == LayerKind::kMaxPool) {
     kernels_->max_pool({.input = source,
                         .rows = in.height,
@@ -175,6 +266,12 @@ void Network::run_spatial(const Step& step, MapShape in, const float* source, fl
                         .output_columns = out.width,
                         .output = target});
     return;
+  }
+  if (const int padding = step.layer->padding; padding > 0) {
+    pad(source, in, padding, padded);
+    source = padded;
+    in.height += 2 * padding;
+    in.width += 2 * padding;
   }
   constexpr int kMaxRuns = 64;
   int offsets[kMaxRuns];
@@ -210,7 +307,7 @@ void Network::run_spatial(const Step& step, MapShape in, const float* source, fl
   }
 }
 
-void Network::run_dense(const Step& step, int count, const float* in, float* out) const {
+void Network::run_dense(const Step& step, int count, const float* in, float* out, int output_stride) const {
   static constexpr int kStart[] = {0};
   const int taps = static_cast<int>(floats(step.input));
   kernels_->conv({.input = in,
@@ -226,15 +323,25 @@ void Network::run_dense(const Step& step, int count, const float* in, float* out
                   .bias = step.bias.data(),
                   .slopes = step.slopes.empty() ? nullptr : step.slopes.data(),
                   .output = out,
-                  .output_stride = step.output.channels});
+                  .output_stride = output_stride});
 }
 
 void Network::run(const float* inputs, int count, Size input, float* scratch, float* outputs) const {
+  run(inputs, count, input, scratch, outputs, outputs_);
+}
+
+void Network::run(const float* inputs, int count, Size input, float* scratch, float* outputs,
+                  int output_stride) const {
   assert(net_->fully_convolutional || (input == Size{net_->side, net_->side}));
   float* const maps[2] = {scratch, scratch + map_size(input)};
   float* const features = maps[1] + map_size(input);
   const std::size_t features_each = feature_size(input);
   const MapShape shape{net_->channels, input.height, input.width};
+  const Size where = positions(input);
+  const int rows = count * where.width * where.height;
+  float* const hidden = features + static_cast<std::size_t>(count) * features_each + kSlack;
+  const std::size_t hidden_size = static_cast<std::size_t>(rows) * hidden_ + kSlack;
+  float* const padded = hidden + 2 * hidden_size;
 
   for (int i = 0; i < count; ++i) {
     const float* source = inputs + static_cast<std::size_t>(i) * floats(shape);
@@ -242,20 +349,29 @@ void Network::run(const float* inputs, int count, Size input, float* scratch, fl
     for (std::size_t s = 0; s < spatial_.size(); ++s) {
       float* const target =
           s + 1 == spatial_.size() ? features + static_cast<std::size_t>(i) * features_each : maps[s % 2];
-      run_spatial(spatial_[s], in, source, target);
+      run_spatial(spatial_[s], in, source, padded, target);
       in = output_shape(*spatial_[s].layer, in);
       source = target;
     }
   }
 
-  const Size where = positions(input);
-  const int rows = count * where.width * where.height;
-  float* const hidden = features + static_cast<std::size_t>(count) * features_each + kSlack;
-  const std::size_t hidden_size = static_cast<std::size_t>(rows) * hidden_ + kSlack;
-  const float* source = features;
+  const float* source = spatial_.empty() ? inputs : features;
   for (std::size_t s = 0; s < dense_.size(); ++s) {
-    float* const target = s + 1 == dense_.size() ? outputs : hidden + (s % 2) * hidden_size;
-    run_dense(dense_[s], rows, source, target);
+    const bool last = s + 1 == dense_.size();
+    const bool joins = branch_ && s + 1 == own_;
+    float* const target = last ? outputs : hidden + (s % 2) * hidden_size;
+    const int channels = dense_[s].output.channels;
+    const int stride = last ? output_stride : joins ? channels + branch_->outputs_ : channels;
+    run_dense(dense_[s], rows, source, target, stride);
+    if (joins) {
+      const Size half{input.width / 2, input.height / 2};
+      const std::size_t halved_each = floats({shape.channels, half.height, half.width});
+      float* const halved = padded + padded_size(input);
+      for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
+        halve(inputs + i * floats(shape), shape, halved + i * halved_each);
+      }
+      branch_->run(halved, count, half, halved + halved_size(input, count), target + channels, stride);
+    }
     source = target;
   }
 }

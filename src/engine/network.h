@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <initializer_list>
+#include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -18,8 +20,8 @@ namespace mtcnn {
 // Immutable; run() may be called from many threads, each with scratch of its own.
 class Network {
  public:
-  // `heads`: those to compute, in the order in which run() shall write them. Requires data that
-  // validate() accepts and that has these heads. Keeps nothing of `data`.
+  // `heads`: those to compute, in the order in which run() shall write them. Requires data that has the
+  // net's tensors with these heads, as validate() checks it. Keeps nothing of `data`.
   Network(const NetSpec& net, const ModelData& data, const Kernels& kernels,
           std::initializer_list<std::string_view> heads);
 
@@ -41,7 +43,7 @@ class Network {
   void run(const float* inputs, int count, Size input, float* scratch, float* outputs) const;
 
  private:
-  // A layer and the PReLU behind it.
+  // A layer and the PReLU or ReLU behind it.
   struct Step {
     const Layer* layer = nullptr;
     MapShape input{}, output{};  // at the net's own size
@@ -50,17 +52,28 @@ class Network {
     AlignedFloats slopes;        // likewise, or empty
   };
 
-  Step pack(const Layer& layer, MapShape input, const ModelData& data, const Layer* prelu) const;
-  void run_spatial(const Step& step, MapShape input, const float* in, float* out) const;
-  void run_dense(const Step& step, int count, const float* in, float* out) const;
+  // Without heads, so that run() gives the features: what a branch is for. `name`: what the names of the
+  // net's tensors begin with.
+  Network(const NetSpec& net, const std::string& name, const ModelData& data, const Kernels& kernels);
+
+  static Step pack(const Layer& layer, MapShape input, const ModelData& data, const std::string& name,
+                   const Layer* activation);
+  void run(const float* inputs, int count, Size input, float* scratch, float* outputs,
+           int output_stride) const;
+  void run_spatial(const Step& step, MapShape input, const float* in, float* padded, float* out) const;
+  void run_dense(const Step& step, int count, const float* in, float* out, int output_stride) const;
   std::size_t map_size(Size input) const;
+  std::size_t padded_size(Size input) const;
   std::size_t feature_size(Size input) const;
+  std::size_t halved_size(Size input, int count) const;
 
   const NetSpec* net_;
   const Kernels* kernels_;
-  std::vector<Step> spatial_;  // convolutions and pools: one input at a time, while it is in cache
+  std::vector<Step> spatial_;  // layers on maps: one input at a time, while it is in cache
   std::vector<Step> dense_;    // all inputs at once, so that the weights are read once
-  std::size_t hidden_ = 0;     // channels of the widest dense layer below the heads
+  std::size_t own_ = 0;        // dense_[own_ - 1] gives the features of the net itself, without its branch's
+  std::unique_ptr<const Network> branch_;  // or null
+  std::size_t hidden_ = 0;                 // channels of the widest dense layer or features below the heads
   int outputs_ = 0;
 };
 

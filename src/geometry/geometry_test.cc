@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <random>
 #include <vector>
@@ -6,6 +7,7 @@
 #include <doctest/doctest.h>
 
 #include "geometry/box.h"
+#include "geometry/calibration.h"
 #include "geometry/cell_grid.h"
 #include "geometry/codec.h"
 #include "geometry/nms.h"
@@ -95,6 +97,66 @@ TEST_CASE("mirroring exchanges left and right, and twice is nothing") {
   CHECK(other[8] == Approx(.81));
   const LandmarkOffsets twice = mirrored(other);
   for (std::size_t i = 0; i < 10; ++i) CHECK(twice[i] == Approx(face[i]));
+}
+
+TEST_CASE("calibration patterns by hand") {
+  REQUIRE(kCalibrationPatterns.size() == 45);
+  CHECK(kCalibrationPatterns[0] == CalibrationPattern{.83f, -.17f, -.17f});
+  CHECK(kCalibrationPatterns[1] == CalibrationPattern{.83f, -.17f, 0});
+  CHECK(kCalibrationPatterns[22] == CalibrationPattern{1, 0, 0});
+  CHECK(kCalibrationPatterns[44] == CalibrationPattern{1.21f, .17f, .17f});
+  const Box box = calibrated({100, 50, 221, 171}, {1.1f, .17f, -.17f});
+  CHECK(box.left == Approx(100 - .17 * 110));
+  CHECK(box.top == Approx(50 + .17 * 110));
+  CHECK(box.width() == Approx(110));
+  CHECK(box.height() == Approx(110));
+  // The labels of a window that is too large, and one that lies too far left.
+  CHECK(kCalibrationPatterns[calibration_label({0, 0, 58, 58}, {0, 0, 50, 50})] ==
+        CalibrationPattern{1.21f, 0, 0});
+  CHECK(kCalibrationPatterns[calibration_label({-6, 1, 46, 51}, {0, 0, 50, 50})] ==
+        CalibrationPattern{1, -.17f, 0});
+}
+
+TEST_CASE("a window disturbed by a pattern has that label, and calibration undoes it") {
+  std::mt19937 random(4);
+  std::uniform_real_distribution<float> little(-.04f, .04f);
+  for (int i = 0; i < 200; ++i) {
+    const Box truth = random_box(random);
+    for (std::size_t label = 0; label < kCalibrationPatterns.size(); ++label) {
+      CalibrationPattern pattern = kCalibrationPatterns[label];
+      const Box window = disturbed(truth, pattern);
+      const Box back = calibrated(window, pattern);
+      CHECK(back.left == Approx(truth.left).epsilon(1e-3));
+      CHECK(back.top == Approx(truth.top).epsilon(1e-3));
+      CHECK(back.right == Approx(truth.right).epsilon(1e-3));
+      CHECK(back.bottom == Approx(truth.bottom).epsilon(1e-3));
+      CHECK(calibration_label(window, truth) == label);
+      // Still after less than half a step to the next one.
+      pattern.scale *= 1 + little(random);
+      pattern.dx += little(random);
+      pattern.dy += little(random);
+      CHECK(calibration_label(disturbed(truth, pattern), truth) == label);
+    }
+  }
+}
+
+TEST_CASE("calibration takes the mean of the patterns above the threshold") {
+  const Box window{100, 50, 200, 150};
+  std::array<float, 45> scores{};
+  CHECK(calibrated(window, scores, 0) == window);  // above, not at
+  scores[44] = .5f;
+  CHECK(calibrated(window, scores, .1f) == calibrated(window, kCalibrationPatterns[44]));
+  CHECK(calibrated(window, scores, .5f) == window);
+  // (1.21, .17, .17), (1, 0, 0) and (.83, -.17, 0), each counting the same.
+  scores[22] = .2f;
+  scores[1] = .11f;
+  scores[7] = .1f;  // left out
+  const Box box = calibrated(window, scores, .1f);
+  const double scale = (1.21 + 1 + .83) / 3;
+  CHECK(box.width() == Approx(100 / scale));
+  CHECK(box.left == Approx(100));
+  CHECK(box.top == Approx(50 - .17 / 3 * 100 / scale));
+  CHECK(box.height() == Approx(100 / scale));
 }
 
 TEST_CASE("the window of cell 10 at scale .6, in both geometries") {

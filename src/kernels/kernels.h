@@ -50,6 +50,19 @@ struct PoolArgs {
   float* output = nullptr;
 };
 
+// Local response normalisation: for every pixel and channel,
+//   out[c] = in[c] * (1 + alpha / size * sum over |d| <= size / 2 of in[c + d]^2) ^ -3/4
+// where channels that do not exist count as 0.
+inline constexpr int kMaxLrnChannels = 256;
+struct LrnArgs {
+  const float* input = nullptr;
+  int pixels = 0;
+  int channels = 0;  // <= kMaxLrnChannels
+  int size = 0;      // odd, <= 2 * kBlock + 1
+  float alpha = 0;   // >= 0
+  float* output = nullptr;
+};
+
 // out[i] = sum over r < rows of weights[r] * source[r][i], for i < count: the vertical half of a resize.
 struct BlendRowsArgs {
   const std::uint8_t* const* sources = nullptr;
@@ -78,6 +91,7 @@ struct BlendColumnsArgs {
 #define MTCNN_KERNELS(X)       \
   X(conv, ConvArgs)            \
   X(max_pool, PoolArgs)        \
+  X(lrn, LrnArgs)              \
   X(blend_rows, BlendRowsArgs) \
   X(blend_columns, BlendColumnsArgs)
 

@@ -226,6 +226,50 @@ TEST_CASE("max pool on every instruction set") {
   }
 }
 
+TEST_CASE("local response normalisation by hand") {
+  // Two pixels of three channels, over three: 1 + .3 / 3 * (the squares around), to the power 3/4.
+  const float input[] = {1, 2, -3, 10, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+  float output[6 + kSlack];
+  for (const Kernels* kernels : available_kernels()) {
+    CAPTURE(kernels->name);
+    kernels->lrn({.input = input, .pixels = 2, .channels = 3, .size = 3, .alpha = .3f, .output = output});
+    const double expected[] = {
+        1 / std::pow(1.5, .75),  2 / std::pow(2.4, .75), -3 / std::pow(2.3, .75), 10 / std::pow(11.0, .75), 0,
+        20 / std::pow(41.0, .75)};
+    for (int i = 0; i < 6; ++i) CHECK(output[i] == doctest::Approx(expected[i]).epsilon(2e-6));
+  }
+}
+
+TEST_CASE("local response normalisation on every instruction set") {
+  std::mt19937 random(11);
+  for (const int channels : {1, 2, 3, 4, 7, 8, 9, 15, 16, 17, 31, 33, 64, kMaxLrnChannels}) {
+    for (const int size : {1, 3, 9, 2 * kBlock + 1}) {
+      for (const int pixels : {1, 2, 5}) {
+        const std::size_t count = static_cast<std::size_t>(channels * pixels);
+        const AlignedFloats input = random_floats(count + kSlack, random, -10, 10);
+        AlignedFloats expected(count + kSlack);
+        LrnArgs args{.input = input.data(),
+                     .pixels = pixels,
+                     .channels = channels,
+                     .size = size,
+                     .alpha = .7f,
+                     .output = expected.data()};
+        find_kernels("scalar")->lrn(args);
+        for (const Kernels* kernels : available_kernels()) {
+          CAPTURE(kernels->name);
+          CAPTURE(channels);
+          AlignedFloats got(count + kSlack);
+          args.output = got.data();
+          kernels->lrn(args);
+          // Sums of positive terms: a rounding each, in parts of the result, of which the power takes three
+          // quarters; a few more for the power itself. Results are at most 10.
+          check_equal(got, expected, count, 10 * 6e-8f * (2 * .75f * static_cast<float>(size) + 8));
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("both halves of a resize on every instruction set") {
   std::mt19937 random(9);
   for (const int count : {1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 64, 65, 100}) {

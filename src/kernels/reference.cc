@@ -1,6 +1,7 @@
 // What every kernel means, in plain loops: the SIMD versions are tested against these, and run where
 // there is nothing better.
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "kernels/kernels.h"
@@ -49,6 +50,21 @@ void max_pool(const PoolArgs& a) {
   }
 }
 
+void lrn(const LrnArgs& a) {
+  const int reach = a.size / 2;
+  for (int p = 0; p < a.pixels; ++p) {
+    const float* in = a.input + std::ptrdiff_t{p} * a.channels;
+    float* out = a.output + std::ptrdiff_t{p} * a.channels;
+    for (int c = 0; c < a.channels; ++c) {
+      float sum = 0;
+      for (int d = std::max(c - reach, 0); d <= std::min(c + reach, a.channels - 1); ++d) {
+        sum += in[d] * in[d];
+      }
+      out[c] = in[c] * std::pow(1 + a.alpha / static_cast<float>(a.size) * sum, -.75f);
+    }
+  }
+}
+
 void blend_rows(const BlendRowsArgs& a) {
   for (int i = 0; i < a.count; ++i) {
     float sum = 0;
@@ -71,6 +87,6 @@ void blend_columns(const BlendColumnsArgs& a) {
 
 }  // namespace
 
-const Kernels kScalarKernels{"scalar", conv, max_pool, blend_rows, blend_columns};
+const Kernels kScalarKernels{"scalar", conv, max_pool, lrn, blend_rows, blend_columns};
 
 }  // namespace mtcnn

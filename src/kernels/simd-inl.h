@@ -159,6 +159,35 @@ void max_pool(const PoolArgs& a) {
   }
 }
 
+void lrn(const LrnArgs& a) {
+  const F d;
+  const int reach = a.size / 2;
+  // One pixel's squares, with zeros for the channels that do not exist.
+  HWY_ALIGN float squares[kBlock + kMaxLrnChannels + kBlock] = {};
+  const V one = hn::Set(d, 1.f);
+  const V weight = hn::Set(d, a.alpha / static_cast<float>(a.size));
+  for (int p = 0; p < a.pixels; ++p) {
+    const float* in = a.input + std::ptrdiff_t{p} * a.channels;
+    float* out = a.output + std::ptrdiff_t{p} * a.channels;
+    for (int c = 0; c < a.channels; c += kLanes) {
+      const V value = hn::LoadU(d, in + c);
+      hn::Store(hn::Mul(value, value), d, squares + kBlock + c);
+    }
+    // The last vector ran over into the next pixel.
+    for (int v = 0; v < kVectors; ++v) {
+      hn::StoreU(hn::Zero(d), d, squares + kBlock + a.channels + v * kLanes);
+    }
+    for (int c = 0; c < a.channels; c += kLanes) {
+      const float* first = squares + kBlock + c - reach;
+      V sum = hn::LoadU(d, first);
+      for (int i = 1; i < a.size; ++i) sum = hn::Add(sum, hn::LoadU(d, first + i));
+      // x^(3/4) = sqrt(x) * sqrt(sqrt(x)).
+      const V root = hn::Sqrt(hn::MulAdd(weight, sum, one));
+      hn::StoreU(hn::Div(hn::LoadU(d, in + c), hn::Mul(root, hn::Sqrt(root))), d, out + c);
+    }
+  }
+}
+
 void blend_rows(const BlendRowsArgs& a) {
   const F d;
   const hn::Rebind<std::int32_t, F> di;
@@ -209,7 +238,7 @@ void blend_columns(const BlendColumnsArgs& a) {
 #define MTCNN_LEVEL_NAME "baseline"
 #endif
 extern const Kernels kSimdKernels;
-const Kernels kSimdKernels{MTCNN_LEVEL_NAME, conv, max_pool, blend_rows, blend_columns};
+const Kernels kSimdKernels{MTCNN_LEVEL_NAME, conv, max_pool, lrn, blend_rows, blend_columns};
 #undef MTCNN_LEVEL_NAME
 
 }  // namespace HWY_NAMESPACE

@@ -11,22 +11,32 @@
 namespace mtcnn {
 
 enum class LayerKind {
-  kConv,     // kernel x kernel, stride 1, no padding
+  kConv,     // kernel x kernel, stride 1
   kPrelu,    // one slope for each channel
   kMaxPool,  // kernel x kernel, ceil mode: a last, partial window counts
   kDense,    // over all of its input, flattened channel, row, column; on a map: over each position
   kDropout,  // in training only
+  kRelu,
+  kLrn,  // local response normalisation, below
 };
+
+// kLrn divides each value by (kLrnBias + alpha * m) ^ kLrnPower, where m is the sum of the squares at the
+// same position of the `kernel` channels centred on its own (those beyond the first and the last count as 0)
+// over `kernel`: Caffe's LRN ACROSS_CHANNELS and PyTorch's LocalResponseNorm, with their default k and beta.
+inline constexpr float kLrnBias = 1;
+inline constexpr float kLrnPower = .75f;
 
 struct Layer {
   const char* name;  // the tensors are NET.NAME.weight and NET.NAME.bias
   LayerKind kind;
   int outputs = 0;  // channels out (conv, dense)
-  int kernel = 0;   // conv, pool
+  int kernel = 0;   // conv, pool: rows and columns; LRN: channels, odd
   int stride = 1;   // pool
+  int padding = 0;  // conv: rows and columns of zeros around the map
   // Channels fall into this many groups, in and out, that see nothing of each other (conv, dense).
   int groups = 1;
   float rate = 0;         // dropout
+  float alpha = 0;        // LRN
   bool optional = false;  // a head that a model may lack
 };
 
@@ -36,7 +46,12 @@ struct NetSpec {
   int channels;  // of the input
   bool fully_convolutional;
   std::span<const Layer> layers;
-  std::span<const Layer> heads;  // dense, all on the last layer's output
+  std::span<const Layer> heads;  // dense, all on the features
+  // The features are the last layer's output. With a branch they are followed by the branch's features (its
+  // heads are not used), which sees the same input at half the height and width, each value the mean of
+  // four. Requires that this net ends in a dense layer, and a branch of half the side and as many channels
+  // of input that does so too.
+  const NetSpec* branch = nullptr;
 };
 
 // What a layer makes of a channels x height x width map (dense: height = width = 1).
@@ -48,13 +63,13 @@ struct MapShape {
 };
 MapShape output_shape(const Layer& layer, MapShape input);
 
-// Shape of the map that the heads see, for an input of this height and width.
+// Shape of the features, which the heads see, for an input of this height and width.
 MapShape feature_shape(const NetSpec& net, int height, int width);
 
 // One trainable tensor. Shapes as in PyTorch: conv [outputs, inputs / groups, kernel, kernel], dense
 // [outputs, inputs / groups], bias and slopes [channels].
 struct ParameterSpec {
-  std::string name;  // "pnet.conv1.weight"
+  std::string name;  // "pnet.conv1.weight"; a branch's are "24net.branch.conv1.weight"
   std::vector<std::int64_t> shape;
   bool optional = false;
 };

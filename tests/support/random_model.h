@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <random>
+#include <span>
 #include <vector>
 
 #include "engine/model_data.h"
@@ -14,13 +15,11 @@ namespace mtcnn::test {
 
 // Weights drawn so that activations keep their size from layer to layer. The nets know nothing of
 // faces, but find "some" in noise, which is what tests of the machinery need.
-inline ModelData random_model(unsigned seed, bool with_lnet = false) {
+inline ModelData random_weights(unsigned seed, std::span<const NetSpec* const> nets) {
   std::mt19937 random(seed);
   ModelData data;
   data.thresholds = {.6f, .4f, .4f};
   data.metadata["provenance"] = "random, for tests";
-  std::vector<const NetSpec*> nets{&kPNet, &kRNet, &kONet};
-  if (with_lnet) nets.push_back(&kLNet);
   for (const NetSpec* net : nets) {
     for (const ParameterSpec& parameter : parameters(*net)) {
       Tensor tensor;
@@ -40,6 +39,11 @@ inline ModelData random_model(unsigned seed, bool with_lnet = false) {
     }
   }
   return data;
+}
+
+inline ModelData random_model(unsigned seed, bool with_lnet = false) {
+  const NetSpec* const nets[] = {&kPNet, &kRNet, &kONet, &kLNet};
+  return random_weights(seed, std::span(nets).first(with_lnet ? 4 : 3));
 }
 
 // Smooth blobs with some noise on top: something for every level of a pyramid.
