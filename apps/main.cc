@@ -22,6 +22,7 @@ struct Command {
 constexpr Command kCommands[] = {
     {"detect", "find the faces in photographs", mtcnn::run_detect},
     {"eval", "measure detections, or a model, as FDDB, WIDER FACE and others do", mtcnn::run_eval},
+    {"train", "train a model on your own photographs", mtcnn::run_train},
     {"convert", "make a model file from other programs' MTCNN weights", mtcnn::run_convert},
     {"inspect", "show what a model file holds", mtcnn::run_inspect},
 };

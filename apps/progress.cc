@@ -72,12 +72,23 @@ Progress::~Progress() { hide(); }
 
 void Progress::step() {
   ++done_;
+  draw({});
+}
+
+void Progress::at(std::int64_t done, const std::string& more) {
+  done_ = done;
+  draw(more);
+}
+
+void Progress::draw(const std::string& more) {
   if (!enabled_) return;
   const auto now = Clock::now();
   if (shown_ && now - last_drawn_ < std::chrono::milliseconds(100)) return;
   const double seconds = std::chrono::duration<double>(now - start_).count();
   // One column stays free: a full line makes some terminals wrap.
-  const std::string line = progress_line(done_, total_, seconds, unit_, terminal_columns() - 1);
+  const int columns = terminal_columns() - 1;
+  std::string line = progress_line(done_, total_, seconds, unit_, columns);
+  if (!more.empty()) line = (line + "  " + more).substr(0, static_cast<std::size_t>(std::max(0, columns)));
   std::fprintf(stderr, "\r\033[K%s", line.c_str());
   std::fflush(stderr);
   shown_ = true;

@@ -23,6 +23,9 @@ class Progress {
   // One more is done.
   void step();
 
+  // So many are done; `more` stands at the end of the line.
+  void at(std::int64_t done, const std::string& more);
+
   // Removes the line, to make room for other output to the terminal. The next step() draws it anew.
   void hide();
 
@@ -30,6 +33,8 @@ class Progress {
   std::optional<std::int64_t> total_;
   std::string unit_;
   bool enabled_;
+  void draw(const std::string& more);
+
   bool shown_ = false;
   std::int64_t done_ = 0;
   std::chrono::steady_clock::time_point start_;

@@ -26,7 +26,8 @@ BatchPlan plan_batch(const Sampler& sampler, const std::array<double, kSampleKin
   }
   for (std::size_t kind = 0; kind < kSampleKinds; ++kind) {
     if (sampler.has(static_cast<SampleKind>(kind)) && ratio[kind] > 0) {
-      plan.counts[kind] = std::max(1, static_cast<int>(size * ratio[kind] / sum + .5));
+      // As many for every rank.
+      plan.counts[kind] = ranks * std::max(1, static_cast<int>(size * ratio[kind] / sum / ranks + .5));
     }
   }
   return plan;

@@ -288,8 +288,10 @@ Status read_sets(const toml::table& file, const char* key, const std::string& na
 
 class Writer {
  public:
+  explicit Writer(bool comments) : comments_(comments) {}
   template <typename T>
   void operator()(const char* key, T& value, const char* comment, Range) {
+    if (!comments_) comment = "";
     for (std::string_view rest = comment; !rest.empty();) {
       const std::size_t end = std::min(rest.find('\n'), rest.size());
       text.append("# ").append(rest.substr(0, end)).append("\n");
@@ -313,7 +315,14 @@ class Writer {
   void write(Whole value) {
     text += std::to_string(value);
   }
-  void write(const std::string& value) { text.append("\"").append(value).append("\""); }
+  void write(const std::string& value) {
+    text += '"';
+    for (const char c : value) {
+      if (c == '"' || c == '\\') text += '\\';
+      text += c;
+    }
+    text += '"';
+  }
   template <typename List>
     requires requires(const List& list) { list.begin(), list.size(); }
   void write(const List& list) {
@@ -326,7 +335,27 @@ class Writer {
     }
     text += ']';
   }
+  bool comments_;
 };
+
+std::string settings_text(TrainConfig config, bool comments) {
+  Writer writer(comments);
+  visit(writer, config);
+  for_each_table(config, [&](const char* key, const char* title, auto& part) {
+    writer.text += '\n';
+    if (comments) writer.text.append("# ").append(title).append(".\n");
+    writer.text.append("[").append(key).append("]\n");
+    visit(writer, part);
+  });
+  return writer.text;
+}
+
+std::string set_text(const char* key, SetConfig set, bool comments) {
+  Writer writer(comments);
+  writer.text.append("[[").append(key).append("]]\n");
+  visit(writer, set);
+  return writer.text;
+}
 
 }  // namespace
 
@@ -408,28 +437,29 @@ Result<TrainConfig> load_config(const std::string& path) {
 }
 
 std::string example_config() {
-  TrainConfig config;
-  Writer writer;
-  writer.text =
-      "# Settings of `mtcnn train`. Every key but the sets may be left out; what stands here are the defaults.\n"
-      "# Relative paths start from this file's folder.\n\n";
-  visit(writer, config);
-  for_each_table(config, [&](const char* key, const char* title, auto& part) {
-    writer.text.append("\n# ").append(title).append(".\n[").append(key).append("]\n");
-    visit(writer, part);
-  });
   SetConfig set;
   set.name = "mine";
   set.format = "wider";
   set.labels = "labels.txt";
   set.images = "images";
-  writer.text += "\n# Photographs to learn from: as many of these as there are sets.\n[[set]]\n";
-  visit(writer, set);
-  writer.text +=
-      "\n# Photographs by which checkpoints are chosen, with the same keys. Never those to be reported as a test.\n"
-      "[[validation]]\n"
-      "name = \"held back\"\nformat = \"wider\"\nlabels = \"validation.txt\"\nimages = \"images\"\n";
-  return writer.text;
+  std::string text =
+      "# Settings of `mtcnn train`. Every key but the sets may be left out; what stands here are the defaults.\n"
+      "# Relative paths start from this file's folder.\n\n";
+  text += settings_text(TrainConfig(), true);
+  text += "\n# Photographs to learn from: as many of these as there are sets.\n" + set_text("set", set, true);
+  set.name = "held back";
+  set.labels = "validation.txt";
+  text +=
+      "\n# Photographs by which checkpoints are chosen, never those to be reported as a test. The same keys.\n" +
+      set_text("validation", set, false);
+  return text;
+}
+
+std::string config_text(const TrainConfig& config) {
+  std::string text = settings_text(config, false);
+  for (const SetConfig& set : config.sets) text += "\n" + set_text("set", set, false);
+  for (const SetConfig& set : config.validation) text += "\n" + set_text("validation", set, false);
+  return text;
 }
 
 }  // namespace mtcnn

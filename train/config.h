@@ -96,6 +96,9 @@ Result<TrainConfig> load_config(const std::string& path);
 // A file of all keys, with their defaults and what they mean, and two sets as examples.
 std::string example_config();
 
+// The configuration as a file, with full paths: reading it gives the same.
+std::string config_text(const TrainConfig& config);
+
 }  // namespace mtcnn
 
 #endif  // MTCNN_TRAIN_CONFIG_H_

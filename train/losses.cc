@@ -16,8 +16,9 @@ Targets make_targets(std::span<const SampleTarget> samples, torch::Device device
   for (std::int64_t i = 0; i < count; ++i) {
     const SampleTarget& sample = samples[static_cast<std::size_t>(i)];
     const bool positive = sample.kind == SampleKind::kPositive;
-    t.label.data_ptr<std::int64_t>()[i] = positive;
-    t.classify.data_ptr<float>()[i] = positive || sample.kind == SampleKind::kNegative;
+    const bool calibration = sample.kind == SampleKind::kCalibration;
+    t.label.data_ptr<std::int64_t>()[i] = calibration ? sample.pattern : positive;
+    t.classify.data_ptr<float>()[i] = calibration || positive || sample.kind == SampleKind::kNegative;
     t.regress.data_ptr<float>()[i] = positive || sample.kind == SampleKind::kPart;
     t.align.data_ptr<float>()[i] = sample.kind == SampleKind::kLandmark;
     std::copy(sample.box.begin(), sample.box.end(), t.box.data_ptr<float>() + 4 * i);
@@ -50,7 +51,7 @@ Losses compute_losses(std::span<const torch::Tensor> outputs, const Targets& tar
       hard_share < 1 ? hard_samples(entropy, targets.classify, hard_share, ranks) : targets.classify;
   const torch::Tensor right = (outputs[0].argmax(1) == targets.label) * targets.classify;
   torch::Tensor box = torch::zeros({}, entropy.options()), landmarks = box;
-  box = ((outputs[1] - targets.box).square().sum(1) * targets.regress).sum();
+  if (outputs.size() > 1) box = ((outputs[1] - targets.box).square().sum(1) * targets.regress).sum();
   if (outputs.size() > 2) landmarks = ((outputs[2] - targets.landmarks).square().sum(1) * targets.align).sum();
   const torch::Tensor classification = (entropy * counted).sum();
 

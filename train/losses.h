@@ -15,7 +15,7 @@ namespace mtcnn {
 
 // A batch's targets as tensors of one row a sample.
 struct Targets {
-  torch::Tensor label;      // 1: face, 0: not; int64
+  torch::Tensor label;      // 1: face, 0: not; of a calibration sample its pattern; int64
   torch::Tensor classify;   // 1 where the sample teaches classification (negatives, positives), else 0
   torch::Tensor regress;    // ... boxes (positives, parts)
   torch::Tensor align;      // ... points (landmark faces)
@@ -33,7 +33,7 @@ struct Losses {
   double accuracy = 0;  // share of negatives and positives that are told right
 };
 
-// `outputs`: of the heads class, box and, if there, landmarks. `weights`: the paper's alpha. `hard_share`: online hard
+// `outputs`: of the heads class (or calibration) and, as far as there are any, box and landmarks. `weights`: the paper's alpha. `hard_share`: online hard
 // sample mining: only this share of the samples that teach classification counts, those with the greatest
 // cross-entropy in the joined batch; 1: all.
 Losses compute_losses(std::span<const torch::Tensor> outputs, const Targets& targets,

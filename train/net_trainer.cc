@@ -16,7 +16,7 @@ namespace mtcnn {
 struct NetTrainer::State {
   State(const NetSpec& spec, const StageConfig& stage, std::uint64_t seed, torch::Device where, Ranks& all)
       : config(stage), device(where), ranks(all), net(spec, seed, where) {
-    for (const char* head : {"class", "box", "landmarks"}) {
+    for (const char* head : {"class", "calibration", "box", "landmarks"}) {
       const bool wanted = std::string(head) != "landmarks" || config.landmarks;
       for (const Layer& layer : spec.heads) {
         if (wanted && std::string(layer.name) == head) heads.emplace_back(head);

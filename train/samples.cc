@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "geometry/box.h"
-#include "nets/mtcnn_nets.h"
+#include "geometry/calibration.h"
 
 namespace mtcnn {
 namespace {
@@ -28,12 +28,19 @@ Box square_at(double x, double y, double side) {
           static_cast<float>(y + side / 2)};
 }
 
+// How the window lies about the face once both are mirrored.
+Box mirrored_about(const Box& window, const Box& face) {
+  const float sum = face.left + face.right;
+  return {sum - window.right, window.top, sum - window.left, window.bottom};
+}
+
 bool is(const WindowClass& c, SampleKind kind) {
   switch (kind) {
     case SampleKind::kNegative: return c.negative;
     case SampleKind::kPart: return c.part;
     case SampleKind::kPositive:
     case SampleKind::kLandmark: return c.positive;
+    case SampleKind::kCalibration: break;
   }
   return false;
 }
@@ -41,7 +48,7 @@ bool is(const WindowClass& c, SampleKind kind) {
 }  // namespace
 
 const char* kind_name(SampleKind kind) {
-  static constexpr const char* kNames[] = {"negative", "positive", "part", "landmark"};
+  static constexpr const char* kNames[] = {"negative", "positive", "part", "landmark", "calibration"};
   return kNames[static_cast<std::size_t>(kind)];
 }
 
@@ -192,6 +199,11 @@ bool Sampler::draw_random(SampleKind kind, bool near, const Photograph& photogra
     if (!photograph.faces[face].landmarks) return false;
   }
   const Box& box = photograph.faces[face].box;
+  if (kind == SampleKind::kCalibration) {
+    drawn.face = static_cast<int>(face);
+    drawn.window = disturbed(squared(box), kCalibrationPatterns[random.below(kCalibrationPatterns.size())]);
+    return true;
+  }
   const double x = (box.left + box.right) / 2, y = (box.top + box.bottom) / 2;
   const double size = std::sqrt(double{box.width()} * box.height());
   const double spread = kind == SampleKind::kPart ? 2 : 1;
@@ -262,7 +274,11 @@ bool Sampler::cut_from(SampleKind kind, bool mined, bool near, int index, Random
     const LabelledFace& face = photograph.faces[static_cast<std::size_t>(drawn.face)];
     // Turned around its own middle, a face keeps its box.
     view.pivot = {(face.box.left + face.box.right) / 2, (face.box.top + face.box.bottom) / 2};
-    if (kind == SampleKind::kLandmark) {
+    if (kind == SampleKind::kCalibration) {
+      // The pattern of the mirrored window is that which lies as far on the other side.
+      target.pattern = static_cast<int>(calibration_label(
+          view.flip ? mirrored_about(drawn.window, squared(face.box)) : drawn.window, squared(face.box)));
+    } else if (kind == SampleKind::kLandmark) {
       Landmarks points = *face.landmarks;
       for (Point& point : points) point = turned(view, point);
       target.landmarks = encode_landmarks(drawn.window, points);

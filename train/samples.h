@@ -28,15 +28,17 @@ enum class SampleKind : std::uint8_t {
   kPositive,  // overlaps a face by positive_iou or more
   kPart,      // by part_iou or more, but too little for a positive
   kLandmark,  // a positive of a face whose points are known: taken for its points alone
+  kCalibration,  // a window that lies about a face by one of the patterns of geometry/calibration.h
 };
-inline constexpr std::size_t kSampleKinds = 4;
-const char* kind_name(SampleKind kind);  // "negative", "positive", "part", "landmark"
+inline constexpr std::size_t kSampleKinds = 5;
+const char* kind_name(SampleKind kind);  // "negative", "positive", "part", "landmark", "calibration"
 
 // What a net shall answer. What its kind does not teach is 0.
 struct SampleTarget {
   SampleKind kind = SampleKind::kNegative;
   BoxOffsets box{};
   LandmarkOffsets landmarks{};
+  int pattern = 0;
 };
 
 // Windows found by a cascade, of each photograph.

@@ -109,8 +109,8 @@ TorchNet::TorchNet(const NetSpec& net, std::uint64_t seed, torch::Device device)
   }
 }
 
-torch::Tensor TorchNet::parameter(std::string_view layer, const char* kind) const {
-  const std::string name = std::string(net_->name).append(".").append(layer).append(".").append(kind);
+torch::Tensor TorchNet::parameter(const std::string& net, std::string_view layer, const char* kind) const {
+  const std::string name = std::string(net).append(".").append(layer).append(".").append(kind);
   for (const auto& [own, tensor] : parameters_) {
     if (own == name) return tensor;
   }
@@ -123,43 +123,58 @@ std::vector<torch::Tensor> TorchNet::tensors() const {
   return list;
 }
 
-torch::Tensor TorchNet::features(const torch::Tensor& input, bool training) const {
+torch::Tensor TorchNet::features(const NetSpec& net, const std::string& name, const torch::Tensor& input,
+                                 bool training) const {
   torch::Tensor x = input;
-  for (std::size_t i = 0; i < net_->layers.size(); ++i) {
-    const Layer& layer = net_->layers[i];
-    const auto pool = [&](const Layer& p) {
-      x = torch::max_pool2d(x, p.kernel, p.stride, 0, 1, /*ceil_mode=*/true);
-    };
+  const auto pool = [&](const Layer& layer) {
+    x = torch::max_pool2d(x, layer.kernel, layer.stride, 0, 1, /*ceil_mode=*/true);
+  };
+  for (std::size_t i = 0; i < net.layers.size(); ++i) {
+    const Layer& layer = net.layers[i];
+    const auto weight = [&] { return parameter(name, layer.name, "weight"); };
+    const auto bias = [&] { return parameter(name, layer.name, "bias"); };
     switch (layer.kind) {
       case LayerKind::kConv:
-        x = torch::conv2d(x, parameter(layer.name, "weight"), parameter(layer.name, "bias"), 1, 0, 1, layer.groups);
+        x = torch::conv2d(x, weight(), bias(), torch::IntArrayRef{1}, torch::IntArrayRef{layer.padding},
+                          torch::IntArrayRef{1}, layer.groups);
         break;
       case LayerKind::kPrelu: {
-        const torch::Tensor slopes = parameter(layer.name, "weight");
-        const bool before_pool = i + 1 < net_->layers.size() && net_->layers[i + 1].kind == LayerKind::kMaxPool;
-        if (before_pool && may_swap(slopes)) {
-          pool(net_->layers[++i]);
-        }
-        x = prelu(x, slopes);
+        const torch::Tensor slopes = weight();
+        const bool pool_next = i + 1 < net.layers.size() && net.layers[i + 1].kind == LayerKind::kMaxPool;
+        if (pool_next && may_swap(slopes)) pool(net.layers[++i]);
+        x = mtcnn::prelu(x, slopes);
         break;
       }
       case LayerKind::kMaxPool: pool(layer); break;
       case LayerKind::kDense:
+        TORCH_CHECK(layer.groups == 1, "grouped dense layers (L-Net) can't be trained");
         // In the order channel, row, column, whatever the layout.
-        x = torch::linear(x.contiguous().flatten(1), parameter(layer.name, "weight"), parameter(layer.name, "bias"));
+        x = torch::linear(x.contiguous().flatten(1), weight(), bias());
         break;
       case LayerKind::kDropout: x = torch::dropout(x, layer.rate, training); break;
+      case LayerKind::kRelu: x = torch::relu(x); break;
+      case LayerKind::kLrn:
+        x = torch::nn::functional::local_response_norm(
+            x, torch::nn::functional::LocalResponseNormFuncOptions(layer.kernel)
+                   .alpha(layer.alpha)
+                   .beta(kLrnPower)
+                   .k(kLrnBias));
+        break;
     }
   }
-  return x.contiguous().flatten(1);
+  x = x.contiguous().flatten(1);
+  if (!net.branch) return x;
+  const torch::Tensor half = torch::avg_pool2d(input, 2);
+  return torch::cat({x, features(*net.branch, name + ".branch", half, training)}, 1);
 }
 
 std::vector<torch::Tensor> TorchNet::forward(const torch::Tensor& input, const std::vector<std::string>& heads,
                                              bool training) const {
-  const torch::Tensor seen = features(input, training);
+  const torch::Tensor seen = features(*net_, net_->name, input, training);
   std::vector<torch::Tensor> outputs;
   for (const std::string& head : heads) {
-    outputs.push_back(torch::linear(seen, parameter(head, "weight"), parameter(head, "bias")));
+    outputs.push_back(
+        torch::linear(seen, parameter(net_->name, head, "weight"), parameter(net_->name, head, "bias")));
   }
   return outputs;
 }

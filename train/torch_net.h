@@ -36,8 +36,10 @@ class TorchNet {
   const NetSpec& spec() const { return *net_; }
 
  private:
-  torch::Tensor parameter(std::string_view layer, const char* kind) const;
-  torch::Tensor features(const torch::Tensor& input, bool training) const;
+  // `net`: the net's name, or which branch of it.
+  torch::Tensor parameter(const std::string& net, std::string_view layer, const char* kind) const;
+  torch::Tensor features(const NetSpec& net, const std::string& name, const torch::Tensor& input,
+                         bool training) const;
 
   const NetSpec* net_;
   std::vector<std::pair<std::string, torch::Tensor>> parameters_;

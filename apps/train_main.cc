@@ -1,0 +1,124 @@
+// mtcnn-train: what `mtcnn train` runs. A program of its own, so that libtorch is loaded by it alone.
+#include <signal.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <exception>
+#include <memory>
+#include <string>
+
+#include "apps/command_line.h"
+#include "apps/commands.h"
+#include "apps/progress.h"
+#include "apps/text.h"
+#include "train/pipeline.h"
+#include "train/ranks.h"
+#include "util/file.h"
+
+namespace mtcnn {
+namespace {
+
+std::atomic<bool> stop_asked = false;
+
+void on_signal(int) {
+  // A second time, the program ends at once; the last checkpoint is there.
+  if (stop_asked.exchange(true)) std::_Exit(kExitFailed);
+}
+
+int write_example(const std::string& file) {
+  const std::string text = example_config();
+  if (file == "-") {
+    std::fputs(text.c_str(), stdout);
+    return kExitOk;
+  }
+  const Status status = write_file(file, {reinterpret_cast<const std::byte*>(text.data()), text.size()});
+  if (!status) {
+    std::fprintf(stderr, "mtcnn train: %s\n", status.error().message.c_str());
+    return kExitFailed;
+  }
+  std::printf("Wrote %s: name your photographs in it, then run mtcnn train --config %s\n", printable(file).c_str(), printable(file).c_str());
+  return kExitOk;
+}
+
+int run(int argc, const char* const* argv) {
+  CLI::App app("Trains P-Net, R-Net and O-Net from nothing, each on what the ones before let through.", "mtcnn train");
+  std::string config_file, init, output, stage;
+  int threads = -1;
+  bool restart = false;
+  add_text(app, "--config", config_file, "settings and photographs, a TOML file");
+  app.add_option("--init", init, "write a config file with all settings and what they mean, and stop (-: to the terminal)")
+      ->expected(0, 1)
+      ->default_str("-");
+  add_text(app, "--output", output, "folder for what is written, in place of the config file's");
+  app.add_option("--stage", stage, "train this net alone; those before must be done")
+      ->check(CLI::IsMember({"pnet", "rnet", "onet"}));
+  app.add_option("--threads", threads, "processor cores to use, 0 for all; in place of the config file's")->check(CLI::Range(0, 1024));
+  app.add_flag("--restart", restart, "forget what the output folder holds; without this a training goes on where it was stopped");
+  app.footer(
+      "Stopped with Ctrl-C, or killed, the same command goes on from the last checkpoint.\n"
+      "Started by mpirun, the processes train together.\n"
+      "Exit status: 0 done, 1 stopped or failed, 2 wrong usage.");
+  if (const auto status = parse_command_line(app, argc, argv)) return *status;
+  if (app.count("--init") > 0) return write_example(init.empty() ? "-" : init);
+  if (config_file.empty()) return usage_error("train", "--config is missing; --init writes a first one");
+  Result<TrainConfig> config = load_config(config_file);
+  if (!config) return usage_error("train", config.error().message);
+  if (!output.empty()) config->output = output;
+  if (threads >= 0) config->threads = threads;
+
+  const Result<std::unique_ptr<Ranks>> ranks = Ranks::join();
+  if (!ranks) return usage_error("train", ranks.error().message);
+
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  for (const int number : {SIGINT, SIGTERM}) sigaction(number, &action, nullptr);
+
+  TrainRun what;
+  what.restart = restart;
+  if (!stage.empty()) what.stages = {stage == "pnet", stage == "rnet", stage == "onet"};
+  std::unique_ptr<Progress> line;
+  std::string doing;
+  const auto start = std::chrono::steady_clock::now();
+  TrainEvents events;
+  events.stop = &stop_asked;
+  events.progress = [&](const TrainProgress& progress) {
+    if (progress.doing != doing) line.reset();
+    if (!line) line = std::make_unique<Progress>(progress.total, progress.unit);
+    doing = progress.doing;
+    std::string more = progress.doing;
+    if (progress.loss > 0) {
+      more += "  loss " + format_fixed(progress.loss, 4) + " (class " + format_fixed(progress.classification, 4) + ", box " +
+              format_fixed(progress.box, 4) + ", points " + format_fixed(progress.landmarks, 4) + ")";
+    }
+    line->at(progress.done, more);
+  };
+  events.note = [&](const std::string& text) {
+    if (line) line->hide();
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    std::fprintf(stderr, "[%6.1f min] %s\n", seconds / 60, printable(text).c_str());
+  };
+  const Result<bool> done = train(*config, what, events, **ranks);
+  line.reset();
+  if (!done) {
+    std::fprintf(stderr, "mtcnn train: %s\n", printable(done.error().message).c_str());
+    return done.error().code == ErrorCode::kInvalidArgument ? kExitUsage : kExitFailed;
+  }
+  if (!*done) {
+    std::fprintf(stderr, "mtcnn train: stopped; the same command goes on from here\n");
+    return kExitFailed;
+  }
+  return kExitOk;
+}
+
+}  // namespace
+}  // namespace mtcnn
+
+int main(int argc, char** argv) {
+  try {
+    return mtcnn::run(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "mtcnn train: %s\n", error.what());
+    return mtcnn::kExitFailed;
+  }
+}

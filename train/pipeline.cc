@@ -1,0 +1,561 @@
+#include "train/pipeline.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <thread>
+
+#include "mtcnn/model.h"
+#include "nets/mtcnn_nets.h"
+#include "train/batches.h"
+#include "train/check.h"
+#include "train/mining.h"
+#include "train/net_trainer.h"
+#include "train/ranks.h"
+#include "util/file.h"
+
+namespace mtcnn {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using Clock = std::chrono::steady_clock;
+
+constexpr const char* kTitles[] = {"P-Net", "R-Net", "O-Net"};
+constexpr double kCheckpointSeconds = 60;  // between two checkpoints
+constexpr double kReportSeconds = 5;       // between two lines of metrics
+constexpr std::size_t kLargestFile = std::size_t{1} << 34;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+std::span<const std::byte> bytes_of(const std::string& text) {
+  return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
+}
+
+const NetSpec& net_of(std::size_t stage) {
+  static constexpr const NetSpec* kNets[] = {&kPNet, &kRNet, &kONet};
+  return *kNets[stage];
+}
+
+Json to_json(const CheckResult& check) {
+  return {{"images", check.images},
+          {"faces", check.faces},
+          {"figure", check.figure},
+          {"recall", check.recall},
+          {"windows", check.windows},
+          {"threshold", check.threshold},
+          {"recall_of_all", check.recall_of_all},
+          {"windows_of_all", check.windows_of_all},
+          {"average_precision", check.average_precision},
+          {"landmark_error", check.landmark_error},
+          {"landmark_faces", check.landmark_faces}};
+}
+
+// Means since the last report.
+struct Means {
+  StepResult sum;
+  double count = 0;
+  void add(const StepResult& step) {
+    sum.total += step.total;
+    sum.classification += step.classification;
+    sum.box += step.box;
+    sum.landmarks += step.landmarks;
+    sum.accuracy += step.accuracy;
+    sum.learning_rate = step.learning_rate;
+    ++count;
+  }
+  StepResult mean() const {
+    const double n = std::max(count, 1.0);
+    return {sum.total / n, sum.classification / n, sum.box / n, sum.landmarks / n, sum.accuracy / n, sum.learning_rate};
+  }
+};
+
+class Pipeline {
+ public:
+  Pipeline(const TrainConfig& config, const TrainEvents& events, Ranks& ranks)
+      : config_(config),
+        events_(events),
+        ranks_(ranks),
+        threads_(config.threads > 0 ? config.threads
+                                    : std::max(1, static_cast<int>(std::thread::hardware_concurrency()))),
+        images_(static_cast<std::size_t>(config.data.cache_gib * 0x1p30)) {}
+
+  Result<bool> run(const TrainRun& run);
+
+ private:
+  // What checks found best so far.
+  struct Best {
+    double figure = -1;
+    std::int64_t step = -1;
+    ModelData weights;  // tensors of this net alone
+  };
+
+  std::string path(const std::string& name) const { return (std::filesystem::path(config_.output) / name).string(); }
+  bool stopped() const { return events_.stop && *events_.stop; }
+  bool first() const { return ranks_.rank() == 0; }
+  void note(const std::string& text) const {
+    if (first() && events_.note) events_.note(text);
+  }
+  void record(Json line) const;
+  const StageConfig& stage_config(std::size_t stage) const {
+    return stage == 0 ? config_.pnet : stage == 1 ? config_.rnet : config_.onet;
+  }
+
+  Status prepare(const TrainRun& run);
+  Result<ModelData> model_before(std::size_t stage) const;
+  Result<MinedWindows> mined(std::size_t stage, Mine what, int round, const ModelData& model);
+  Result<bool> train_stage(std::size_t stage, ModelData& model);
+  Status save_model(const ModelData& model, const std::string& name) const;
+  Status save_checkpoint(std::size_t stage, const NetTrainer& trainer, std::int64_t step, const Best& best) const;
+  Result<std::int64_t> load_checkpoint(std::size_t stage, NetTrainer& trainer, Best& best) const;
+
+  const TrainConfig& config_;
+  const TrainEvents& events_;
+  Ranks& ranks_;
+  int threads_;
+  ImageCache images_;
+  Photographs photographs_, validation_;
+};
+
+void Pipeline::record(Json line) const {
+  if (!first()) return;
+  // Appended in one write: what a kill can leave is a last line that is cut short, which readers skip.
+  if (std::FILE* const file = std::fopen(path("metrics.jsonl").c_str(), "a")) {
+    const std::string text = line.dump() + "\n";
+    std::fwrite(text.data(), 1, text.size(), file);
+    std::fclose(file);
+  }
+}
+
+Status Pipeline::prepare(const TrainRun& run) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  if (first()) {
+    if (run.restart) {
+      for (const char* net : {"pnet", "rnet", "onet"}) {
+        for (const char* ending : {".checkpoint", ".mined", ".safetensors"}) fs::remove(path(std::string(net) + ending), error);
+        for (int round = 0; round < 100; ++round) fs::remove(path(std::string(net) + ".own-" + std::to_string(round)), error);
+      }
+      for (const char* name : {"config.toml", "metrics.jsonl", "model.safetensors"}) fs::remove(path(name), error);
+    }
+    fs::create_directories(config_.output, error);
+    if (error) return Error{ErrorCode::kIo, config_.output + ": can't make the folder: " + error.message()};
+    // How many threads there are, and where the folder lies, changes nothing that was learned.
+    TrainConfig told = config_;
+    told.threads = 0;
+    told.output = "";
+    const std::string text = config_text(told);
+    const std::string file = path("config.toml");
+    if (fs::exists(file, error)) {
+      const Result<std::vector<std::byte>> old = read_file(file, std::size_t{1} << 24);
+      if (!old) return old.error();
+      if (!std::equal(old->begin(), old->end(), bytes_of(text).begin(), bytes_of(text).end())) {
+        return Error{ErrorCode::kInvalidArgument,
+                     config_.output + ": holds a training with other settings (config.toml there): give another output folder, "
+                                      "or --restart to begin anew"};
+      }
+    } else if (Status status = write_file(file, bytes_of(text)); !status) {
+      return status;
+    }
+  }
+  ranks_.wait();
+
+  Result<Photographs> read = read_photographs(config_.sets, config_.data.min_face);
+  if (!read) return read.error();
+  photographs_ = std::move(*read);
+  if (!config_.validation.empty()) {
+    read = read_photographs(config_.validation, config_.checking.min_face);
+    if (!read) return read.error();
+    validation_ = std::move(*read);
+  }
+  std::size_t shown = 0;
+  for (const Photographs* part : {&photographs_, &validation_}) {
+    for (const Problem& problem : part->problems) {
+      if (++shown <= 20) note(problem.text());
+    }
+  }
+  if (shown > 20) note("... and " + std::to_string(shown - 20) + " more labels that can't be used");
+  std::size_t faces = 0, points = 0, ignored = 0;
+  for (const Photograph& photograph : photographs_.list) {
+    faces += photograph.faces.size();
+    ignored += photograph.ignored.size();
+    for (const LabelledFace& face : photograph.faces) points += face.landmarks.has_value();
+  }
+  note(std::to_string(photographs_.list.size()) + " photographs with " + std::to_string(faces) + " faces, " +
+       std::to_string(points) + " of them with points, and " + std::to_string(ignored) + " ignored regions; " +
+       std::to_string(validation_.list.size()) + " photographs to check with");
+  if (faces == 0) return Error{ErrorCode::kFormat, "the training sets have no face of " + std::to_string(config_.data.min_face) + " pixels or more"};
+  record({{"event", "start"},
+          {"photographs", photographs_.list.size()},
+          {"faces", faces},
+          {"faces_with_points", points},
+          {"ignored", ignored},
+          {"validation", validation_.list.size()},
+          {"threads", threads_},
+          {"ranks", ranks_.size()},
+          {"libtorch", libtorch_version()}});
+  return std::monostate{};
+}
+
+// The last model that is done, or random weights: every net's tensors must be there for a model to be one.
+Result<ModelData> Pipeline::model_before(std::size_t stage) const {
+  if (stage > 0) {
+    const Result<Model> model = Model::load(path(std::string(net_of(stage - 1).name) + ".safetensors"));
+    if (!model) {
+      return Error{ErrorCode::kInvalidArgument, std::string(kTitles[stage]) + " needs a trained " + kTitles[stage - 1] +
+                                                    ": " + model.error().message};
+    }
+    return model->data();
+  }
+  ModelData model;
+  for (std::size_t i = 0; i < 3; ++i) {
+    const auto trainer = NetTrainer::create(net_of(i), stage_config(i), config_.seed + i, "cpu", threads_, ranks_);
+    if (!trainer) return trainer.error();
+    (*trainer)->save(model, false);
+  }
+  model.geometry = CellGeometry::kExact;
+  std::transform(config_.thresholds.begin(), config_.thresholds.end(), model.thresholds.begin(),
+                 [](double t) { return static_cast<float>(t); });
+  std::string sets;
+  for (const SetConfig& set : config_.sets) sets += (sets.empty() ? "" : ", ") + set.name;
+  model.metadata["provenance"] = "trained by mtcnn train on " + sets;
+  return model;
+}
+
+Status Pipeline::save_model(const ModelData& data, const std::string& name) const {
+  if (!first()) return std::monostate{};
+  return Model(std::make_shared<const ModelData>(data)).save(path(name));
+}
+
+Result<MinedWindows> Pipeline::mined(std::size_t stage, Mine what, int round, const ModelData& model) {
+  const std::string net = net_of(stage).name;
+  const std::string file = path(what == Mine::kNext ? net + ".mined" : net + ".own-" + std::to_string(round));
+  MiningOptions options;
+  options.mine = what;
+  options.stages = static_cast<int>(what == Mine::kNext ? stage : stage + 1);
+  options.search = config_.mining;
+  options.thresholds = {config_.pnet.mining_threshold, config_.rnet.mining_threshold, config_.onet.mining_threshold};
+  options.most = stage_config(static_cast<std::size_t>(options.stages) - 1).mining_windows;
+  options.threads = threads_;
+  const std::string key = net + " " + std::to_string(static_cast<int>(what)) + " " + std::to_string(round);
+  if (Result<MinedWindows> old = load_mined(file, key, photographs_.list.size())) return old;
+
+  const auto start = Clock::now();
+  const std::string doing = what == Mine::kNext ? "mining for " + std::string(kTitles[stage])
+                                                : "mining " + std::string(kTitles[stage]) + "'s false positives";
+  const std::size_t parts = static_cast<std::size_t>(ranks_.size());
+  MinedWindows windows =
+      mine(model, options, photographs_, images_, static_cast<std::size_t>(ranks_.rank()), parts, [&](std::size_t done) {
+        if (!events_.progress || !first()) return;
+        TrainProgress progress;
+        progress.doing = doing;
+        progress.done = static_cast<std::int64_t>(done);
+        progress.total = static_cast<std::int64_t>(photographs_.list.size() / parts);
+        progress.unit = "photographs";
+        const double seconds = seconds_since(start);
+        progress.per_second = static_cast<double>(done) / seconds;
+        progress.seconds_left = static_cast<double>(progress.total - progress.done) / progress.per_second;
+        events_.progress(progress);
+      });
+  if (parts > 1) {
+    // Every rank gets the others' parts.
+    std::vector<std::byte> own;
+    for (std::size_t i = static_cast<std::size_t>(ranks_.rank()); i < windows.size(); i += parts) {
+      const std::uint64_t count = windows[i].size();
+      const auto* head = reinterpret_cast<const std::byte*>(&count);
+      own.insert(own.end(), head, head + sizeof count);
+      const auto* data = reinterpret_cast<const std::byte*>(windows[i].data());
+      own.insert(own.end(), data, data + count * sizeof(ScoredBox));
+    }
+    const std::vector<std::vector<std::byte>> all = ranks_.gather(own);
+    for (std::size_t rank = 0; rank < parts; ++rank) {
+      const std::byte* from = all[rank].data();
+      for (std::size_t i = rank; i < windows.size(); i += parts) {
+        std::uint64_t count = 0;
+        std::copy_n(from, sizeof count, reinterpret_cast<std::byte*>(&count));
+        from += sizeof count;
+        windows[i].resize(count);
+        std::copy_n(from, count * sizeof(ScoredBox), reinterpret_cast<std::byte*>(windows[i].data()));
+        from += count * sizeof(ScoredBox);
+      }
+    }
+  }
+  std::size_t total = 0;
+  for (const std::vector<ScoredBox>& list : windows) total += list.size();
+  const double seconds = seconds_since(start);
+  char text[200];
+  std::snprintf(text, sizeof text, "%s: %zu windows of %zu photographs in %.0f s", doing.c_str(), total, windows.size(), seconds);
+  note(text);
+  record({{"event", "mined"},
+          {"net", net},
+          {"what", what == Mine::kNext ? "next" : "own"},
+          {"round", round},
+          {"windows", total},
+          {"seconds", seconds}});
+  if (first()) {
+    if (Status status = save_mined(file, key, windows); !status) return status.error();
+  }
+  return windows;
+}
+
+// Where it stood, what checks found best, and the trainer's own bytes; all in one file, so that they belong
+// together.
+Status Pipeline::save_checkpoint(std::size_t stage, const NetTrainer& trainer, std::int64_t step,
+                                 const Best& best) const {
+  if (!first()) return std::monostate{};
+  const std::vector<std::byte> state = trainer.checkpoint();
+  Json head{{"step", step}, {"best_figure", best.figure}, {"best_step", best.step}, {"bytes", state.size()}};
+  std::vector<std::byte> weights;
+  for (const ParameterSpec& parameter : parameters(net_of(stage))) {
+    const auto found = best.weights.tensors.find(parameter.name);
+    if (found == best.weights.tensors.end()) continue;
+    head["best"].push_back({parameter.name, found->second.values.size()});
+    const auto* from = reinterpret_cast<const std::byte*>(found->second.values.data());
+    weights.insert(weights.end(), from, from + found->second.values.size() * sizeof(float));
+  }
+  const std::string text = head.dump() + "\n";
+  std::vector<std::byte> file(bytes_of(text).begin(), bytes_of(text).end());
+  file.insert(file.end(), state.begin(), state.end());
+  file.insert(file.end(), weights.begin(), weights.end());
+  return write_file(path(std::string(net_of(stage).name) + ".checkpoint"), file);
+}
+
+// The step to go on from; 0 without a checkpoint.
+Result<std::int64_t> Pipeline::load_checkpoint(std::size_t stage, NetTrainer& trainer, Best& best) const {
+  const std::string name = path(std::string(net_of(stage).name) + ".checkpoint");
+  std::error_code error;
+  if (!std::filesystem::exists(name, error)) return std::int64_t{0};
+  const Result<std::vector<std::byte>> file = read_file(name, kLargestFile);
+  if (!file) return file.error();
+  const Error damaged{ErrorCode::kFormat, name + ": not a checkpoint of this training; --restart begins anew"};
+  const auto line = std::find(file->begin(), file->end(), std::byte{'\n'});
+  const std::string text(reinterpret_cast<const char*>(file->data()), static_cast<std::size_t>(line - file->begin()));
+  const Json head = Json::parse(text, nullptr, false);
+  if (line == file->end() || !head.is_object()) return damaged;
+  std::span<const std::byte> rest(line + 1, file->end());
+  const std::size_t size = head.value("bytes", std::size_t{0});
+  if (size > rest.size()) return damaged;
+  if (Status status = trainer.restore(rest.first(size), name); !status) return status.error();
+  rest = rest.subspan(size);
+  best.figure = head.value("best_figure", -1.0);
+  best.step = head.value("best_step", std::int64_t{-1});
+  trainer.save(best.weights, true);  // for the shapes
+  if (best.step >= 0) {
+    for (const Json& entry : head.value("best", Json::array())) {
+      std::vector<float>& values = best.weights.tensors[entry[0].get<std::string>()].values;
+      if (values.size() != entry[1].get<std::size_t>() || rest.size() < values.size() * sizeof(float)) return damaged;
+      std::copy_n(rest.data(), values.size() * sizeof(float), reinterpret_cast<std::byte*>(values.data()));
+      rest = rest.subspan(values.size() * sizeof(float));
+    }
+  }
+  return head.value("step", std::int64_t{0});
+}
+
+Result<bool> Pipeline::train_stage(std::size_t stage, ModelData& model) {
+  const StageConfig& config = stage_config(stage);
+  const NetSpec& net = net_of(stage);
+  const auto start = Clock::now();
+  auto created = NetTrainer::create(net, config, config_.seed + stage, config_.device, threads_, ranks_);
+  if (!created) return created.error();
+  NetTrainer& trainer = **created;
+  Best best;
+  const Result<std::int64_t> begun = load_checkpoint(stage, trainer, best);
+  if (!begun) return begun.error();
+  std::int64_t step = *begun;
+  if (step > 0) note(std::string(kTitles[stage]) + ": on from step " + std::to_string(step));
+
+  Sampler sampler(photographs_, images_, config_, net.side, stage);
+  if (stage > 0) {
+    const Result<MinedWindows> windows = mined(stage, Mine::kNext, 0, model);
+    if (!windows) return windows.error();
+    sampler.use_windows(*windows);
+  }
+  std::array<double, kSampleKinds> ratio{};
+  std::copy(config_.samples.ratio.begin(), config_.samples.ratio.end(), ratio.begin());
+  if (!config.landmarks) ratio[static_cast<std::size_t>(SampleKind::kLandmark)] = 0;
+  const BatchPlan plan = plan_batch(sampler, ratio, config.batch, ranks_.rank(), ranks_.size());
+  std::int64_t batch = 0;
+  for (const int count : plan.counts) batch += count;
+  const std::int64_t steps = std::max<std::int64_t>(config.rounds, static_cast<std::int64_t>(config.samples / static_cast<double>(batch)));
+  const auto round_end = [&](int round) { return steps * (round + 1) / config.rounds; };
+  const auto is_check = [&](std::int64_t s) {
+    return s == steps || (s * config.checks / steps) != ((s - 1) * config.checks / steps);
+  };
+
+  for (int round = 0; round < config.rounds; ++round) {
+    if (round > 0) {
+      // What the net takes for faces now, as it goes into the model.
+      ModelData current = model;
+      trainer.save(current, config.keep_landmarks || stage == 2);
+      if (step < round_end(round - 1)) return Error{ErrorCode::kFormat, "a round was left out"};
+      const Result<MinedWindows> own = mined(stage, Mine::kOwn, round, current);
+      if (!own) return own.error();
+      sampler.use_negatives(*own);
+    }
+    if (step >= round_end(round)) continue;
+    Json kinds;
+    for (std::size_t kind = 0; kind < kSampleKinds; ++kind) {
+      kinds[kind_name(static_cast<SampleKind>(kind))] = {{"in_batch", plan.counts[kind]},
+                                                         {"mined", sampler.mined(static_cast<SampleKind>(kind))}};
+    }
+    record({{"event", "round"}, {"net", net.name}, {"round", round}, {"step", step}, {"steps", steps}, {"kinds", kinds}});
+
+    BatchQueue queue(sampler, plan, net.side, step, round_end(round), threads_);
+    auto reported = Clock::now(), saved = Clock::now();
+    const auto round_start = Clock::now();
+    std::int64_t reported_step = step;
+    const std::int64_t round_step = step;
+    double reported_wait = 0, reported_cutting = 0;
+    Means means;
+    while (step < round_end(round)) {
+      const Result<Batch> cut = queue.next();
+      if (!cut) return cut.error();
+      const Result<StepResult> result = trainer.step(*cut, static_cast<double>(step) / static_cast<double>(steps));
+      if (!result) return result.error();
+      means.add(*result);
+      ++step;
+
+      const double seconds = seconds_since(reported);
+      if (seconds >= kReportSeconds || step == round_end(round)) {
+        const StepResult mean = means.mean();
+        const double rate = static_cast<double>((step - reported_step) * batch) / seconds;
+        const double wait = queue.seconds_waited() - reported_wait, cutting = queue.seconds_cutting() - reported_cutting;
+        record({{"event", "step"},
+                {"net", net.name},
+                {"step", step},
+                {"samples", step * batch},
+                {"loss", mean.total},
+                {"classification", mean.classification},
+                {"box", mean.box},
+                {"landmarks", mean.landmarks},
+                {"accuracy", mean.accuracy},
+                {"learning_rate", mean.learning_rate},
+                {"samples_per_second", rate},
+                {"waited_for_samples", wait / seconds},
+                {"cutting_cores", cutting / seconds}});
+        if (events_.progress && first()) {
+          TrainProgress progress;
+          progress.doing = kTitles[stage];
+          progress.done = step * batch;
+          progress.total = steps * batch;
+          progress.unit = "samples";
+          progress.per_second = rate;
+          progress.seconds_left = static_cast<double>(steps - step) * seconds_since(round_start) / static_cast<double>(step - round_step);
+          progress.loss = mean.total;
+          progress.classification = mean.classification;
+          progress.box = mean.box;
+          progress.landmarks = mean.landmarks;
+          progress.accuracy = mean.accuracy;
+          events_.progress(progress);
+        }
+        means = {};
+        reported = Clock::now();
+        reported_step = step;
+        reported_wait += wait;
+        reported_cutting += cutting;
+      }
+      if (is_check(step) && !validation_.list.empty()) {
+        ModelData current = model;
+        trainer.save(current, config.keep_landmarks || stage == 2);
+        CheckOptions options;
+        options.stages = static_cast<int>(stage + 1);
+        options.search = config_.checking;
+        options.thresholds = {config_.pnet.mining_threshold, config_.rnet.mining_threshold, config_.onet.mining_threshold};
+        options.thresholds[stage] = stage == 2 ? .1 : std::min(options.thresholds[stage], .1);
+        options.windows_per_image = config.check_windows;
+        options.threads = threads_;
+        const auto check_start = Clock::now();
+        const CheckResult found = check(current, options, validation_, images_);
+        Json line{{"event", "check"}, {"net", net.name}, {"step", step}, {"samples", step * batch}};
+        line.update(to_json(found));
+        record(line);
+        char text[300];
+        if (stage < 2) {
+          std::snprintf(text, sizeof text, "%s at %.2f M samples: keeps %.2f %% of the faces with %.0f windows an image (%.2f %% with %.0f)",
+                        kTitles[stage], 1e-6 * static_cast<double>(step * batch), 100 * found.recall, found.windows,
+                        100 * found.recall_of_all, found.windows_of_all);
+        } else {
+          std::snprintf(text, sizeof text, "%s at %.2f M samples: average precision %.4f, points off by %.2f %% of the eyes' distance",
+                        kTitles[stage], 1e-6 * static_cast<double>(step * batch), found.average_precision, 100 * found.landmark_error);
+        }
+        note(text);
+        // The later of two that are equal has learned more.
+        if (found.figure >= best.figure) {
+          best.figure = found.figure;
+          best.step = step;
+          trainer.save(best.weights, true);
+        }
+        const double lost = seconds_since(check_start);
+        reported += std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(lost));
+      }
+      // All ranks must agree on when to stop: the first one's word counts.
+      std::vector<std::byte> word{stopped() ? std::byte{1} : std::byte{0}};
+      bool stop = word[0] == std::byte{1};
+      if (ranks_.size() > 1 && step % 16 == 0) stop = ranks_.gather(word)[0][0] == std::byte{1};
+      if (ranks_.size() > 1 && step % 16 != 0) stop = false;
+      if (stop || step == round_end(round) || seconds_since(saved) >= kCheckpointSeconds) {
+        if (Status status = save_checkpoint(stage, trainer, step, best); !status) return status.error();
+        saved = Clock::now();
+      }
+      if (stop && step < steps) return false;
+    }
+  }
+
+  if (best.step < 0) {
+    trainer.save(best.weights, true);
+    best.step = step;
+  }
+  for (const ParameterSpec& parameter : parameters(net)) {
+    if (parameter.optional && !config.keep_landmarks) continue;
+    model.tensors[parameter.name] = best.weights.tensors.at(parameter.name);
+  }
+  if (best.step != step) {
+    note(std::string(kTitles[stage]) + ": the best check was at step " + std::to_string(best.step) + " of " + std::to_string(steps));
+  }
+  record({{"event", "done"}, {"net", net.name}, {"best_step", best.step}, {"best_figure", best.figure}, {"seconds", seconds_since(start)}});
+  if (Status status = save_model(model, std::string(net.name) + ".safetensors"); !status) return status.error();
+  // Sampled no more: what is left is small.
+  for (const std::string& failure : images_.failures()) note(failure);
+  return true;
+}
+
+Result<bool> Pipeline::run(const TrainRun& run) {
+  if (Status status = prepare(run); !status) return status.error();
+  for (std::size_t stage = 0; stage < 3; ++stage) {
+    if (!run.stages[stage]) continue;
+    const std::string done = path(std::string(net_of(stage).name) + ".safetensors");
+    std::error_code error;
+    const bool is_done = std::filesystem::exists(done, error);
+    ranks_.wait();
+    if (is_done) {
+      note(std::string(kTitles[stage]) + " is done already");
+      continue;
+    }
+    Result<ModelData> model = model_before(stage);
+    if (!model) return model.error();
+    const Result<bool> finished = train_stage(stage, *model);
+    if (!finished) return finished.error();
+    if (!*finished) return false;
+    ranks_.wait();
+  }
+  std::error_code error;
+  if (std::filesystem::exists(path("onet.safetensors"), error)) {
+    const Result<Model> model = Model::load(path("onet.safetensors"));
+    if (!model) return model.error();
+    if (Status status = save_model(model->data(), "model.safetensors"); !status) return status.error();
+    note("Wrote " + path("model.safetensors"));
+  }
+  return true;
+}
+
+}  // namespace
+
+Result<bool> train(const TrainConfig& config, const TrainRun& run, const TrainEvents& events, Ranks& ranks) {
+  return Pipeline(config, events, ranks).run(run);
+}
+
+}  // namespace mtcnn

@@ -1,0 +1,51 @@
+// The whole training (paper, section II.C): P-Net, mining, R-Net, mining, O-Net; after a stop, on from where
+// it stood.
+//
+// The output folder holds: config.toml, what the run was told; metrics.jsonl, a line for each event;
+// P-, R- and O-Net's NET.checkpoint while they learn, NET.mined and NET.own-N, mined windows;
+// NET.safetensors, the model as soon as that net is done (nets that are not are random); and in the end
+// model.safetensors. Every file is the old one or the new one at any moment.
+#ifndef MTCNN_TRAIN_PIPELINE_H_
+#define MTCNN_TRAIN_PIPELINE_H_
+
+#include <atomic>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "mtcnn/result.h"
+#include "train/config.h"
+
+namespace mtcnn {
+
+class Ranks;
+
+struct TrainProgress {
+  std::string doing;  // "P-Net", "mining for R-Net", ...
+  std::int64_t done = 0, total = 0;
+  std::string unit;       // what is counted
+  double per_second = 0;  // recently
+  double seconds_left = 0;  // of this part; 0: not known
+  // While a net learns: recent means.
+  double loss = 0, classification = 0, box = 0, landmarks = 0, accuracy = 0;
+};
+
+struct TrainEvents {
+  std::function<void(const TrainProgress&)> progress;        // a few times a second
+  std::function<void(const std::string& line)> note;         // what a person would want to read, once
+  const std::atomic<bool>* stop = nullptr;  // true: save a checkpoint and return as soon as possible
+};
+
+struct TrainRun {
+  std::array<bool, 3> stages{true, true, true};  // which to train; the ones before must be done already
+  bool restart = false;                          // forget what the output folder holds
+};
+
+// Trains what is not done yet. Returns whether all that was asked for is done, false if it was stopped.
+// Errors: kInvalidArgument if the folder belongs to another configuration, or a stage before is missing; those of
+// reading the sets; kIo; kFormat if the loss is no longer a number or no sample can be cut.
+Result<bool> train(const TrainConfig& config, const TrainRun& run, const TrainEvents& events, Ranks& ranks);
+
+}  // namespace mtcnn
+
+#endif  // MTCNN_TRAIN_PIPELINE_H_
