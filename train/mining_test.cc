@@ -1,0 +1,206 @@
+#include "train/mining.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include <unistd.h>
+
+#include <doctest/doctest.h>
+
+#include "geometry/box.h"
+#include "mtcnn/detector.h"
+#include "support/random_model.h"
+#include "train/check.h"
+#include "util/file.h"
+
+namespace mtcnn {
+namespace {
+
+class Album {
+ public:
+  Album() : folder(std::filesystem::temp_directory_path() / ("mtcnn_mining_" + std::to_string(::getpid()))) {
+    std::filesystem::create_directories(folder);
+    for (unsigned i = 0; i < 3; ++i) {
+      Image image{120, 100, test::random_pixels(120, 100, 3, i)};
+      const std::string file = (folder / (std::to_string(i) + ".png")).string();
+      REQUIRE(save_image(file, image.view()).ok());
+      photographs.list.push_back({file, 0, {}, {}});
+    }
+    photographs.sets.resize(1);
+  }
+  ~Album() { std::filesystem::remove_all(folder); }
+  std::filesystem::path folder;
+  Photographs photographs;
+};
+
+MiningOptions options() {
+  MiningOptions o;
+  o.thresholds = {.5, .3, .3};
+  o.most = 1000;
+  o.threads = 2;
+  return o;
+}
+
+bool same(const MinedWindows& a, const MinedWindows& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& x, const auto& y) {
+    return std::equal(x.begin(), x.end(), y.begin(), y.end(), [](const ScoredBox& p, const ScoredBox& q) {
+      return p.box == q.box && p.score == q.score;
+    });
+  });
+}
+
+TEST_CASE("what is mined for the next net is what detect() shows it") {
+  const Album album;
+  ImageCache images(1 << 24);
+  const ModelData data = test::random_model(3);
+  DetectorOptions detector_options;
+  detector_options.thresholds = std::array<float, 3>{.5f, .3f, .3f};
+  const auto detector = Detector::create(Model(std::make_shared<const ModelData>(data)), detector_options);
+  REQUIRE(detector.ok());
+  for (const int stages : {1, 2}) {
+    CAPTURE(stages);
+    MiningOptions o = options();
+    o.stages = stages;
+    const MinedWindows mined = mine(data, o, album.photographs, images);
+    REQUIRE(mined.size() == 3);
+    for (std::size_t i = 0; i < 3; ++i) {
+      const Result<Trace> trace = detector->trace((*images.get(album.photographs.list[i].file))->view());
+      REQUIRE(trace.ok());
+      std::vector<Candidate> expected = stages == 1 ? trace->pnet : trace->rnet;
+      REQUIRE(expected.size() > 3);
+      std::stable_sort(expected.begin(), expected.end(), [](const Candidate& a, const Candidate& b) { return a.score > b.score; });
+      REQUIRE(mined[i].size() == expected.size());
+      for (std::size_t k = 0; k < expected.size(); ++k) {
+        CHECK(mined[i][k].box == expected[k].box);
+        CHECK(mined[i][k].score == expected[k].score);
+      }
+    }
+  }
+}
+
+TEST_CASE("a net's own windows are those that it was shown and accepts") {
+  const Album album;
+  ImageCache images(1 << 24);
+  const ModelData data = test::random_model(3);
+  MiningOptions o = options();
+  o.stages = 1;
+  const MinedWindows shown = mine(data, o, album.photographs, images);
+  o.stages = 2;
+  o.mine = Mine::kOwn;
+  const MinedWindows own = mine(data, o, album.photographs, images);
+  std::size_t total = 0;
+  for (std::size_t i = 0; i < 3; ++i) {
+    total += own[i].size();
+    CHECK(own[i].size() <= shown[i].size());
+    for (const ScoredBox& window : own[i]) {
+      CHECK(window.score > .3f);
+      CHECK(std::any_of(shown[i].begin(), shown[i].end(), [&](const ScoredBox& s) { return s.box == window.box; }));
+    }
+  }
+  CHECK(total > 3);
+}
+
+TEST_CASE("the number of threads changes nothing, a cap keeps the best, parts make the whole") {
+  const Album album;
+  ImageCache images(1 << 24);
+  const ModelData data = test::random_model(3);
+  MiningOptions o = options();
+  const MinedWindows all = mine(data, o, album.photographs, images);
+  o.threads = 1;
+  CHECK(same(mine(data, o, album.photographs, images), all));
+  MinedWindows joined(3);
+  for (std::size_t part = 0; part < 2; ++part) {
+    const MinedWindows half = mine(data, o, album.photographs, images, part, 2);
+    for (std::size_t i = 0; i < 3; ++i) {
+      CHECK((i % 2 == part || half[i].empty()));
+      if (i % 2 == part) joined[i] = half[i];
+    }
+  }
+  CHECK(same(joined, all));
+  o.most = 2;
+  for (const auto& list : mine(data, o, album.photographs, images)) {
+    REQUIRE(list.size() == 2);
+    CHECK(list[0].score >= list[1].score);
+  }
+}
+
+TEST_CASE("mined windows come back from their file, and from no other") {
+  const Album album;
+  const std::string file = (album.folder / "mined").string();
+  const MinedWindows windows{{{{1, 2, 3, 4}, .5f}}, {}, {{{5, 6, 7, 8}, .25f}, {{0, 0, 9, 9}, .125f}}};
+  REQUIRE(save_mined(file, "key", windows).ok());
+  const Result<MinedWindows> loaded = load_mined(file, "key", 3);
+  REQUIRE(loaded.ok());
+  CHECK(same(*loaded, windows));
+  CHECK(load_mined(file, "other", 3).error().message == file + ": was mined with another model or other settings");
+  CHECK(load_mined(file, "key", 4).error().message == file + ": is of other photographs");
+  CHECK(load_mined(file + "x", "key", 3).error().code == ErrorCode::kIo);
+  const std::vector<std::byte> bytes = *read_file(file, 1 << 20);
+  for (std::size_t length = 0; length < bytes.size(); ++length) {
+    REQUIRE(write_file(file, std::span(bytes).first(length)).ok());
+    CHECK(!load_mined(file, "key", 3).ok());
+  }
+  for (std::size_t at = 0; at < bytes.size(); ++at) {
+    std::vector<std::byte> damaged = bytes;
+    damaged[at] ^= std::byte{64};
+    REQUIRE(write_file(file, damaged).ok());
+    CHECK(!load_mined(file, "key", 3).ok());
+  }
+}
+
+TEST_CASE("checks count faces by the windows that keep them") {
+  Album album;
+  ImageCache images(1 << 24);
+  const ModelData data = test::random_model(3);
+  CheckOptions o;
+  o.thresholds = {.5, .3, .3};
+  o.windows_per_image = 1e6;
+  MiningOptions m = options();
+  const MinedWindows shown = mine(data, m, album.photographs, images);
+  // Faces exactly where windows are, and one where none is.
+  std::size_t windows = 0;
+  for (std::size_t i = 0; i < 3; ++i) {
+    windows += shown[i].size();
+    LabelledFace face;
+    face.box = shown[i].back().box;  // the worst
+    album.photographs.list[i].faces.push_back(face);
+  }
+  LabelledFace nowhere;
+  nowhere.box = {-900, -900, -800, -800};
+  album.photographs.list[0].faces.push_back(nowhere);
+  CheckResult result = check(data, o, album.photographs, images);
+  CHECK(result.recall == .75);
+  CHECK(result.figure == .75);
+  CHECK(result.recall_of_all == .75);
+  CHECK(result.windows == doctest::Approx(static_cast<double>(windows) / 3));
+  // With one window an image the worst are lost, unless a better one overlaps them.
+  o.windows_per_image = 1;
+  result = check(data, o, album.photographs, images);
+  CHECK(result.windows >= 1);
+  CHECK(result.recall < .75);
+  CHECK(result.recall_of_all == .75);
+
+  // Whole cascade: the faces that it finds are all there is to find.
+  for (Photograph& photograph : album.photographs.list) photograph.faces.clear();
+  DetectorOptions detector_options;
+  detector_options.thresholds = std::array<float, 3>{.5f, .3f, .3f};
+  const auto detector = Detector::create(Model(std::make_shared<const ModelData>(data)), detector_options);
+  for (Photograph& photograph : album.photographs.list) {
+    for (const Face& found : *detector->detect((*images.get(photograph.file))->view())) {
+      LabelledFace face;
+      face.box = found.box;
+      face.landmarks = found.landmarks;
+      photograph.faces.push_back(face);
+    }
+  }
+  o.stages = 3;
+  result = check(data, o, album.photographs, images);
+  REQUIRE(result.faces > 2);
+  CHECK(result.average_precision == doctest::Approx(1));
+  CHECK(result.landmark_error == doctest::Approx(0));
+  CHECK(result.landmark_faces == result.faces);
+}
+
+}  // namespace
+}  // namespace mtcnn

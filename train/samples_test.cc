@@ -1,0 +1,381 @@
+#include "train/samples.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+
+#include <unistd.h>
+
+#include <doctest/doctest.h>
+
+#include "geometry/box.h"
+#include "geometry/calibration.h"
+#include "train/batches.h"
+
+namespace mtcnn {
+namespace {
+
+// Two photographs on disk, of noise with blobs, and a background.
+class Album {
+ public:
+  Album() : folder_(std::filesystem::temp_directory_path() / ("mtcnn_samples_" + std::to_string(::getpid()))) {
+    std::filesystem::create_directories(folder_);
+    Random random{5};
+    for (int i = 0; i < 3; ++i) {
+      Image image{200, 160, {}};
+      for (int k = 0; k < 200 * 160 * 3; ++k) image.rgb.push_back(static_cast<std::uint8_t>(random.below(256)));
+      const std::string file = (folder_ / (std::to_string(i) + ".png")).string();
+      REQUIRE(save_image(file, image.view()).ok());
+      photographs.list.push_back({file, i == 2 ? 1 : 0, {}, {}});
+    }
+    LabelledFace face;
+    face.box = {40, 30, 80, 80};
+    face.landmarks = Landmarks{Point{50, 50}, {70, 50}, {60, 60}, {52, 70}, {68, 70}};
+    photographs.list[0].faces.push_back(face);
+    face.box = {120, 90, 170, 150};
+    face.landmarks.reset();
+    photographs.list[0].faces.push_back(face);
+    face.box = {60, 50, 100, 110};
+    photographs.list[1].faces.push_back(face);
+    photographs.list[1].ignored.push_back({120, 0, 200, 160});
+    photographs.sets.resize(2);
+  }
+  ~Album() { std::filesystem::remove_all(folder_); }
+  Photographs photographs;
+
+ private:
+  std::filesystem::path folder_;
+};
+
+// Nothing but what read_patch() does.
+TrainConfig plain() {
+  TrainConfig config;
+  config.augment = {};
+  for (double* p : {&config.augment.flip, &config.augment.rotate, &config.augment.colour, &config.augment.grey,
+                    &config.augment.low_resolution, &config.augment.blur, &config.augment.jpeg, &config.augment.noise,
+                    &config.augment.occlude}) {
+    *p = 0;
+  }
+  return config;
+}
+
+std::size_t floats(int side) { return static_cast<std::size_t>(side * side * 3) + kSlack; }
+
+TEST_CASE("windows are told apart by their overlap") {
+  Photograph photograph;
+  LabelledFace face;
+  face.box = {0, 0, 100, 100};
+  photograph.faces.push_back(face);
+  photograph.ignored.push_back({300, 0, 400, 100});
+  const SampleConfig config;
+  // Shifted by d: IoU (100 - d) / (100 + d).
+  const auto shifted = [&](float d) { return classify({d, 0, 100 + d, 100}, photograph, config); };
+  CHECK(shifted(0).positive);
+  CHECK(shifted(0).iou == 1);
+  CHECK(shifted(21).positive);      // .653
+  CHECK(!shifted(22).positive);     // .639
+  CHECK(shifted(22).part);
+  CHECK(shifted(42).part);          // .408
+  const WindowClass between = shifted(44);  // .389: of no use
+  CHECK((!between.part && !between.positive && !between.negative));
+  CHECK(shifted(55).negative);      // .290
+  CHECK(shifted(150).face == -1);
+  CHECK(shifted(150).negative);
+  // An ignored region is no background, but a window around a small one is.
+  CHECK(!shifted(300).negative);
+  CHECK(!classify({310, 10, 340, 40}, photograph, config).negative);
+  CHECK(!classify({265, 0, 365, 100}, photograph, config).negative);
+  CHECK(classify({200, -300, 700, 200}, photograph, config).negative);
+}
+
+TEST_CASE("a long face has positives if they are asked for") {
+  Photograph photograph;
+  LabelledFace face;
+  face.box = {0, 0, 50, 100};  // the best square, of side 70.7, overlaps it by .547
+  photograph.faces.push_back(face);
+  SampleConfig config;
+  const Box best{-10.36f, 14.64f, 60.36f, 85.36f};
+  CHECK(classify(best, photograph, config).iou == doctest::Approx(.547).epsilon(.01));
+  CHECK(classify(best, photograph, config).part);
+  config.positive_share = .85;
+  CHECK(classify(best, photograph, config).positive);
+  CHECK(classify({30, 0, 100, 70}, photograph, config).negative);
+}
+
+TEST_CASE("samples are of their kind, and their targets lead back to the labels") {
+  Album album;
+  TrainConfig config = plain();
+  ImageCache images(1 << 24);
+  constexpr int kSide = 24;
+  const Sampler sampler(album.photographs, images, config, kSide, 1);
+  SamplerScratch scratch;
+  std::vector<float> pixels(floats(kSide)), expected(floats(kSide));
+  PatchScratch patch;
+  // Where a target's window must be: its box is one of the labels. Cut anew there, the pixels are the same.
+  const auto window_of = [](const Box& truth, const BoxOffsets& o) {
+    // truth.left = left + o0 w, truth.right = left + w + o2 w
+    const float width = truth.width() / (1 + o[2] - o[0]), height = truth.height() / (1 + o[3] - o[1]);
+    const float left = truth.left - o[0] * width, top = truth.top - o[1] * height;
+    return Box{left, top, left + width, top + height};
+  };
+  for (const SampleKind kind : {SampleKind::kPositive, SampleKind::kPart}) {
+    CAPTURE(kind_name(kind));
+    std::set<int> met;
+    for (std::uint64_t position = 0; position < 60; ++position) {
+      const Result<SampleTarget> target = sampler.cut(kind, position, scratch, pixels.data());
+      REQUIRE(target.ok());
+      CHECK(target->kind == kind);
+      bool found = false;
+      int number = 0;
+      for (const Photograph& photograph : album.photographs.list) {
+        for (const LabelledFace& face : photograph.faces) {
+          ++number;
+          const Box window = window_of(face.box, target->box);
+          if (std::abs(window.width() - window.height()) > .01f) continue;
+          read_patch((*images.get(photograph.file))->view(), window, kSide, 127.5f, 1 / 128.f, *find_kernels("auto"), patch,
+                     expected.data());
+          float worst = 0;
+          for (int i = 0; i < kSide * kSide * 3; ++i) worst = std::max(worst, std::abs(pixels[i] - expected[i]));
+          if (worst > .02f) continue;
+          found = true;
+          met.insert(number);
+          const float overlap = iou(window, face.box);
+          if (kind == SampleKind::kPositive) CHECK(overlap >= .649f);
+          if (kind == SampleKind::kPart) CHECK((overlap >= .399f && overlap < .651f));
+        }
+      }
+      CHECK(found);
+    }
+    CHECK(met.size() == 3);  // every face
+  }
+}
+
+TEST_CASE("landmark samples hold the points, mirrored and turned ones too") {
+  Album album;
+  // Pixels that show where the points are.
+  Image image{200, 160, std::vector<std::uint8_t>(200 * 160 * 3, 0)};
+  const Landmarks points = *album.photographs.list[0].faces[0].landmarks;
+  for (std::size_t i = 0; i < 5; ++i) {
+    for (int y = -2; y < 2; ++y) {
+      for (int x = -2; x < 2; ++x) {
+        const std::size_t at = static_cast<std::size_t>(((static_cast<int>(points[i].y) + y) * 200 + static_cast<int>(points[i].x) + x) * 3);
+        // Left ones red, right ones green, the nose blue.
+        image.rgb[at + (i == 2 ? 2 : i % 3 == 0 ? 0 : 1)] = 255;
+      }
+    }
+  }
+  REQUIRE(save_image(album.photographs.list[0].file, image.view()).ok());
+  TrainConfig config = plain();
+  config.augment.flip = .5;
+  config.augment.rotate = .5;
+  config.augment.rotate_by = 30;
+  ImageCache images(1 << 24);
+  constexpr int kSide = 48;
+  const Sampler sampler(album.photographs, images, config, kSide, 1);
+  SamplerScratch scratch;
+  std::vector<float> pixels(floats(kSide));
+  for (std::uint64_t position = 0; position < 200; ++position) {
+    const Result<SampleTarget> target = sampler.cut(SampleKind::kLandmark, position, scratch, pixels.data());
+    REQUIRE(target.ok());
+    for (std::size_t i = 0; i < 5; ++i) {
+      const int x = static_cast<int>(target->landmarks[i] * kSide), y = static_cast<int>(target->landmarks[i + 5] * kSide);
+      if (x < 0 || y < 0 || x >= kSide || y >= kSide) continue;
+      // A mirrored left eye is the right eye of the picture: red and green change places.
+      const float* const p = pixels.data() + (y * kSide + x) * 3;
+      if (i == 2) {
+        CHECK(p[2] > .3f);
+      } else {
+        CHECK(std::max(p[0], p[1]) > .3f);
+      }
+    }
+    // Left is left of right, after any mirroring.
+    CHECK(target->landmarks[0] < target->landmarks[1]);
+    CHECK(target->landmarks[3] < target->landmarks[4]);
+  }
+}
+
+TEST_CASE("mirrored samples are the mirrored pixels with the mirrored targets") {
+  Album album;
+  TrainConfig config = plain();
+  ImageCache images(1 << 24);
+  constexpr int kSide = 12;
+  std::vector<float> straight(floats(kSide)), turned_round(floats(kSide));
+  SamplerScratch scratch;
+  const Sampler one(album.photographs, images, config, kSide, 1);
+  TrainConfig other = config;
+  other.augment.flip = 1;
+  const Sampler two(album.photographs, images, other, kSide, 1);
+  for (std::uint64_t position = 0; position < 20; ++position) {
+    const Result<SampleTarget> a = one.cut(SampleKind::kPositive, position, scratch, straight.data());
+    const Result<SampleTarget> b = two.cut(SampleKind::kPositive, position, scratch, turned_round.data());
+    REQUIRE((a.ok() && b.ok()));
+    CHECK(a->box[0] == -b->box[2]);
+    CHECK(a->box[1] == b->box[1]);
+    for (int y = 0; y < kSide; ++y) {
+      for (int x = 0; x < kSide; ++x) {
+        for (int c = 0; c < 3; ++c) {
+          CHECK(straight[static_cast<std::size_t>((y * kSide + x) * 3 + c)] ==
+                turned_round[static_cast<std::size_t>((y * kSide + kSide - 1 - x) * 3 + c)]);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("mined windows are used by their kind") {
+  Album album;
+  TrainConfig config = plain();
+  config.samples.mined_jitter = 0;
+  config.samples.mined_negatives = config.samples.mined_faces = 1;
+  ImageCache images(1 << 24);
+  Sampler sampler(album.photographs, images, config, 12, 1);
+  MinedWindows windows(3);
+  windows[0] = {{{36, 30, 84, 78}, .9f}, {{150, 10, 180, 40}, .8f}, {{40, 40, 70, 70}, .7f}};
+  windows[1] = {{{130, 20, 160, 50}, .9f}};  // ignored
+  windows[2] = {{{10, 10, 60, 60}, .9f}};
+  sampler.use_windows(windows);
+  CHECK(sampler.mined(SampleKind::kPositive) == 1);
+  CHECK(sampler.mined(SampleKind::kLandmark) == 1);
+  CHECK(sampler.mined(SampleKind::kPart) == 1);
+  CHECK(sampler.mined(SampleKind::kNegative) == 2);
+  sampler.use_negatives({{{{36, 30, 84, 78}, .9f}}, {{{0, 0, 20, 20}, .9f}}, {}});
+  CHECK(sampler.mined(SampleKind::kPositive) == 1);
+  CHECK(sampler.mined(SampleKind::kNegative) == 3);
+  // The only positive there is.
+  SamplerScratch scratch;
+  std::vector<float> pixels(floats(12));
+  for (std::uint64_t position = 0; position < 10; ++position) {
+    const Result<SampleTarget> target = sampler.cut(SampleKind::kPositive, position, scratch, pixels.data());
+    REQUIRE(target.ok());
+    const BoxOffsets expected = encode_offsets({36, 30, 84, 78}, {40, 30, 80, 80});
+    for (std::size_t i = 0; i < 4; ++i) CHECK(target->box[i] == doctest::Approx(expected[i]));
+  }
+}
+
+TEST_CASE("a photograph that can't be read is passed over") {
+  Album album;
+  std::ofstream(album.photographs.list[0].file) << "no picture";
+  TrainConfig config = plain();
+  ImageCache images(1 << 24);
+  const Sampler sampler(album.photographs, images, config, 12, 1);
+  SamplerScratch scratch;
+  std::vector<float> pixels(floats(12));
+  for (std::uint64_t position = 0; position < 20; ++position) {
+    CHECK(sampler.cut(SampleKind::kPositive, position, scratch, pixels.data()).ok());
+  }
+  // It had the only points.
+  const Result<SampleTarget> none = sampler.cut(SampleKind::kLandmark, 0, scratch, pixels.data());
+  REQUIRE(!none.ok());
+  CHECK(none.error().message.find("no landmark sample") != std::string::npos);
+  REQUIRE(images.failures().size() == 1);
+  CHECK(images.failures()[0].find("0.png") != std::string::npos);
+}
+
+TEST_CASE("sets are drawn by their weights") {
+  Album album;
+  TrainConfig config = plain();
+  config.samples.near_faces = 0;
+  album.photographs.sets[0].weight = 1;  // two photographs
+  album.photographs.sets[1].weight = 6;  // one: three times as likely as both
+  Image white{200, 160, std::vector<std::uint8_t>(200 * 160 * 3, 255)};
+  REQUIRE(save_image(album.photographs.list[2].file, white.view()).ok());
+  ImageCache images(1 << 24);
+  const Sampler sampler(album.photographs, images, config, 12, 1);
+  SamplerScratch scratch;
+  std::vector<float> pixels(floats(12));
+  int of_second = 0;
+  constexpr int kSamples = 4000;
+  for (std::uint64_t position = 0; position < kSamples; ++position) {
+    REQUIRE(sampler.cut(SampleKind::kNegative, position, scratch, pixels.data()).ok());
+    of_second += pixels[0] > .99f && pixels[10] > .99f && pixels[100] > .99f;
+  }
+  CHECK(of_second == doctest::Approx(.75 * kSamples).epsilon(.05));
+}
+
+TEST_CASE("batches have the ratio, are the same from any number of threads, and are shared by ranks") {
+  Album album;
+  TrainConfig config;  // with everything that is random
+  ImageCache images(1 << 24);
+  const Sampler sampler(album.photographs, images, config, 12, 1);
+  const std::array<double, kSampleKinds> ratio{3, 1, 1, 2, 0};
+  const BatchPlan plan = plan_batch(sampler, ratio, 70, 0, 1);
+  CHECK(plan.counts == std::array<int, kSampleKinds>{30, 10, 10, 20, 0});
+  SamplerScratch scratch;
+  const auto same = [](const Batch& a, const Batch& b) {
+    if (a.targets.size() != b.targets.size()) return false;
+    const std::ptrdiff_t count = static_cast<std::ptrdiff_t>(a.targets.size()) * 12 * 12 * 3;
+    return std::equal(a.pixels.begin(), a.pixels.begin() + count, b.pixels.begin());
+  };
+  std::vector<Batch> expected;
+  for (int step = 0; step < 8; ++step) expected.push_back(*make_batch(sampler, plan, 12, step, scratch));
+  CHECK(!same(expected[0], expected[1]));
+  for (const int threads : {1, 4}) {
+    CAPTURE(threads);
+    BatchQueue queue(sampler, plan, 12, 3, 8, threads);
+    for (std::size_t step = 3; step < 8; ++step) CHECK(same(*queue.next(), expected[step]));
+  }
+  // Two ranks' halves are the whole.
+  Batch half[2];
+  for (int rank = 0; rank < 2; ++rank) half[rank] = *make_batch(sampler, plan_batch(sampler, ratio, 70, rank, 2), 12, 5, scratch);
+  CHECK(half[0].targets.size() == 35);
+  std::map<SampleKind, std::size_t> begun[2];
+  for (std::size_t i = 0; i < expected[5].targets.size(); ++i) {
+    const SampleKind kind = expected[5].targets[i].kind;
+    bool found = false;
+    for (const Batch& part : half) {
+      for (std::size_t j = 0; j < part.targets.size() && !found; ++j) {
+        found = part.targets[j].kind == kind &&
+                std::equal(expected[5].pixels.begin() + static_cast<std::ptrdiff_t>(i * 432),
+                           expected[5].pixels.begin() + static_cast<std::ptrdiff_t>((i + 1) * 432),
+                           part.pixels.begin() + static_cast<std::ptrdiff_t>(j * 432));
+      }
+    }
+    CHECK(found);
+  }
+}
+
+TEST_CASE("without a kind the others fill the batch") {
+  Album album;
+  for (Photograph& photograph : album.photographs.list) {
+    for (LabelledFace& face : photograph.faces) face.landmarks.reset();
+  }
+  TrainConfig config = plain();
+  ImageCache images(1 << 24);
+  const Sampler sampler(album.photographs, images, config, 12, 1);
+  CHECK(!sampler.has(SampleKind::kLandmark));
+  CHECK(plan_batch(sampler, {3, 1, 1, 2, 0}, 100, 0, 1).counts == std::array<int, kSampleKinds>{60, 20, 20, 0, 0});
+}
+
+TEST_CASE("calibration samples lie about the face by their pattern") {
+  Album album;
+  TrainConfig config = plain();
+  config.augment.flip = .5;
+  ImageCache images(1 << 24);
+  const Sampler sampler(album.photographs, images, config, 12, 1);
+  SamplerScratch scratch;
+  std::vector<float> pixels(floats(12));
+  std::set<int> patterns;
+  for (std::uint64_t position = 0; position < 600; ++position) {
+    const Result<SampleTarget> target = sampler.cut(SampleKind::kCalibration, position, scratch, pixels.data());
+    REQUIRE(target.ok());
+    patterns.insert(target->pattern);
+  }
+  CHECK(patterns.size() == kCalibrationPatterns.size());
+}
+
+TEST_CASE("a cache that is too small forgets the oldest") {
+  Album album;
+  ImageCache images(2 * 200 * 160 * 3);
+  for (const Photograph& photograph : album.photographs.list) REQUIRE(images.get(photograph.file).ok());
+  CHECK(images.decoded() == 3);
+  CHECK(images.bytes() == 2 * 200 * 160 * 3);
+  REQUIRE(images.get(album.photographs.list[2].file).ok());
+  CHECK(images.decoded() == 3);
+  REQUIRE(images.get(album.photographs.list[0].file).ok());
+  CHECK(images.decoded() == 4);
+}
+
+}  // namespace
+}  // namespace mtcnn

@@ -1,0 +1,237 @@
+// What needs libtorch: nets, losses, the step.
+#include <algorithm>
+#include <cmath>
+
+#include <doctest/doctest.h>
+#include <torch/torch.h>
+
+#include "engine/network.h"
+#include "nets/baseline_nets.h"
+#include "nets/mtcnn_nets.h"
+#include "support/random_model.h"
+#include "train/losses.h"
+#include "train/net_trainer.h"
+#include "train/random.h"
+#include "train/ranks.h"
+#include "train/torch_net.h"
+
+namespace mtcnn {
+namespace {
+
+TEST_CASE("torch's nets compute what the engine computes") {
+  for (const NetSpec* net : {&kPNet, &kRNet, &kONet, &k12Net, &k24Net, &k48Net, &k12Calibration, &k24Calibration, &k48Calibration}) {
+    CAPTURE(net->name);
+    // Slopes of both signs: pools and PReLUs may be swapped for some of them only.
+    for (const bool negative_slopes : {false, true}) {
+      CAPTURE(negative_slopes);
+      const NetSpec* const nets[] = {net};
+      ModelData data = test::random_weights(7, nets);
+      for (auto& [name, tensor] : data.tensors) {
+        if (name.find("prelu") == std::string::npos) continue;
+        for (float& slope : tensor.values) slope = negative_slopes ? slope : std::abs(slope);
+      }
+      TorchNet torch_net(*net, 1);
+      torch_net.load(data);
+      std::vector<std::string> heads;
+      for (const Layer& head : net->heads) heads.emplace_back(head.name);
+
+      constexpr int kCount = 5;
+      const std::size_t floats = static_cast<std::size_t>(kCount * net->side * net->side * 3);
+      AlignedFloats input(floats + kSlack);
+      Random random{9};
+      for (float& value : input) value = static_cast<float>(random.uniform(-1, 1));
+      const torch::Tensor x = torch::from_blob(input.data(), {kCount, net->side, net->side, 3}).permute({0, 3, 1, 2});
+      const torch::NoGradGuard no_gradients;
+      const torch::Tensor expected = torch::cat(torch_net.forward(x, heads, false), 1).contiguous();
+
+      std::vector<std::string_view> names(heads.begin(), heads.end());
+      const auto run = [&](std::initializer_list<std::string_view> list) {
+        const Network engine(*net, data, *find_kernels("auto"), list);
+        AlignedFloats scratch(engine.scratch_size({net->side, net->side}, kCount));
+        AlignedFloats output(static_cast<std::size_t>(engine.outputs() * kCount) + kSlack);
+        engine.run(input.data(), kCount, {net->side, net->side}, scratch.data(), output.data());
+        REQUIRE(engine.outputs() == expected.size(1));
+        float worst = 0, largest = 1;
+        for (std::int64_t i = 0; i < expected.numel(); ++i) {
+          const float value = expected.data_ptr<float>()[i];
+          worst = std::max(worst, std::abs(value - output[static_cast<std::size_t>(i)]));
+          largest = std::max(largest, std::abs(value));
+        }
+        CHECK(worst < 1e-5f * largest);
+      };
+      if (names.size() == 3) {
+        run({names[0], names[1], names[2]});
+      } else {
+        run({names[0]});
+      }
+      // And back.
+      ModelData saved;
+      torch_net.save(saved, true);
+      REQUIRE(saved.tensors.size() == data.tensors.size());
+      for (const auto& [name, tensor] : data.tensors) CHECK(saved.tensors.at(name).values == tensor.values);
+    }
+  }
+}
+
+TEST_CASE("our PReLU and its gradients are torch's") {
+  torch::manual_seed(3);
+  for (const bool map : {false, true}) {
+    torch::Tensor x = map ? torch::randn({3, 10, 7, 5}).contiguous(torch::MemoryFormat::ChannelsLast) : torch::randn({40, 10});
+    const torch::Tensor a = torch::randn({10});
+    const torch::Tensor weights = torch::randn_like(x);
+    const auto gradients = [&](bool ours) {
+      const torch::Tensor x_leaf = x.detach().clone().requires_grad_(true), a_leaf = a.clone().requires_grad_(true);
+      const torch::Tensor y = ours ? prelu(x_leaf, a_leaf) : torch::prelu(x_leaf, a_leaf);
+      (y * weights).sum().backward();
+      return std::vector<torch::Tensor>{y.detach(), x_leaf.grad(), a_leaf.grad()};
+    };
+    const auto ours = gradients(true), theirs = gradients(false);
+    for (std::size_t i = 0; i < 3; ++i) CHECK(torch::allclose(ours[i], theirs[i], 1e-5, 1e-5));
+  }
+}
+
+SampleTarget sample(SampleKind kind, float box = 0, float landmark = 0) {
+  SampleTarget target;
+  target.kind = kind;
+  target.box.fill(box);
+  target.landmarks.fill(landmark);
+  return target;
+}
+
+TEST_CASE("losses are those of a case worked out by hand") {
+  // Logits of which the right class has probability p: cross-entropy -log p.
+  const std::vector<SampleTarget> samples{sample(SampleKind::kNegative), sample(SampleKind::kPositive, .1f),
+                                          sample(SampleKind::kPart, .2f), sample(SampleKind::kLandmark, 0, .5f)};
+  const Targets targets = make_targets(samples, torch::kCPU);
+  const auto logit = [](double p) { return static_cast<float>(std::log(p / (1 - p))); };
+  const torch::Tensor classes = torch::zeros({4, 2});
+  classes[0][1] = logit(.2);   // negative, face with .2: -log .8
+  classes[1][1] = logit(.75);  // positive: -log .75
+  classes[2][1] = 9;           // a part: no matter
+  classes[3][1] = -9;          // a landmark face: no matter
+  const std::vector<torch::Tensor> outputs{classes, torch::zeros({4, 4}), torch::full({4, 10}, .25f)};
+  Ranks alone;
+  const Losses all = compute_losses(outputs, targets, {1, .5, .25}, 1, alone);
+  const double classification = (-std::log(.8) - std::log(.75)) / 2;
+  const double box = (4 * .01 + 4 * .04) / 2, landmarks = 10 * .0625;
+  CHECK(all.classification == doctest::Approx(classification));
+  CHECK(all.box == doctest::Approx(box));
+  CHECK(all.landmarks == doctest::Approx(landmarks));
+  CHECK(all.total.item<double>() == doctest::Approx(classification + .5 * box + .25 * landmarks));
+  CHECK(all.accuracy == 1);
+  // The harder half of two is the positive.
+  const Losses hard = compute_losses(outputs, targets, {1, 0, 0}, .5, alone);
+  CHECK(hard.classification == doctest::Approx(-std::log(.75)));
+  CHECK(hard.total.item<double>() == doctest::Approx(-std::log(.75)));
+  // Nets without the other heads.
+  CHECK(compute_losses(std::span(outputs).first(1), targets, {1, .5, .5}, 1, alone).total.item<double>() == doctest::Approx(classification));
+}
+
+TEST_CASE("hard sample mining takes the greatest losses among the candidates") {
+  Ranks alone;
+  const torch::Tensor losses = torch::tensor({.1f, .9f, .5f, .7f, .3f, .2f, .8f});
+  const torch::Tensor candidates = torch::tensor({1.f, 1.f, 1.f, 0.f, 1.f, 1.f, 0.f});
+  const auto mask = [&](double share) {
+    const torch::Tensor m = hard_samples(losses, candidates, share, alone);
+    std::string text;
+    for (std::int64_t i = 0; i < m.numel(); ++i) text += m[i].item<float>() > 0 ? '1' : '0';
+    return text;
+  };
+  CHECK(mask(.7) == "0110100");  // three of five
+  CHECK(mask(.2) == "0100000");
+  CHECK(mask(.01) == "0100000");
+  CHECK(mask(.99) == "0110110");
+  CHECK(hard_samples(losses, torch::zeros({7}), .7, alone).sum().item<float>() == 0);
+  // Gradients flow through those alone.
+  const torch::Tensor logits = torch::tensor({{0.f, 1.f}, {0.f, 3.f}}).requires_grad_(true);
+  const std::vector<SampleTarget> two{sample(SampleKind::kNegative), sample(SampleKind::kNegative)};
+  compute_losses(std::vector<torch::Tensor>{logits}, make_targets(two, torch::kCPU), {1, 0, 0}, .5, alone).total.backward();
+  CHECK(logits.grad()[0].abs().sum().item<float>() == 0);
+  CHECK(logits.grad()[1].abs().sum().item<float>() > .5f);
+}
+
+// Bright crops are faces whose box and points lie in one place, dark ones are none.
+Batch easy_batch(int side, std::uint64_t seed, int begin = 0, int end = 64) {
+  Batch batch;
+  batch.side = side;
+  const std::size_t each = static_cast<std::size_t>(side * side * 3);
+  for (int i = begin; i < end; ++i) {
+    const SampleKind kind = static_cast<SampleKind>(i % 4);
+    const float light = kind == SampleKind::kNegative ? -.5f : .5f;
+    Random random{seed, static_cast<std::uint64_t>(i)};
+    for (std::size_t k = 0; k < each; ++k) batch.pixels.push_back(light + static_cast<float>(random.uniform(-.3, .3)));
+    batch.targets.push_back(sample(kind, kind == SampleKind::kNegative ? 0.f : .1f, .4f));
+  }
+  batch.pixels.resize(batch.pixels.size() + kSlack);
+  return batch;
+}
+
+StageConfig quick() {
+  StageConfig config;
+  config.learning_rate = 3e-3;
+  config.warm_up = 0;
+  config.average = .9;
+  return config;
+}
+
+TEST_CASE("every net learns, with either optimiser") {
+  Ranks alone;
+  for (const NetSpec* net : {&kPNet, &kRNet, &kONet}) {
+    for (const char* optimizer : {"adamw", "sgd"}) {
+      CAPTURE(net->name);
+      CAPTURE(optimizer);
+      StageConfig config = quick();
+      config.optimizer = optimizer;
+      if (config.optimizer == "sgd") config.learning_rate = .02;
+      const auto trainer = NetTrainer::create(*net, config, 1, "cpu", 2, alone);
+      REQUIRE(trainer.ok());
+      const Result<StepResult> first = (*trainer)->step(easy_batch(net->side, 0), 0);
+      REQUIRE(first.ok());
+      StepResult last;
+      for (std::uint64_t step = 1; step < 40; ++step) last = *(*trainer)->step(easy_batch(net->side, step), static_cast<double>(step) / 40);
+      CHECK(last.classification < first->classification / 2);
+      CHECK(last.box < first->box);
+      CHECK(last.landmarks < first->landmarks / 2);
+      CHECK(last.accuracy > .95);
+    }
+  }
+}
+
+TEST_CASE("a trainer that is restored goes on as if nothing had happened") {
+  Ranks alone;
+  for (const char* optimizer : {"adamw", "sgd"}) {
+    StageConfig config = quick();
+    config.optimizer = optimizer;
+    const auto whole = NetTrainer::create(kRNet, config, 1, "cpu", 1, alone);
+    for (std::uint64_t step = 0; step < 6; ++step) REQUIRE((*whole)->step(easy_batch(24, step), 0).ok());
+    const auto before = NetTrainer::create(kRNet, config, 1, "cpu", 1, alone);
+    for (std::uint64_t step = 0; step < 3; ++step) REQUIRE((*before)->step(easy_batch(24, step), 0).ok());
+    const std::vector<std::byte> bytes = (*before)->checkpoint();
+    const auto after = NetTrainer::create(kRNet, config, 99, "cpu", 1, alone);
+    REQUIRE((*after)->restore(bytes, "c").ok());
+    for (std::uint64_t step = 3; step < 6; ++step) REQUIRE((*after)->step(easy_batch(24, step), 0).ok());
+    ModelData a, b;
+    (*whole)->save(a, true);
+    (*after)->save(b, true);
+    for (const auto& [name, tensor] : a.tensors) {
+      CAPTURE(name);
+      for (std::size_t i = 0; i < tensor.values.size(); ++i) {
+        CHECK(tensor.values[i] == doctest::Approx(b.tensors.at(name).values[i]).epsilon(1e-4));
+      }
+    }
+    const auto other = NetTrainer::create(kPNet, config, 1, "cpu", 1, alone);
+    CHECK((*other)->restore(bytes, "c").error().message == "c: not a checkpoint of this net and optimiser");
+    CHECK(!(*after)->restore(std::span(bytes).first(bytes.size() / 2), "c").ok());
+  }
+}
+
+TEST_CASE("a loss that is no number is an error") {
+  Ranks alone;
+  const auto trainer = NetTrainer::create(kPNet, quick(), 1, "cpu", 1, alone);
+  Batch batch = easy_batch(12, 1);
+  batch.targets[1].box[0] = std::nanf("");
+  CHECK((*trainer)->step(batch, 0).error().message.find("no longer a number") != std::string::npos);
+}
+
+}  // namespace
+}  // namespace mtcnn
