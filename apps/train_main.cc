@@ -13,7 +13,6 @@
 #include "apps/progress.h"
 #include "apps/text.h"
 #include "train/pipeline.h"
-#include "train/ranks.h"
 #include "util/file.h"
 
 namespace mtcnn {
@@ -67,9 +66,6 @@ int run(int argc, const char* const* argv) {
   if (!output.empty()) config->output = output;
   if (threads >= 0) config->threads = threads;
 
-  const Result<std::unique_ptr<Ranks>> ranks = Ranks::join();
-  if (!ranks) return usage_error("train", ranks.error().message);
-
   struct sigaction action {};
   action.sa_handler = on_signal;
   for (const int number : {SIGINT, SIGTERM}) sigaction(number, &action, nullptr);
@@ -98,7 +94,7 @@ int run(int argc, const char* const* argv) {
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     std::fprintf(stderr, "[%6.1f min] %s\n", seconds / 60, printable(text).c_str());
   };
-  const Result<bool> done = train(*config, what, events, **ranks);
+  const Result<bool> done = train(*config, what, events);
   line.reset();
   if (!done) {
     std::fprintf(stderr, "mtcnn train: %s\n", printable(done.error().message).c_str());

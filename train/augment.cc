@@ -50,6 +50,18 @@ void blur(Image& image, double deviation, std::vector<std::uint8_t>& buffer) {
   blur_axis(image.rgb.data(), image.width, 3, image.height, 3 * image.width, weights, buffer);
 }
 
+// A window as an 8-bit picture.
+void take_picture(const ImageView& photograph, const Box& window, int size, const Kernels& kernels,
+                  PatchScratch& patch, std::vector<float>& floats, Image& picture) {
+  const std::size_t count = std::size_t{3} * static_cast<std::size_t>(size) * static_cast<std::size_t>(size);
+  floats.resize(count + kSlack);
+  read_patch(photograph, window, size, 0, 1, kernels, patch, floats.data());
+  picture.width = picture.height = size;
+  picture.rgb.resize(count);
+  std::transform(floats.begin(), floats.begin() + static_cast<std::ptrdiff_t>(count), picture.rgb.begin(),
+                 [](float value) { return static_cast<std::uint8_t>(value + .5f); });
+}
+
 void compress(Image& image, int quality) {
   const Result<std::vector<std::byte>> bytes = encode_jpeg(image, quality);
   if (!bytes) return;
@@ -88,20 +100,33 @@ void cut_view(const ImageView& photograph, const Box& window, const View& view, 
   double resolution = std::min<double>(window.width(), 2 * side);
   if (view.resolution > 0) resolution = std::min(resolution, view.resolution);
   const int size = std::max(4, static_cast<int>(std::lround(resolution)));
-  const double pixel = static_cast<double>(window.width()) / size;
-  // From the picture's pixels to the window's, and back by the turn to the photograph's.
-  const double c = std::cos(view.radians), s = std::sin(view.radians);
-  const double x = window.left - view.pivot.x, y = window.top - view.pivot.y;
-  Similarity to_photograph;
-  to_photograph.a = static_cast<float>(c * pixel);
-  to_photograph.b = static_cast<float>(-s * pixel);
-  to_photograph.tx = static_cast<float>(view.pivot.x + c * x + s * y);
-  to_photograph.ty = static_cast<float>(view.pivot.y - s * x + c * y);
   Image& picture = scratch.picture;
-  picture.width = picture.height = size;
-  picture.rgb.resize(static_cast<std::size_t>(size) * static_cast<std::size_t>(size) * 3);
-  constexpr std::array<std::uint8_t, 3> kOutside{0, 0, 0};  // as read_patch() has it
-  warp(photograph, to_photograph, {size, size}, kOutside, picture.rgb.data());
+  if (view.radians == 0) {
+    take_picture(photograph, window, size, kernels, patch, scratch.floats, picture);
+  } else {
+    // The upright square around the turned window first, which is quick to shrink, then the turn.
+    const double c = std::cos(view.radians), s = std::sin(view.radians);
+    const double x = .5 * (window.left + window.right) - view.pivot.x;
+    const double y = .5 * (window.top + window.bottom) - view.pivot.y;
+    const double middle_x = view.pivot.x + c * x + s * y, middle_y = view.pivot.y - s * x + c * y;
+    const double wider = std::abs(c) + std::abs(s);
+    const double half = .5 * wider * window.width();
+    const Box around{static_cast<float>(middle_x - half), static_cast<float>(middle_y - half),
+                     static_cast<float>(middle_x + half), static_cast<float>(middle_y + half)};
+    const int around_size = static_cast<int>(std::ceil(wider * size));
+    take_picture(photograph, around, around_size, kernels, patch, scratch.floats, scratch.around);
+    // From the picture's pixels to those of the square, about both middles.
+    const double pixel = around_size / (wider * size);
+    Similarity to_around;
+    to_around.a = static_cast<float>(c * pixel);
+    to_around.b = static_cast<float>(-s * pixel);
+    to_around.tx = static_cast<float>(.5 * (around_size - pixel * size * (c + s)));
+    to_around.ty = static_cast<float>(.5 * (around_size - pixel * size * (c - s)));
+    picture.width = picture.height = size;
+    picture.rgb.resize(static_cast<std::size_t>(size) * static_cast<std::size_t>(size) * 3);
+    constexpr std::array<std::uint8_t, 3> kOutside{0, 0, 0};  // as read_patch() has it
+    warp(scratch.around.view(), to_around, {size, size}, kOutside, picture.rgb.data());
+  }
   if (view.blur > 0) blur(picture, view.blur * size / side, scratch.buffer);
   if (view.jpeg > 0) compress(picture, view.jpeg);
   const float end = static_cast<float>(size);

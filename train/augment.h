@@ -16,7 +16,8 @@
 namespace mtcnn {
 
 struct AugmentScratch {
-  Image picture;
+  Image picture, around;
+  std::vector<float> floats;
   std::vector<std::uint8_t> buffer;
 };
 

@@ -187,7 +187,9 @@ TEST_CASE("checks count faces by the windows that keep them") {
   detector_options.thresholds = std::array<float, 3>{.5f, .3f, .3f};
   const auto detector = Detector::create(Model(std::make_shared<const ModelData>(data)), detector_options);
   for (Photograph& photograph : album.photographs.list) {
-    for (const Face& found : *detector->detect((*images.get(photograph.file))->view())) {
+    const Result<std::vector<Face>> faces = detector->detect((*images.get(photograph.file))->view());
+    REQUIRE(faces.ok());
+    for (const Face& found : *faces) {
       LabelledFace face;
       face.box = found.box;
       face.landmarks = found.landmarks;

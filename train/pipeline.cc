@@ -554,8 +554,15 @@ Result<bool> Pipeline::run(const TrainRun& run) {
 
 }  // namespace
 
-Result<bool> train(const TrainConfig& config, const TrainRun& run, const TrainEvents& events, Ranks& ranks) {
-  return Pipeline(config, events, ranks).run(run);
+Result<bool> train(const TrainConfig& config, const TrainRun& run, const TrainEvents& events) {
+  const Result<std::unique_ptr<Ranks>> ranks = Ranks::join();
+  if (!ranks) return ranks.error();
+  Result<bool> done = Pipeline(config, events, **ranks).run(run);
+  if (!done && (*ranks)->size() > 1) {
+    if (events.note) events.note(done.error().message);
+    (*ranks)->end_all();
+  }
+  return done;
 }
 
 }  // namespace mtcnn

@@ -18,8 +18,6 @@
 
 namespace mtcnn {
 
-class Ranks;
-
 struct TrainProgress {
   std::string doing;  // "P-Net", "mining for R-Net", ...
   std::int64_t done = 0, total = 0;
@@ -41,10 +39,11 @@ struct TrainRun {
   bool restart = false;                          // forget what the output folder holds
 };
 
-// Trains what is not done yet. Returns whether all that was asked for is done, false if it was stopped.
+// Trains what is not done yet, together with the processes that mpirun started with this one (train/ranks.h). To be
+// called once in a process. Returns whether all that was asked for is done, false if it was stopped.
 // Errors: kInvalidArgument if the folder belongs to another configuration, or a stage before is missing; those of
-// reading the sets; kIo; kFormat if the loss is no longer a number or no sample can be cut.
-Result<bool> train(const TrainConfig& config, const TrainRun& run, const TrainEvents& events, Ranks& ranks);
+// reading the sets and of Ranks::join(); kIo; kFormat if the loss is no longer a number or no sample can be cut.
+Result<bool> train(const TrainConfig& config, const TrainRun& run, const TrainEvents& events);
 
 }  // namespace mtcnn
 

@@ -84,6 +84,12 @@ std::vector<std::vector<std::byte>> Ranks::gather(const std::vector<std::byte>& 
   return all;
 }
 
+void Ranks::end_all() {
+#ifdef MTCNN_HAS_MPI
+  if (size_ > 1) MPI_Abort(MPI_COMM_WORLD, 1);
+#endif
+}
+
 void Ranks::wait() {
 #ifdef MTCNN_HAS_MPI
   if (size_ > 1) MPI_Barrier(MPI_COMM_WORLD);

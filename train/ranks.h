@@ -38,6 +38,10 @@ class Ranks {
   std::vector<std::vector<std::byte>> gather(const std::vector<std::byte>& bytes);
   void wait();
 
+  // For a rank that can't go on: ends all processes, this one too, since the others would wait for it forever.
+  // Does nothing if it is alone.
+  void end_all();
+
  private:
   int rank_ = 0, size_ = 1;
   bool started_ = false;  // MPI, by us

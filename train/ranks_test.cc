@@ -40,7 +40,7 @@ TEST_CASE("two ranks give one rank's result with the joined batch") {
   Ranks alone;
   StageConfig config;
   config.optimizer = "sgd";
-  config.learning_rate = .05;
+  config.learning_rate = .005;
   config.warm_up = 0;
   const auto together = NetTrainer::create(kRNet, config, 1, "cpu", 1, ranks);
   const auto single = NetTrainer::create(kRNet, config, 1, "cpu", 1, alone);
@@ -68,7 +68,7 @@ TEST_CASE("two ranks give one rank's result with the joined batch") {
     }
   }
   CHECK(worst < 1e-5);
-  CHECK(without > 1e-3);
+  CHECK(without > 1e-4);
 
   // Bytes find their way too.
   const std::vector<std::byte> own(static_cast<std::size_t>(3 + ranks.rank()), static_cast<std::byte>(ranks.rank()));

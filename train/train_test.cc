@@ -81,7 +81,7 @@ TEST_CASE("our PReLU and its gradients are torch's") {
     const torch::Tensor weights = torch::randn_like(x);
     const auto gradients = [&](bool ours) {
       const torch::Tensor x_leaf = x.detach().clone().requires_grad_(true), a_leaf = a.clone().requires_grad_(true);
-      const torch::Tensor y = ours ? prelu(x_leaf, a_leaf) : torch::prelu(x_leaf, a_leaf);
+      const torch::Tensor y = ours ? mtcnn::prelu(x_leaf, a_leaf) : torch::prelu(x_leaf, a_leaf);
       (y * weights).sum().backward();
       return std::vector<torch::Tensor>{y.detach(), x_leaf.grad(), a_leaf.grad()};
     };
