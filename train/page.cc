@@ -142,7 +142,7 @@ std::string title_of(const std::string& net) {
 
 // Beside page_style().
 constexpr const char* kStyle =
-    R"(.sheet{display:block;max-width:100%;height:auto;image-rendering:pixelated;border-radius:4px}
+    R"(.sheet{display:block;max-width:100%;height:auto;border-radius:4px}
 .keys{display:flex;flex-wrap:wrap;gap:.2rem 1.4rem;list-style:none;padding:0;margin:.4rem 0;font-size:.87rem}
 .dot{display:inline-block;width:.8em;height:.8em;border-radius:2px;border:1px solid #0008;margin-right:.4em;vertical-align:-.05em}
 pre{font-size:.82rem;line-height:1.35;overflow-x:auto;background:var(--card);border:1px solid var(--rule);border-radius:6px;padding:.8rem}
@@ -168,9 +168,10 @@ double last_of(const Points& points) {
 
 enum class Scale {
   kLog,
-  kFromZero,
-  kShare,  // percent, from 0 to 1
-  kNear,   // percent, as far down as the values go
+  kFromZero,  // to a round number
+  kToLast,    // from 0 to where the values end
+  kShare,     // percent, from 0 to 1
+  kNear,      // percent, as far down as the values go
 };
 
 // Axes that hold all the points, those of value 0 on a logarithmic one aside.
@@ -193,6 +194,7 @@ std::optional<SvgAxis> axis_for(const std::string& label, Scale scale, const std
       axis.high = 1.25 * high;
       break;
     case Scale::kFromZero: axis.high = high > 0 ? nice_ceiling(high) : 1; break;
+    case Scale::kToLast: axis.high = high > 0 ? high : 1; break;
     case Scale::kShare: axis.high = std::max(1., high); break;
     case Scale::kNear:
       // What is missing to 1 is what one looks at.
@@ -334,7 +336,7 @@ class Page {
   void add_chart(const std::string& title, const std::string& description, const std::string& y_label,
                  Scale scale, std::vector<SvgSeries> series, double marked = kNone) {
     std::erase_if(series, [](const SvgSeries& one) { return !std::isfinite(last_of(one.points)); });
-    const std::optional<SvgAxis> x = axis_for("million samples", Scale::kFromZero, series, true);
+    const std::optional<SvgAxis> x = axis_for("million samples", Scale::kToLast, series, true);
     const std::optional<SvgAxis> y = axis_for(y_label, scale, series, false);
     if (!x || !y) return;
     if (std::isfinite(marked)) {
@@ -367,8 +369,8 @@ class Page {
               Scale::kLog, std::move(losses));
     add_chart("Accuracy", title + ": share of negatives and positives told right.", "accuracy", Scale::kNear,
               {series_of("negatives and positives", 0, points_of(net.steps, "accuracy"), true)});
-    add_chart("Learning rate", title + ": learning rate.", "learning rate", Scale::kFromZero,
-              {series_of("learning rate", 0, points_of(net.steps, "learning_rate"))});
+    add_chart("Learning rate", title + ": learning rate.", "learning rate × 1000", Scale::kFromZero,
+              {series_of("learning rate × 1000", 0, points_of(net.steps, "learning_rate", 1e3))});
     add_chart("Speed", title + ": samples learned in a second.", "thousand samples a second",
               Scale::kFromZero,
               {series_of("thousand samples a second", 0, points_of(net.steps, "samples_per_second", 1e-3))});
@@ -396,7 +398,7 @@ class Page {
         add_chart("Landmark error",
                   title + ": mean distance of the points on " + whole(faces) +
                       " faces, in distances between the eyes.",
-                  "of the eyes’ distance", Scale::kFromZero,
+                  "% of the eyes’ distance", Scale::kFromZero,
                   {series_of("mean, percent", 0, points_of(net.checks, "landmark_error", 100))}, marked);
       }
       return;

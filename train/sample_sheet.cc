@@ -85,8 +85,8 @@ void draw(const SampleTarget& target, const float* pixels, int side, const Sheet
     constexpr std::size_t kColours[] = {0, 2, 1, 0, 2};
     for (std::size_t i = 0; i < points.size(); ++i) {
       const int x = at(points[i].x), y = at(points[i].y);
-      cell.fill(x - 2, y - 2, x + 2, y + 2, kUnder);
-      cell.fill(x - 1, y - 1, x + 1, y + 1, kSheetPoints[kColours[i]]);
+      cell.fill(x - 3, y - 3, x + 3, y + 3, kUnder);
+      cell.fill(x - 2, y - 2, x + 2, y + 2, kSheetPoints[kColours[i]]);
     }
   }
 }

@@ -110,7 +110,7 @@ TEST_CASE("points are told apart by the side on which they must lie") {
   constexpr std::size_t kColours[] = {0, 2, 1, 0, 2};
   for (std::size_t i = 0; i < 5; ++i) {
     CHECK(at(sheet, place.x(points[i].x), place.y(points[i].y)) == kSheetPoints[kColours[i]]);
-    CHECK(at(sheet, place.x(points[i].x) + 2, place.y(points[i].y)) == Rgb{10, 200, 100});
+    CHECK(at(sheet, place.x(points[i].x) + 3, place.y(points[i].y)) == Rgb{10, 200, 100});
   }
   // No box: landmark faces do not teach it.
   CHECK(at(sheet, place.x(11), place.y(0)) == Rgb{10, 200, 100});
