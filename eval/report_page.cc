@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "eval/html.h"
 #include "eval/svg_plot.h"
 
 namespace mtcnn {
@@ -456,7 +457,7 @@ class Page {
     html_ =
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
         "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"/>\n<title>" +
-        title + "</title>\n<style>\n" + kStyle + svg_plot_style() + "</style>\n</head>\n<body>\n<h1>" +
+        title + "</title>\n<style>\n" + page_style() + "</style>\n</head>\n<body>\n<h1>" +
         title + "</h1>\n";
     for (const std::string& note : report_.notes) html_ += "<p>" + escape_html(note) + "</p>\n";
     html_ += "<ul class=\"legend\" aria-label=\"Runs\">\n";
@@ -799,6 +800,8 @@ class Page {
 };
 
 }  // namespace
+
+std::string page_style() { return kStyle + svg_plot_style(); }
 
 Result<std::string> report_page(const Report& report) {
   try {

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "codecs/image_io.h"
+#include "eval/html.h"
 #include "eval/report.h"
 #include "geometry/box.h"
 #include "image/warp.h"
@@ -21,23 +22,6 @@ constexpr float kContext = 2.5f;
 constexpr float kLeastCut = 24;
 constexpr std::size_t kMostOfAnImage = 2;
 constexpr std::array<std::uint8_t, 3> kOutside{128, 128, 128};
-
-std::string base64(std::span<const std::byte> bytes) {
-  constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  text.reserve((bytes.size() + 2) / 3 * 4);
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const std::size_t count = std::min<std::size_t>(3, bytes.size() - i);
-    std::uint32_t group = 0;
-    for (std::size_t j = 0; j < 3; ++j) {
-      group = group << 8 | (j < count ? std::to_integer<std::uint32_t>(bytes[i + j]) : 0);
-    }
-    for (std::size_t j = 0; j < 4; ++j) {
-      text += j <= count ? kDigits[group >> (18 - 6 * j) & 63] : '=';
-    }
-  }
-  return text;
-}
 
 std::string text_of(double value, int digits) {
   char text[64];

@@ -20,6 +20,7 @@ LAYERS = [
     ["codecs", "convert"],
     ["datasets"],
     ["eval"],
+    ["train"],
     ["apps"],
 ]
 RANK = {folder: rank for rank, line in enumerate(LAYERS) for folder in line}

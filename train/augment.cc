@@ -10,6 +10,9 @@
 namespace mtcnn {
 namespace {
 
+constexpr double kLeastResolution = 8;  // pixels on a side
+constexpr double kMostBlur = .06;       // standard deviation, of the side
+
 // A normal distribution's weights over -radius .. radius.
 std::vector<float> blur_weights(double deviation) {
   const int radius = std::max(1, static_cast<int>(std::ceil(2.5 * deviation)));
@@ -77,8 +80,11 @@ View draw_view(const AugmentConfig& config, bool face, int side, Random& random)
   if (face && random.chance(config.rotate)) {
     view.radians = random.uniform(-config.rotate_by, config.rotate_by) * std::numbers::pi / 180;
   }
-  if (random.chance(config.low_resolution)) view.resolution = side * random.uniform(.3, 1);
-  if (random.chance(config.blur)) view.blur = random.uniform(.3, 1.2);
+  // A face keeps features: of four pixels, or smoothed over a tenth of P-Net's twelve, there are none left.
+  if (random.chance(config.low_resolution)) {
+    view.resolution = side * random.uniform(std::clamp(kLeastResolution / side, .3, 1.), 1);
+  }
+  if (random.chance(config.blur)) view.blur = random.uniform(.3, std::min(1.2, kMostBlur * side));
   if (random.chance(config.jpeg)) view.jpeg = static_cast<int>(random.uniform(20, 80));
   return view;
 }

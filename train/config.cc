@@ -60,7 +60,7 @@ void visit(V& v, AugmentConfig& c) {
   v("rotate_by", c.rotate_by, "... by up to this many degrees", Range{0, 180});
   v("colour", c.colour, "brightness, contrast, saturation and tint changed", kShare);
   v("grey", c.grey, "no colour", kShare);
-  v("low_resolution", c.low_resolution, "shrunk to .3 to 1 of the net's input and enlarged again", kShare);
+  v("low_resolution", c.low_resolution, "shrunk to .3 to 1 of the net's input, to no less than 8 pixels, and enlarged again", kShare);
   v("blur", c.blur, "blurred", kShare);
   v("jpeg", c.jpeg, "compressed as JPEG, at quality 20 to 80", kShare);
   v("noise", c.noise, "noise added", kShare);

@@ -14,7 +14,9 @@
 #include "train/check.h"
 #include "train/mining.h"
 #include "train/net_trainer.h"
+#include "train/page.h"
 #include "train/ranks.h"
+#include "train/sample_sheet.h"
 #include "util/file.h"
 
 namespace mtcnn {
@@ -101,6 +103,8 @@ class Pipeline {
     if (first() && events_.note) events_.note(text);
   }
   void record(Json line) const;
+  void write_page() const;
+  void write_sheet(const NetSpec& net, const Sampler& sampler, const BatchPlan& plan, std::int64_t step) const;
   const StageConfig& stage_config(std::size_t stage) const {
     return stage == 0 ? config_.pnet : stage == 1 ? config_.rnet : config_.onet;
   }
@@ -131,16 +135,32 @@ void Pipeline::record(Json line) const {
   }
 }
 
+// A run does not end because its page could not be written.
+void Pipeline::write_page() const {
+  if (!first()) return;
+  if (Status status = write_training_page(config_.output); !status) note(status.error().message);
+}
+
+void Pipeline::write_sheet(const NetSpec& net, const Sampler& sampler, const BatchPlan& plan, std::int64_t step) const {
+  if (!first()) return;
+  SamplerScratch scratch;
+  const Result<Batch> batch = make_batch(sampler, sheet_plan(plan), net.side, step, scratch);
+  if (!batch) return;  // training says so, too
+  if (Status status = save_image(path(std::string(net.name) + "-samples.png"), sample_sheet(*batch).view()); !status) {
+    note(status.error().message);
+  }
+}
+
 Status Pipeline::prepare(const TrainRun& run) {
   namespace fs = std::filesystem;
   std::error_code error;
   if (first()) {
     if (run.restart) {
       for (const char* net : {"pnet", "rnet", "onet"}) {
-        for (const char* ending : {".checkpoint", ".mined", ".safetensors"}) fs::remove(path(std::string(net) + ending), error);
+        for (const char* ending : {".checkpoint", ".mined", ".safetensors", "-samples.png"}) fs::remove(path(std::string(net) + ending), error);
         for (int round = 0; round < 100; ++round) fs::remove(path(std::string(net) + ".own-" + std::to_string(round)), error);
       }
-      for (const char* name : {"config.toml", "metrics.jsonl", "model.safetensors"}) fs::remove(path(name), error);
+      for (const char* name : {"config.toml", "metrics.jsonl", "report.html", "model.safetensors"}) fs::remove(path(name), error);
     }
     fs::create_directories(config_.output, error);
     if (error) return Error{ErrorCode::kIo, config_.output + ": can't make the folder: " + error.message()};
@@ -404,6 +424,9 @@ Result<bool> Pipeline::train_stage(std::size_t stage, ModelData& model) {
     }
     record({{"event", "round"}, {"net", net.name}, {"round", round}, {"step", step}, {"steps", steps}, {"kinds", kinds}});
 
+    write_sheet(net, sampler, plan, step);
+    write_page();
+
     BatchQueue queue(sampler, plan, net.side, step, round_end(round), threads_);
     auto reported = Clock::now(), saved = Clock::now();
     const auto round_start = Clock::now();
@@ -472,7 +495,9 @@ Result<bool> Pipeline::train_stage(std::size_t stage, ModelData& model) {
         const CheckResult found = check(current, options, validation_, images_);
         Json line{{"event", "check"}, {"net", net.name}, {"step", step}, {"samples", step * batch}};
         line.update(to_json(found));
+        line["seconds"] = seconds_since(check_start);
         record(line);
+        write_page();
         char text[300];
         if (stage < 2) {
           std::snprintf(text, sizeof text, "%s at %.2f M samples: keeps %.2f %% of the faces with %.0f windows an image (%.2f %% with %.0f)",
@@ -517,6 +542,7 @@ Result<bool> Pipeline::train_stage(std::size_t stage, ModelData& model) {
     note(std::string(kTitles[stage]) + ": the best check was at step " + std::to_string(best.step) + " of " + std::to_string(steps));
   }
   record({{"event", "done"}, {"net", net.name}, {"best_step", best.step}, {"best_figure", best.figure}, {"seconds", seconds_since(start)}});
+  write_page();
   if (Status status = save_model(model, std::string(net.name) + ".safetensors"); !status) return status.error();
   // Sampled no more: what is left is small.
   for (const std::string& failure : images_.failures()) note(failure);

@@ -2,6 +2,7 @@
 // it stood.
 //
 // The output folder holds: config.toml, what the run was told; metrics.jsonl, a line for each event;
+// report.html, the same to look at (page.h), and NET-samples.png, what the sampler cut for each net;
 // P-, R- and O-Net's NET.checkpoint while they learn, NET.mined and NET.own-N, mined windows;
 // NET.safetensors, the model as soon as that net is done (nets that are not are random); and in the end
 // model.safetensors. Every file is the old one or the new one at any moment.
