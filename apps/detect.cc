@@ -334,6 +334,15 @@ std::string check_flags(const Flags& flags) {
   if (const auto points = alignment_template(flags.align); !points) {
     return "--crop-size, --crop-margin: " + points.error().message;
   }
+  if (!flags.out.empty() && !flags.detector.model.empty() && same_file(flags.out, flags.detector.model)) {
+    return flags.out + ": is the model file";
+  }
+  return {};
+}
+
+// Last of all that can go wrong beforehand: wrong usage leaves nothing behind. Empty if they are there,
+// otherwise why not.
+std::string make_folders(const Flags& flags) {
   for (const std::string& folder : {flags.draw, flags.crops}) {
     if (folder.empty()) continue;
     std::error_code error;
@@ -341,9 +350,6 @@ std::string check_flags(const Flags& flags) {
     if (error || !fs::is_directory(folder, error)) {
       return folder + ": can't make this folder" + (error ? ": " + error.message() : "");
     }
-  }
-  if (!flags.out.empty() && !flags.detector.model.empty() && same_file(flags.out, flags.detector.model)) {
-    return flags.out + ": is the model file";
   }
   return {};
 }
@@ -458,6 +464,7 @@ int run_detect(int argc, const char* const* argv) {
   options.threads = plan.threads_each;
   const auto detector = Detector::create(*model, options);
   if (!detector) return usage(detector.error().message);
+  if (const std::string problem = make_folders(flags); !problem.empty()) return usage(problem);
 
   Output output;
   if (const Status opened = output.open(flags.out, flags.resume); !opened) {

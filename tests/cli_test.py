@@ -164,6 +164,13 @@ class CliTest(unittest.TestCase):
                 self.assertEqual(done.stdout, b"", arguments)
                 self.assertTrue(done.stderr.startswith(b"mtcnn"), arguments)
 
+    def test_wrong_usage_leaves_nothing_behind(self):
+        image = self.write("a.ppm", ppm(8, 8))
+        for wrong in (("--model", "missing.safetensors"), ("--min-face", "1"), ("--crop-size", "3x3")):
+            self.expect(2, "detect", image, "--draw", "drawn", "--crops", "cut", "-o", "out.csv", *wrong)
+            for name in ("drawn", "cut", "out.csv"):
+                self.assertFalse((self.folder / name).exists(), (wrong, name))
+
     def test_no_model(self):
         image = self.write("a.ppm", ppm(8, 8))
         done = self.run_here("detect", image, model=False)

@@ -52,10 +52,11 @@ std::vector<Case> cases(const char* outputs) {
   return list;
 }
 
-// Largest differences of `faces` from the reference's, each matched by order of score.
+// Every face of the reference, and no other: each of `faces` has one of its own.
 void check_faces(const std::vector<Face>& faces, const Json& expected, const char* points) {
   REQUIRE(faces.size() == expected.size());
   double box = 0, point = 0, score = 0;
+  std::vector<bool> taken(expected.size());
   for (std::size_t i = 0; i < faces.size(); ++i) {
     // The face of the reference whose box is nearest: equal scores may come in either order.
     const auto distance = [&](const Json& face) {
@@ -66,9 +67,13 @@ void check_faces(const std::vector<Face>& faces, const Json& expected, const cha
       return std::max({std::abs(b.left - edges[0]), std::abs(b.top - edges[1]), std::abs(b.right - edges[2]),
                        std::abs(b.bottom - edges[3])});
     };
-    const Json& face = *std::min_element(expected.begin(), expected.end(), [&](const Json& a, const Json& b) {
-      return distance(a) < distance(b);
-    });
+    const auto nearest =
+        std::min_element(expected.begin(), expected.end(),
+                         [&](const Json& a, const Json& b) { return distance(a) < distance(b); });
+    const Json& face = *nearest;
+    const auto index = static_cast<std::size_t>(nearest - expected.begin());
+    CHECK_FALSE(taken[index]);
+    taken[index] = true;
     box = std::max(box, distance(face));
     score = std::max(score, std::abs(faces[i].score - face["score"].get<double>()));
     for (std::size_t k = 0; k < 5; ++k) {

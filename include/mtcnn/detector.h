@@ -40,11 +40,11 @@ struct DetectorOptions {
 
   int threads = 1;  // threads that share one detect() call, to 1024; 0: one per core
 
-  // Search only here, in pixels of the image given, left < right and top < bottom; rounded outwards to whole pixels. What lies outside
-  // is not seen, as if cropped.
+  // Search only here, in pixels of the image given, left < right and top < bottom; rounded outwards to
+  // whole pixels. What lies outside is not seen, as if cropped.
   std::optional<Box> region = std::nullopt;
-  // Resize the image (or the region) to this size, sides of 1 to 16384, before the pyramid; results are in pixels of the
-  // image given all the same.
+  // Resize the image (or the region) to this size, sides of 1 to 16384, before the pyramid; results are
+  // in pixels of the image given all the same.
   std::optional<Size> resize = std::nullopt;
 
   bool clip = false;              // cut the boxes at the image's edges (points are left alone)
@@ -103,9 +103,9 @@ class MTCNN_EXPORT Detector {
 
   // Finds the faces of `image`, best score first; none is an empty vector. An image smaller than
   // the smallest face gives none. Errors: kInvalidArgument for a view without pixels or with a
-  // stride shorter than a row; kLimit above 2^28 pixels, or if the largest pyramid level would have a side
-  // above 2^18 (image side * 12 / min_face); kOutOfMemory. Calls at the same time each need memory of
-  // their own, which the detector keeps for later calls.
+  // stride shorter than a row; kLimit above 2^28 pixels, or if the largest pyramid level would have a
+  // side above 2^18 (image side * 12 / min_face); kOutOfMemory. Calls at the same time each need memory
+  // of their own, which the detector keeps for later calls.
   Result<std::vector<Face>> detect(const ImageView& image) const;
 
   // The same without allocating, once `workspace` has seen an image of this size and this many

@@ -135,9 +135,9 @@ MTCNN_EXPORT void mtcnn_model_free(mtcnn_model* model);
 typedef struct mtcnn_options {
   /* Set by mtcnn_options_init(): how the library knows which fields there are. */
   size_t struct_size;
-  /* Pixels; smallest face side searched, at least 4. The cost falls with its square. */
+  /* Pixels; smallest face side searched, 4 to 2^24. The cost falls with its square. */
   float min_face;
-  /* Pixels; windows larger than this are not searched. 0: no limit. */
+  /* Pixels; windows larger than this are not searched; at least min_face. 0: no limit. */
   float max_face;
   /* Ratio of one pyramid level to the one before it, .1 to .99. */
   double factor;
@@ -151,14 +151,14 @@ typedef struct mtcnn_options {
   float nms_onet;
   /* Most boxes that each stage hands on, best scores first. 0: no cap. */
   int max_candidates[3];
-  /* Threads that share one mtcnn_detect() call. 0: one per core. */
+  /* Threads that share one mtcnn_detect() call, to 1024. 0: one per core. */
   int threads;
   /* Not 0: search only `region`, in pixels of the image given, rounded outwards to whole pixels.
    * What lies outside is not seen, as if cropped. */
   int has_region;
   mtcnn_box region;
-  /* Resize the image (or the region) to this size before the pyramid; results are in pixels of the
-   * image given all the same. 0 and 0: don't. */
+  /* Resize the image (or the region) to this size, sides of 1 to 16384, before the pyramid; results
+   * are in pixels of the image given all the same. 0 and 0: don't. */
   int resize_width;
   int resize_height;
   int clip;             /* not 0: cut the boxes at the image's edges (points are left alone) */
@@ -206,7 +206,8 @@ MTCNN_EXPORT void mtcnn_workspace_free(mtcnn_workspace* workspace);
  * *count; none is a count of 0, with an address that must not be read. They belong to the workspace
  * and are valid until it is used again or freed. Allocates nothing once the workspace has seen an
  * image of this size and as many candidates. Errors: MTCNN_INVALID_ARGUMENT for an image without
- * pixels, of an unknown format or with a stride shorter than a row; MTCNN_LIMIT above 2^28 pixels;
+ * pixels, of an unknown format or with a stride shorter than a row; MTCNN_LIMIT above 2^28 pixels,
+ * or if the largest pyramid level would have a side above 2^18 (image side * 12 / min_face);
  * MTCNN_OUT_OF_MEMORY. */
 MTCNN_EXPORT int mtcnn_detect(const mtcnn_detector* detector, const mtcnn_image* image,
                               mtcnn_workspace* workspace, const mtcnn_face** faces, size_t* count,

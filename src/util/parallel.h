@@ -19,7 +19,8 @@ class ThreadPool {
 
   // Calls body(task, worker) for every task in [0, tasks), each once, in any order and on any thread;
   // worker is in [0, threads()), and no two calls that run at the same time share it. Returns when all
-  // are done. If any call throws, the remaining tasks are left out and the first exception is thrown again here.
+  // are done. If any call throws, the remaining tasks are left out and the first exception is thrown again
+  // here.
   template <typename Body>
   void for_each(int tasks, Body&& body) {
     run(

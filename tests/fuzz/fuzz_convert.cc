@@ -1,5 +1,5 @@
 // The importers of weights: one buffer to each of them, whatever it looks like, and as a file whose
-// format is recognised. Seeds: any weights files; those of P-Net are small.
+// format is recognised. Seeds: P-Net in every format (make_convert_seeds.cc).
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
