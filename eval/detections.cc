@@ -209,7 +209,7 @@ Result<DetectionSet> read_wider_detections(const std::string& folder) {
     };
     const auto text = read_text(file.path);
     if (!text) {
-      problem(0, text.error().message);
+      set.problems.push_back(problem_of(file.path, text.error()));
       continue;
     }
     DetectedImage image{image_name(file.relative.substr(0, file.relative.size() - 4)), {}, file.path, 1};
@@ -255,7 +255,7 @@ Result<DetectionSet> read_fddb_detections(const std::string& path) {
     auto blocks = read_blocks(file.path, kDetectionColumns);
     if (!blocks) {
       if (files->size() == 1) return blocks.error();
-      set.problems.push_back({file.path, 0, blocks.error().message});
+      set.problems.push_back(problem_of(file.path, blocks.error()));
       continue;
     }
     set.left_out += blocks->left_out;

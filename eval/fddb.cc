@@ -33,7 +33,7 @@ void compare_with_plain_list(const std::string& ellipse_file, std::span<const Bl
   if (!fs::is_regular_file(plain, error)) return;
   const auto text = read_text(plain);
   if (!text) {
-    problems.push_back({plain, 0, text.error().message});
+    problems.push_back(problem_of(plain, text.error()));
     return;
   }
   std::unordered_set<std::string> with_ellipses, listed;
@@ -211,7 +211,7 @@ Result<FddbTruth> read_fddb_truth(const std::string& path) {
     auto blocks = read_blocks(file.path, kEllipseColumns);
     if (!blocks) {
       if (files->size() == 1) return blocks.error();
-      truth.problems.push_back({file.path, 0, blocks.error().message});
+      truth.problems.push_back(problem_of(file.path, blocks.error()));
       continue;
     }
     const auto problem = [&](int line, std::string what) {
