@@ -9,6 +9,7 @@
 
 #include "apps/command_line.h"
 #include "apps/commands.h"
+#include "apps/eval_print.h"
 #include "apps/eval_run.h"
 #include "apps/text.h"
 #include "eval/region.h"
@@ -59,7 +60,8 @@ class EvalFddb : public EvalCommand {
     add_parsed(
         app, "--assumed-size", [](const std::string& text) { return parse_size(text); },
         [this](Size size) { options_.assumed_size = size; }, "a size like 450x450",
-        "where regions end in images whose size is not known, which --images tells (default: 450x450)")
+        "where regions end in images that are not FDDB's own and whose size --images does not tell (default: "
+        "450x450)")
         ->type_name("WxH")
         ->group(truth);
     add_parsed(

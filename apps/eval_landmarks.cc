@@ -8,6 +8,7 @@
 #include "apps/command_line.h"
 #include "apps/commands.h"
 #include "apps/eval_labels.h"
+#include "apps/eval_print.h"
 #include "apps/eval_run.h"
 #include "apps/text.h"
 #include "codecs/image_io.h"

@@ -1,5 +1,6 @@
 // What the sub-commands of `mtcnn eval` share: where the detections come from (read, or made here by
-// running the detector over the images), the settings that they were made with, and what is printed.
+// running the detector over the images), and the settings that they were made with. What is printed:
+// eval_print.h.
 #ifndef MTCNN_APPS_EVAL_RUN_H_
 #define MTCNN_APPS_EVAL_RUN_H_
 
@@ -8,17 +9,14 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
 #include "apps/detector_flags.h"
 #include "apps/face_lines.h"
-#include "apps/table.h"
 #include "datasets/dataset.h"
 #include "eval/detections.h"
-#include "eval/report.h"
 #include "mtcnn/detector.h"
 #include "mtcnn/result.h"
 
@@ -140,47 +138,8 @@ Result<std::vector<Run>> prepare_runs(const RunFlags& flags, const std::vector<S
 std::unordered_map<std::string, Size> image_sizes(const std::vector<SetImage>& images, const RunFlags& flags,
                                                   std::vector<Problem>& problems);
 
-// "model released.safetensors (sha256 0123456789ab, architecture ...), minimum face 20, ..." or that nothing is
-// known.
-std::string settings_text(const EvalJson& settings);
-
-// What one row of the output is made of.
-struct RunReport {
-  std::vector<std::vector<std::string>> rows;  // of the table, what stands behind the run's name
-  EvalJson json;                  // the figures; the run's name, source and settings, and problems are added
-  std::vector<Problem> problems;  // of the run and of the truth
-  std::vector<ReportPicture> pictures;
-};
-
-struct Comparison {
-  std::string command;  // the sub-command, and what its results are called in a report
-  std::string set;      // what was evaluated on, in a few words; --set overrules it
-  std::string heading;  // above the table
-  std::vector<Column> columns;
-  std::vector<std::string> notes;  // below the table
-};
-
-// Prints reports[i] of runs[i]. On stdout, with --json, the run's object, or {"runs": [...]} if there
-// are several; else the heading, the table, the settings of each run, and the notes. Problems go to
-// stderr, each once and at most 20 of them, with the number of the rest. Writes --report. Returns the
-// exit status: 0, or 1 if there is any problem.
-int print_runs(const Comparison& comparison, const RunFlags& flags, const std::vector<Run>& runs,
-               std::vector<RunReport> reports);
-
 // The detections of an image of the set as the measures of boxes take them.
 std::vector<Candidate> candidates_of(const DetectedImage& image);
-
-// Worst misses and worst false positives at this overlap, if there is to be a report and the images
-// are at hand; pictures that can't be read are reported.
-std::vector<ReportPicture> pictures_of(const Run& run, const RunFlags& flags,
-                                       std::span<const LabelledImage> images, float overlap,
-                                       std::vector<Problem>& problems);
-
-// "12.3 %" of a share.
-std::string percent(double share, int digits = 2);
-
-// A rate or an average precision, four digits.
-std::string figure(double value);
 
 }  // namespace mtcnn
 

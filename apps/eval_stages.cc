@@ -9,6 +9,7 @@
 #include "apps/command_line.h"
 #include "apps/commands.h"
 #include "apps/eval_labels.h"
+#include "apps/eval_print.h"
 #include "apps/eval_run.h"
 #include "apps/ordered_map.h"
 #include "apps/progress.h"

@@ -7,6 +7,7 @@
 
 #include "apps/command_line.h"
 #include "apps/commands.h"
+#include "apps/eval_print.h"
 #include "apps/eval_run.h"
 #include "apps/text.h"
 

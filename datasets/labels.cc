@@ -55,10 +55,9 @@ void shift_points(Dataset& dataset, float shift) {
 }  // namespace
 
 std::span<const LabelFormat> label_formats() {
-  static const LabelFormat formats[] = {
-      kWiderText, kCnnFacePoint, kCelebA, kAflw, kW300, kVocXml, kCocoJson, kYolo, kRetinaFace,
-      kBackground,
-  };
+#define MTCNN_FORMAT_ENTRY(name) name,
+  static const LabelFormat formats[] = {MTCNN_LABEL_FORMATS(MTCNN_FORMAT_ENTRY)};
+#undef MTCNN_FORMAT_ENTRY
   return formats;
 }
 

@@ -155,10 +155,13 @@ void DatasetBuilder::problem(int line, std::string what) {
   dataset_.problems.push_back({file_, line, std::move(what)});
 }
 
+Problem problem_of(const std::string& file, const Error& error) {
+  const std::string prefix = file + ": ";
+  return {file, 0, error.message.starts_with(prefix) ? error.message.substr(prefix.size()) : error.message};
+}
+
 void DatasetBuilder::problem_with_file(const Error& error) {
-  const std::string prefix = file_ + ": ";
-  problem(0, error.message.compare(0, prefix.size(), prefix) == 0 ? error.message.substr(prefix.size())
-                                                                  : error.message);
+  dataset_.problems.push_back(problem_of(file_, error));
 }
 
 Result<std::vector<LabelFile>> list_label_files(const std::string& path, std::string_view extension) {

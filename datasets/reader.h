@@ -1,7 +1,6 @@
 // What the readers share. Of this folder only; everybody else uses labels.h.
 //
-// A new reader is one file that defines a LabelFormat, its declaration below and its line in the
-// table of labels.cc.
+// A new reader is one file that defines a LabelFormat, and a line in MTCNN_LABEL_FORMATS.
 #ifndef MTCNN_DATASETS_READER_H_
 #define MTCNN_DATASETS_READER_H_
 
@@ -17,16 +16,24 @@
 
 namespace mtcnn {
 
-extern const LabelFormat kWiderText;
-extern const LabelFormat kCnnFacePoint;
-extern const LabelFormat kCelebA;
-extern const LabelFormat kAflw;
-extern const LabelFormat kW300;
-extern const LabelFormat kVocXml;
-extern const LabelFormat kCocoJson;
-extern const LabelFormat kYolo;
-extern const LabelFormat kRetinaFace;
-extern const LabelFormat kBackground;
+// All formats, in the order in which help lists them.
+// clang-format off
+#define MTCNN_LABEL_FORMATS(X) \
+  X(kWiderText)                \
+  X(kCnnFacePoint)             \
+  X(kCelebA)                   \
+  X(kAflw)                     \
+  X(kW300)                     \
+  X(kVocXml)                   \
+  X(kCocoJson)                 \
+  X(kYolo)                     \
+  X(kRetinaFace)               \
+  X(kBackground)
+// clang-format on
+
+#define MTCNN_DECLARE_FORMAT(name) extern const LabelFormat name;
+MTCNN_LABEL_FORMATS(MTCNN_DECLARE_FORMAT)
+#undef MTCNN_DECLARE_FORMAT
 
 inline constexpr std::size_t kMaxLabelBytes = std::size_t{1} << 30;
 
@@ -74,6 +81,9 @@ Landmarks landmarks_from_pairs(std::span<const double> numbers, double shift = 0
 std::string show(double number);
 // A part of the file, shortened, in quotes.
 std::string in_quotes(std::string_view text);
+
+// A file's error as a problem: without the name that stands before it in the message.
+Problem problem_of(const std::string& file, const Error& error);
 
 // Fills a Dataset, image by image or face by face.
 class DatasetBuilder {

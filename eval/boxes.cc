@@ -17,7 +17,7 @@ struct Judged {
 };
 
 bool in_range(const Box& box, const BoxOptions& options) {
-  const float size = face_size(box);
+  const float size = std::max(0.f, face_size(box));  // below 0 is as good as nothing
   return size >= options.min_face && size < options.max_face;
 }
 

@@ -17,15 +17,8 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t kRectangleColumns[] = {5};
 constexpr std::size_t kDetectionColumns[] = {5, 6};
-
-// A part of the file, for messages.
-std::string cited(std::string_view text) {
-  constexpr std::size_t kLongest = 60;
-  std::string cited = "'";
-  cited += text.substr(0, kLongest);
-  cited += text.size() > kLongest ? "...'" : "'";
-  return cited;
-}
+constexpr double kFarthest = 1e6;  // where rectangles are cut
+constexpr const char* kCounted = "; counted as it is";
 
 // The upright box around an ellipse.
 Rectangle around(const Ellipse& ellipse) {
@@ -36,19 +29,21 @@ Rectangle around(const Ellipse& ellipse) {
   return {ellipse.x - half_width, ellipse.y - half_height, 2 * half_width, 2 * half_height};
 }
 
-// The detection of a row, or nothing and why not in `complaint`.
+// The detection of a row. `complaint` says what is wrong with it, if anything; what can't be used at
+// all is not returned. A rectangle always can: the official tools count an absurd one as they count
+// any that finds nothing, and leaving it out would flatter the detector.
 std::optional<Detection> to_detection(std::span<const double> row, std::string& complaint) {
-  const auto coordinates = row.first(row.size() - 1);
-  if (const auto wrong = complaint_about(coordinates)) {
-    complaint = *wrong;
-    return std::nullopt;
-  }
+  const auto near = [](double coordinate) { return std::clamp(coordinate, -kFarthest, kFarthest); };
   const bool is_ellipse = row.size() == 6;
   const double sizes[] = {is_ellipse ? row[0] : row[2], is_ellipse ? row[1] : row[3]};
+  if (const auto wrong = complaint_about(row.first(row.size() - 1))) {
+    complaint = *wrong + (is_ellipse ? "" : kCounted);
+    if (is_ellipse) return std::nullopt;
+  }
   if (sizes[0] < 0 || sizes[1] < 0) {
-    complaint = std::string(is_ellipse ? "radii " : "size ") + show(sizes[0]) + " and " +
-                show(sizes[1]) + ", expected none below 0";
-    return std::nullopt;
+    complaint = std::string(is_ellipse ? "radii " : "size ") + show(sizes[0]) + " and " + show(sizes[1]) +
+                ", expected none below 0" + (is_ellipse ? "" : kCounted);
+    if (is_ellipse) return std::nullopt;
   }
   Detection detection;
   detection.score = row.back();
@@ -57,14 +52,17 @@ std::optional<Detection> to_detection(std::span<const double> row, std::string& 
     detection.box = around(*detection.ellipse);
   } else {
     detection.box = {row[0], row[1], row[2], row[3]};
+    if (!complaint.empty()) {
+      const double x = near(row[0]), y = near(row[1]);
+      detection.box = {x, y, near(row[0] + row[2]) - x, near(row[1] + row[3]) - y};
+    }
   }
   return detection;
 }
 
 void append_number(std::string& text, double number) {
   char digits[400];  // the longest double without exponent
-  const auto end =
-      std::to_chars(digits, digits + sizeof digits, number, std::chars_format::fixed).ptr;
+  const auto end = std::to_chars(digits, digits + sizeof digits, number, std::chars_format::fixed).ptr;
   text.append(digits, end);
 }
 
@@ -82,8 +80,8 @@ void append_detections(std::string& text, std::span<const Detection> detections,
   text += std::to_string(detections.size()) + '\n';
   for (const Detection& d : detections) {
     if (ellipses && d.ellipse) {
-      append_row(text, {d.ellipse->major, d.ellipse->minor, d.ellipse->angle, d.ellipse->x,
-                        d.ellipse->y, d.score});
+      append_row(text,
+                 {d.ellipse->major, d.ellipse->minor, d.ellipse->angle, d.ellipse->x, d.ellipse->y, d.score});
     } else {
       append_row(text, {d.box.x, d.box.y, d.box.width, d.box.height, d.score});
     }
@@ -104,27 +102,24 @@ std::optional<std::size_t> parse_count(std::string_view text) {
 
 std::string expected_columns(std::span<const std::size_t> columns) {
   std::string text;
-  for (const std::size_t count : columns)
-    text += (text.empty() ? "" : " or ") + std::to_string(count);
+  for (const std::size_t count : columns) text += (text.empty() ? "" : " or ") + std::to_string(count);
   return text;
 }
 
 // The numbers of a row, or nothing and why not in `complaint`.
-std::optional<std::vector<double>> parse_row(std::string_view text,
-                                             std::span<const std::size_t> columns,
+std::optional<std::vector<double>> parse_row(std::string_view text, std::span<const std::size_t> columns,
                                              std::string& complaint) {
   std::vector<double> numbers;
   for (const std::string_view word : split_words(text)) {
     const auto number = parse_number(word);
     if (!number || !std::isfinite(*number)) {
-      complaint = cited(word) + " in a row, expected a finite number";
+      complaint = in_quotes(word) + " in a row, expected a finite number";
       return std::nullopt;
     }
     numbers.push_back(*number);
   }
   if (std::find(columns.begin(), columns.end(), numbers.size()) == columns.end()) {
-    complaint =
-        std::to_string(numbers.size()) + " numbers in a row, expected " + expected_columns(columns);
+    complaint = std::to_string(numbers.size()) + " numbers in a row, expected " + expected_columns(columns);
     return std::nullopt;
   }
   return numbers;
@@ -170,7 +165,7 @@ Result<Blocks> read_blocks(const std::string& path, std::span<const std::size_t>
   std::size_t i = 0;
   while (i < lines.size()) {
     if (!is_name(i)) {
-      problem(lines[i].number, cited(lines[i].text) +
+      problem(lines[i].number, in_quotes(lines[i].text) +
                                    ", expected the name of an image and, in the next line, "
                                    "its number of rows");
       ++result.left_out;
@@ -214,17 +209,16 @@ Result<DetectionSet> read_wider_detections(const std::string& folder) {
     };
     const auto text = read_text(file.path);
     if (!text) {
-      problem(0, text.error().message);
+      set.problems.push_back(problem_of(file.path, text.error()));
       continue;
     }
-    DetectedImage image{
-        image_name(file.relative.substr(0, file.relative.size() - 4)), {}, file.path, 1};
+    DetectedImage image{image_name(file.relative.substr(0, file.relative.size() - 4)), {}, file.path, 1};
     const std::string own = image.name.substr(image.name.rfind('/') + 1);
     const std::vector<Line> lines = split_lines(*text);
     const std::string_view title = lines.empty() ? std::string_view() : lines[0].text;
     const std::string named = image_name(title);
     if (named.substr(named.rfind('/') + 1) != own) {
-      problem(1, cited(title) + ", expected the image's name as in the file's, " + cited(own));
+      problem(1, in_quotes(title) + ", expected the image's name as in the file's, " + in_quotes(own));
     }
     const auto count = parse_count(lines.size() > 1 ? lines[1].text : std::string_view());
     if (!count) problem(2, "expected the number of detections");
@@ -237,16 +231,15 @@ Result<DetectionSet> read_wider_detections(const std::string& folder) {
       if (const auto numbers = parse_row(lines[i].text, kRectangleColumns, complaint)) {
         detection = to_detection(*numbers, complaint);
       }
+      if (!complaint.empty()) problem(lines[i].number, complaint);
       if (detection) {
-        image.detections.push_back(*detection);
+        image.detections.push_back(*std::move(detection));
       } else {
-        problem(lines[i].number, complaint);
         ++set.left_out;
       }
     }
     if (count && *count != rows) {
-      problem(2, std::to_string(*count) + " detections, but there are " + std::to_string(rows) +
-                     " rows");
+      problem(2, std::to_string(*count) + " detections, but there are " + std::to_string(rows) + " rows");
     }
     set.images.push_back(std::move(image));
   }
@@ -262,7 +255,7 @@ Result<DetectionSet> read_fddb_detections(const std::string& path) {
     auto blocks = read_blocks(file.path, kDetectionColumns);
     if (!blocks) {
       if (files->size() == 1) return blocks.error();
-      set.problems.push_back({file.path, 0, blocks.error().message});
+      set.problems.push_back(problem_of(file.path, blocks.error()));
       continue;
     }
     set.left_out += blocks->left_out;
@@ -271,8 +264,8 @@ Result<DetectionSet> read_fddb_detections(const std::string& path) {
       if (const auto [at, is_new] = seen.emplace(block.name, set.images.size()); !is_new) {
         const DetectedImage& first = set.images[at->second];
         set.problems.push_back({file.path, block.line,
-                                block.name + ": a second time, expected once; first in " +
-                                    first.file + ":" + std::to_string(first.line)});
+                                block.name + ": a second time, expected once; first in " + first.file + ":" +
+                                    std::to_string(first.line)});
         set.left_out += static_cast<std::int64_t>(block.rows.size());
         continue;
       }
@@ -282,9 +275,9 @@ Result<DetectionSet> read_fddb_detections(const std::string& path) {
         if (auto detection = to_detection(row.numbers, complaint)) {
           image.detections.push_back(*std::move(detection));
         } else {
-          set.problems.push_back({file.path, row.line, complaint});
           ++set.left_out;
         }
+        if (!complaint.empty()) set.problems.push_back({file.path, row.line, complaint});
       }
       set.images.push_back(std::move(image));
     }
@@ -302,8 +295,7 @@ Status write_wider_detections(const std::string& folder, const DetectedImage& im
   std::error_code error;
   fs::create_directories(path.parent_path(), error);
   if (error) {
-    return Error{ErrorCode::kIo,
-                 path.parent_path().string() + ": can't make the folder: " + error.message()};
+    return Error{ErrorCode::kIo, path.parent_path().string() + ": can't make the folder: " + error.message()};
   }
   std::vector<Detection> sorted = image.detections;
   std::stable_sort(sorted.begin(), sorted.end(),
@@ -330,8 +322,7 @@ Result<std::vector<std::string>> read_image_list(const std::string& path) {
     if (line.empty() || line.text[0] == '#') continue;
     names.push_back(image_name(split_words(line.text)[0]));
   }
-  if (names.empty())
-    return Error{ErrorCode::kFormat, path + ": no names, expected an image's on every line"};
+  if (names.empty()) return Error{ErrorCode::kFormat, path + ": no names, expected an image's on every line"};
   return names;
 }
 

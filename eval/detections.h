@@ -2,8 +2,10 @@
 // from anybody's detections and the official tools can check ours.
 //
 // The same for every reader here: a row that can't be used (a number missing, too many columns, not
-// finite, a coordinate beyond +-1,000,000, a negative size) is left out and reported with file and
-// line; everything else is read. Numbers stay double, as in the official tools.
+// finite; of ellipses, a negative radius or a coordinate beyond +-1,000,000) is left out and reported
+// with file and line; everything else is read. Rectangles of negative size, or that reach beyond
+// +-1,000,000 and are cut there, are reported but count, as they do in the official tools: as false.
+// Numbers stay double, as in those.
 #ifndef MTCNN_EVAL_DETECTIONS_H_
 #define MTCNN_EVAL_DETECTIONS_H_
 

@@ -11,6 +11,7 @@
 
 #include "datasets/reader.h"
 #include "eval/assignment.h"
+#include "eval/fddb_sizes.h"
 #include "eval/region.h"
 
 namespace mtcnn {
@@ -27,13 +28,12 @@ constexpr double kFound = .5;
 void compare_with_plain_list(const std::string& ellipse_file, std::span<const Block> blocks,
                              std::vector<Problem>& problems) {
   if (!ellipse_file.ends_with(kEllipseEnding)) return;
-  const std::string plain =
-      ellipse_file.substr(0, ellipse_file.size() - kEllipseEnding.size()) + ".txt";
+  const std::string plain = ellipse_file.substr(0, ellipse_file.size() - kEllipseEnding.size()) + ".txt";
   std::error_code error;
   if (!fs::is_regular_file(plain, error)) return;
   const auto text = read_text(plain);
   if (!text) {
-    problems.push_back({plain, 0, text.error().message});
+    problems.push_back(problem_of(plain, text.error()));
     return;
   }
   std::unordered_set<std::string> with_ellipses, listed;
@@ -43,8 +43,7 @@ void compare_with_plain_list(const std::string& ellipse_file, std::span<const Bl
     const std::string name = image_name(line.text);
     listed.insert(name);
     if (!with_ellipses.count(name)) {
-      problems.push_back(
-          {plain, line.number, name + ": has no ellipses in " + ellipse_file + ", left out"});
+      problems.push_back({plain, line.number, name + ": has no ellipses in " + ellipse_file + ", left out"});
     }
   }
   for (const Block& block : blocks) {
@@ -69,23 +68,29 @@ Ellipse stretched(const Rectangle& box, double stretch) {
           box.y + box.height / 2};
 }
 
-// Where regions of this image end; nothing if nowhere.
-std::optional<Size> frame(const FddbImage& image, const FddbOptions& options, bool& known) {
+// Where regions end that end nowhere: beyond any photograph, so that an absurd one takes little memory.
+constexpr Size kNowhere{1 << 15, 1 << 15};
+
+// Where regions of this image end.
+Size frame(const FddbImage& image, const FddbOptions& options, bool& known) {
   if (options.image_size) {
     if (const auto size = options.image_size(image.name)) {
       known = true;
-      return size;
+      return *size;
     }
+  }
+  if (const auto size = fddb_image_size(image.name)) {
+    known = true;
+    return *size;
   }
   known = false;
-  if (!options.assumed_size) return std::nullopt;
+  if (!options.assumed_size) return kNowhere;
   for (const FddbFace& face : image.faces) {
-    if (face.ellipse.x > options.assumed_size->width ||
-        face.ellipse.y > options.assumed_size->height) {
-      return std::nullopt;
+    if (face.ellipse.x > options.assumed_size->width || face.ellipse.y > options.assumed_size->height) {
+      return kNowhere;
     }
   }
-  return options.assumed_size;
+  return *options.assumed_size;
 }
 
 // What the detections of at least `threshold` amount to, in one image or in all.
@@ -102,8 +107,7 @@ struct ScoredRegion {
 };
 
 // The counts of one image at each of its scores, the best first.
-std::vector<Counts> match_image(const std::vector<Region>& faces,
-                                const std::vector<Region>& ignored,
+std::vector<Counts> match_image(const std::vector<Region>& faces, const std::vector<Region>& ignored,
                                 std::vector<ScoredRegion> detections) {
   std::stable_sort(detections.begin(), detections.end(),
                    [](const ScoredRegion& a, const ScoredRegion& b) { return a.score > b.score; });
@@ -123,9 +127,8 @@ std::vector<Counts> match_image(const std::vector<Region>& faces,
       const Region& region = detections[i].region;
       const auto overlap_with = [&](const Region& face) { return overlap(region, face); };
       std::transform(faces.begin(), faces.end(), row.begin(), overlap_with);
-      const bool ignore = std::any_of(ignored.begin(), ignored.end(), [&](const Region& face) {
-        return overlap_with(face) > kFound;
-      });
+      const bool ignore = std::any_of(ignored.begin(), ignored.end(),
+                                      [&](const Region& face) { return overlap_with(face) > kFound; });
       if (std::any_of(row.begin(), row.end(), [](double shared) { return shared > 0; })) {
         overlaps.insert(overlaps.end(), row.begin(), row.end());
         on_ignored.push_back(ignore);
@@ -138,8 +141,7 @@ std::vector<Counts> match_image(const std::vector<Region>& faces,
       const std::vector<int> face_of = assign(overlaps, on_ignored.size(), faces.size());
       for (std::size_t d = 0; d < face_of.size(); ++d) {
         double shared = 0;
-        if (face_of[d] >= 0)
-          shared = overlaps[d * faces.size() + static_cast<std::size_t>(face_of[d])];
+        if (face_of[d] >= 0) shared = overlaps[d * faces.size() + static_cast<std::size_t>(face_of[d])];
         matched.overlap += shared;
         if (shared > kFound) {
           ++matched.found;
@@ -153,9 +155,7 @@ std::vector<Counts> match_image(const std::vector<Region>& faces,
   return result;
 }
 
-double rate(double count, std::size_t faces) {
-  return faces ? count / static_cast<double>(faces) : 0;
-}
+double rate(double count, std::size_t faces) { return faces ? count / static_cast<double>(faces) : 0; }
 
 // Sums up the changes from threshold to threshold of all images.
 std::vector<FddbResult::RocPoint> make_curve(std::vector<Counts> changes, std::size_t faces) {
@@ -168,14 +168,13 @@ std::vector<FddbResult::RocPoint> make_curve(std::vector<Counts> changes, std::s
     sum.false_positives += changes[i].false_positives;
     sum.overlap += changes[i].overlap;
     if (i + 1 < changes.size() && changes[i + 1].threshold == changes[i].threshold) continue;
-    curve.push_back({changes[i].threshold, sum.false_positives,
-                     rate(static_cast<double>(sum.found), faces), rate(sum.overlap, faces)});
+    curve.push_back({changes[i].threshold, sum.false_positives, rate(static_cast<double>(sum.found), faces),
+                     rate(sum.overlap, faces)});
   }
   return curve;
 }
 
-FddbResult::RateAt rate_at(const std::vector<FddbResult::RocPoint>& curve,
-                           std::int64_t false_positives) {
+FddbResult::RateAt rate_at(const std::vector<FddbResult::RocPoint>& curve, std::int64_t false_positives) {
   FddbResult::RateAt result{false_positives, 0, 0, false};
   for (const FddbResult::RocPoint& point : curve) {
     // Matching anew at a lower threshold may turn a false positive into a face found: look on.
@@ -201,8 +200,7 @@ Result<FddbTruth> read_fddb_truth(const std::string& path) {
   auto files = list_label_files(path, ".txt");
   if (!files) return files.error();
   if (fs::is_directory(path, error)) {
-    std::erase_if(*files,
-                  [](const LabelFile& file) { return !file.path.ends_with("ellipseList.txt"); });
+    std::erase_if(*files, [](const LabelFile& file) { return !file.path.ends_with("ellipseList.txt"); });
     if (files->empty()) {
       return Error{ErrorCode::kIo, path + ": no file named *ellipseList.txt in this folder"};
     }
@@ -213,7 +211,7 @@ Result<FddbTruth> read_fddb_truth(const std::string& path) {
     auto blocks = read_blocks(file.path, kEllipseColumns);
     if (!blocks) {
       if (files->size() == 1) return blocks.error();
-      truth.problems.push_back({file.path, 0, blocks.error().message});
+      truth.problems.push_back(problem_of(file.path, blocks.error()));
       continue;
     }
     const auto problem = [&](int line, std::string what) {
@@ -245,15 +243,13 @@ Result<FddbTruth> read_fddb_truth(const std::string& path) {
   return truth;
 }
 
-FddbResult evaluate_fddb(const FddbTruth& truth, const DetectionSet& detections,
-                         const FddbOptions& options) {
+FddbResult evaluate_fddb(const FddbTruth& truth, const DetectionSet& detections, const FddbOptions& options) {
   FddbResult result;
   result.ignore_cut_faces = options.ignore_cut_faces;
   result.ellipse_stretch = options.ellipse_stretch;
   result.assumed_size = options.assumed_size;
   result.problems = truth.problems;
-  result.problems.insert(result.problems.end(), detections.problems.begin(),
-                         detections.problems.end());
+  result.problems.insert(result.problems.end(), detections.problems.begin(), detections.problems.end());
   result.left_out = truth.left_out + detections.left_out;
   for (const std::string& file : truth.folds) result.folds.push_back({file});
 
@@ -265,7 +261,7 @@ FddbResult evaluate_fddb(const FddbTruth& truth, const DetectionSet& detections,
     FddbResult::Fold& fold = result.folds[image.fold];
     ++fold.images;
     bool known = false;
-    const std::optional<Size> end = frame(image, options, known);
+    const Size end = frame(image, options, known);
     if (!known) ++result.images_unknown_size;
 
     std::vector<Region> faces, ignored;
@@ -279,17 +275,16 @@ FddbResult evaluate_fddb(const FddbTruth& truth, const DetectionSet& detections,
     const auto found = by_name.find(image.name);
     if (found == by_name.end()) {
       ++result.images_not_listed;
-      result.problems.push_back(
-          {truth.folds[image.fold], 0,
-           image.name + ": missing among the detections, counted as nothing found"});
+      result.problems.push_back({truth.folds[image.fold], 0,
+                                 image.name + ": missing among the detections, counted as nothing found"});
       continue;
     }
     std::vector<ScoredRegion> regions;
     for (const Detection& detection : found->second->detections) {
       const bool stretch = options.ellipse_stretch > 0 && !detection.ellipse;
       const Region region = detection.ellipse ? draw(*detection.ellipse)
-                            : stretch ? draw(stretched(detection.box, options.ellipse_stretch))
-                                      : draw(detection.box);
+                            : stretch         ? draw(stretched(detection.box, options.ellipse_stretch))
+                                              : draw(detection.box);
       regions.push_back({clipped(region, end), detection.score});
     }
     by_name.erase(found);
@@ -298,8 +293,7 @@ FddbResult evaluate_fddb(const FddbTruth& truth, const DetectionSet& detections,
     Counts before;
     for (const Counts& now : match_image(faces, ignored, std::move(regions))) {
       changes.push_back({now.threshold, now.found - before.found,
-                         now.false_positives - before.false_positives,
-                         now.overlap - before.overlap});
+                         now.false_positives - before.false_positives, now.overlap - before.overlap});
       before = now;
     }
     fold.false_positives += before.false_positives;
@@ -378,8 +372,7 @@ void to_json(nlohmann::ordered_json& json, const FddbResult& result) {
   json["settings"] = {{"ignore_cut_faces", result.ignore_cut_faces},
                       {"ellipse_stretch", result.ellipse_stretch}};
   json["settings"]["assumed_size"] =
-      result.assumed_size ? Json::array({result.assumed_size->width, result.assumed_size->height})
-                          : Json();
+      result.assumed_size ? Json::array({result.assumed_size->width, result.assumed_size->height}) : Json();
   json["folds"] = std::move(folds);
   json["discrete"] = std::move(discrete);
   json["continuous"] = std::move(continuous);

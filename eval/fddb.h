@@ -9,12 +9,11 @@
 // divided by the number of labelled faces, those of images without detections too. The ten folds
 // are one set.
 //
-// The official tool draws on masks of the photograph's size, so regions end at its edges. Where
-// that size is not known (FddbOptions::image_size), regions end at 0 on the left and at the top and
-// at `assumed_size` on the right and at the bottom; the result says for how many images this was
-// so. Faces that reach beyond the true edge then overlap less, and some found by half are not. A
-// few such detections move the curve along by as many false positives, which is more than 1e-3
-// where it is steep: give the sizes when figures must be the official ones to the last digit.
+// The official tool draws on masks of the photograph's size, so regions end at its edges. The sizes
+// are those that FddbOptions::image_size tells, else those of FDDB's own photographs (fddb_sizes.h): the
+// curves are then the official ones to the last digit. In images that neither knows, regions end at
+// FddbOptions::assumed_size; the result says in how many. Faces that reach beyond the true edge then
+// overlap less, and some found by half are not.
 #ifndef MTCNN_EVAL_FDDB_H_
 #define MTCNN_EVAL_FDDB_H_
 
@@ -63,7 +62,7 @@ Result<FddbTruth> read_fddb_truth(const std::string& path);
 inline constexpr Size kLargestFddbImage{450, 450};
 
 struct FddbOptions {
-  // Size of the photograph of this name, or nothing if it is not known.
+  // Size of the image of this name, or nothing if it is not known. Goes before fddb_sizes.h.
   std::function<std::optional<Size>(const std::string& name)> image_size{};
   // Where regions end if the size is not known; empty: nowhere. An image with an ellipse whose
   // centre lies outside is evidently larger, and its regions end nowhere.
@@ -91,10 +90,9 @@ struct FddbResult {
   std::size_t faces = 0;          // that count
   std::size_t ignored_faces = 0;  // ignore_cut_faces
   std::size_t detections = 0;     // of these images
-  std::int64_t left_out =
-      0;  // rows of both inputs that could not be used, and detections of unknown images
-  std::size_t images_not_listed =
-      0;  // images without an entry among the detections: none found there
+  // Rows of both inputs that could not be used, and detections of unknown images.
+  std::int64_t left_out = 0;
+  std::size_t images_not_listed = 0;    // without an entry among the detections: nothing found there
   std::size_t images_unknown_size = 0;  // regions ended at assumed_size, or nowhere
 
   // What detections of at least `threshold` give; the first point, above all scores, is 0, 0, 0.

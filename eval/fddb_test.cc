@@ -20,6 +20,7 @@
 #include <doctest/doctest.h>
 
 #include "eval/assignment.h"
+#include "eval/fddb_sizes.h"
 #include "eval/region.h"
 #include "eval/test_folder.h"
 #include "support/shared_data.h"
@@ -31,8 +32,7 @@ using test::Folder;
 
 constexpr double kUpright = std::numbers::pi / 2;
 
-bool has_problem(const std::vector<Problem>& problems,
-                 std::initializer_list<std::string_view> parts) {
+bool has_problem(const std::vector<Problem>& problems, std::initializer_list<std::string_view> parts) {
   return std::any_of(problems.begin(), problems.end(), [&](const Problem& problem) {
     const std::string text = problem.text();
     return std::all_of(parts.begin(), parts.end(),
@@ -57,8 +57,8 @@ double best_sum(const std::vector<double>& weights, std::size_t rows, std::size_
   double best = best_sum(weights, rows, columns, row + 1, used);  // without a partner
   for (std::size_t c = 0; c < columns; ++c) {
     if (used >> c & 1) continue;
-    best = std::max(best, weights[row * columns + c] +
-                              best_sum(weights, rows, columns, row + 1, used | 1u << c));
+    best = std::max(best,
+                    weights[row * columns + c] + best_sum(weights, rows, columns, row + 1, used | 1u << c));
   }
   return best;
 }
@@ -88,8 +88,7 @@ std::vector<OfficialPoint> official_curve(const std::filesystem::path& path) {
   std::vector<OfficialPoint> points;
   OfficialPoint point;
   std::string rest;
-  while (file >> point.rate >> point.false_positives && std::getline(file, rest))
-    points.push_back(point);
+  while (file >> point.rate >> point.false_positives && std::getline(file, rest)) points.push_back(point);
   std::reverse(points.begin(), points.end());
   return points;
 }
@@ -146,6 +145,7 @@ TEST_CASE("region: rectangles include both corners") {
   check({10.4, 20.6, 30, 40}, 10, 21, 31, 41);  // corners 10.4, 20.6 and 40.4, 60.6
   check({10.5, 11.5, 2, 2}, 10, 12, 3, 3);      // halves to even: 10 and 12, 12 and 14
   check({-5.2, -3, 0, 0}, -5, -3, 1, 1);
+  check({40, 60, -30, -40}, 10, 20, 31, 41);
 }
 
 TEST_CASE("region: ellipses") {
@@ -162,15 +162,13 @@ TEST_CASE("region: ellipses") {
     return std::uniform_real_distribution<double>(from, to)(random);
   };
   for (int i = 0; i < 300; ++i) {
-    const Ellipse e{uniform(15, 120), uniform(15, 120), uniform(-7, 7), uniform(-50, 400),
-                    uniform(-50, 400)};
+    const Ellipse e{uniform(15, 120), uniform(15, 120), uniform(-7, 7), uniform(-50, 400), uniform(-50, 400)};
     const Region region = draw(e);
     // Between the polygon inside the ellipse without and the ellipse with half a pixel around it.
     const double a = std::trunc(e.major), b = std::trunc(e.minor);
     const double circle = std::numbers::pi * a * b;
     CHECK(static_cast<double>(region.pixels()) > circle * .995);
-    CHECK(static_cast<double>(region.pixels()) <
-          circle + .5 * 2 * std::numbers::pi * std::max(a, b) + 10);
+    CHECK(static_cast<double>(region.pixels()) < circle + .5 * 2 * std::numbers::pi * std::max(a, b) + 10);
     // Every pixel well inside is in, every one well outside is out.
     const double tilt = std::round(e.angle * 180 / std::numbers::pi) * std::numbers::pi / 180;
     const double x0 = std::nearbyint(e.x), y0 = std::nearbyint(e.y);
@@ -194,15 +192,12 @@ TEST_CASE("region: clipping and overlap, against sets of pixels") {
     return std::uniform_real_distribution<double>(from, to)(random);
   };
   for (int i = 0; i < 200; ++i) {
-    const Ellipse e{uniform(0, 30), uniform(0, 30), uniform(-4, 4), uniform(-20, 70),
-                    uniform(-20, 70)};
+    const Ellipse e{uniform(0, 30), uniform(0, 30), uniform(-4, 4), uniform(-20, 70), uniform(-20, 70)};
     const Rectangle r{uniform(-30, 60), uniform(-30, 60), uniform(0, 50), uniform(0, 50)};
-    std::optional<Size> image;
-    if (i % 3) image = Size{static_cast<int>(uniform(1, 60)), static_cast<int>(uniform(1, 60))};
+    const Size image{static_cast<int>(uniform(1, 60)), static_cast<int>(uniform(1, 60))};
     const auto inside = [&](std::set<std::pair<int, int>> pixels) {
       std::erase_if(pixels, [&](const std::pair<int, int>& p) {
-        return p.first < 0 || p.second < 0 ||
-               (image && (p.first >= image->height || p.second >= image->width));
+        return p.first < 0 || p.second < 0 || p.first >= image.height || p.second >= image.width;
       });
       return pixels;
     };
@@ -224,16 +219,13 @@ TEST_CASE("region: clipping and overlap, against sets of pixels") {
 TEST_CASE("FDDB: a curve by hand") {
   const Ellipse left{40, 30, kUpright, 60, 60}, right{40, 30, kUpright, 200, 60};
   const Rectangle loose{130, 20, 140, 80};  // around `right`, much too wide
-  const double weak =
-      overlap(clipped(draw(right), Size{450, 450}), clipped(draw(loose), Size{450, 450}));
+  const double weak = overlap(clipped(draw(right), Size{450, 450}), clipped(draw(loose), Size{450, 450}));
   REQUIRE(weak > .2);
   REQUIRE(weak < .5);
-  const FddbTruth truth =
-      truth_of({{"a", 0, {{left}, {right}}}, {"b", 0, {{left}}}, {"c", 0, {{left}}}});
-  const DetectionSet detections =
-      detected({{"a", {exactly(left, .9), {loose, .8}, exactly(right, .3)}},
-                {"b", {{{300, 300, 20, 20}, .8}, exactly(left, .8)}},
-                {"d", {exactly(left, .9)}}});
+  const FddbTruth truth = truth_of({{"a", 0, {{left}, {right}}}, {"b", 0, {{left}}}, {"c", 0, {{left}}}});
+  const DetectionSet detections = detected({{"a", {exactly(left, .9), {loose, .8}, exactly(right, .3)}},
+                                            {"b", {{{300, 300, 20, 20}, .8}, exactly(left, .8)}},
+                                            {"d", {exactly(left, .9)}}});
   const FddbResult result = evaluate_fddb(truth, detections);
   CHECK(result.images == 3);
   CHECK(result.faces == 4);
@@ -331,19 +323,17 @@ TEST_CASE("FDDB: regions end at the photograph's edges") {
   CHECK(unknown.curve.back().discrete == 0);
   options.image_size = nullptr;
   options.assumed_size = Size{150, 150};
-  CHECK(evaluate_fddb(truth, detections, options).curve.back().continuous ==
-        known.curve.back().continuous);
+  CHECK(evaluate_fddb(truth, detections, options).curve.back().continuous == known.curve.back().continuous);
   // Evidently larger than assumed: not cut there.
   options.assumed_size = Size{130, 150};
-  CHECK(evaluate_fddb(truth, detections, options).curve.back().continuous ==
-        unknown.curve.back().continuous);
+  CHECK(evaluate_fddb(truth, detections, options).curve.back().continuous == unknown.curve.back().continuous);
 }
 
 TEST_CASE("FDDB: faces cut by the border can be ignored") {
   const Ellipse whole{40, 30, kUpright, 60, 60}, cut{40, 30, kUpright, 200, 60};
   const FddbTruth truth = truth_of({{"a", 0, {{whole, true}, {cut, false}}}});
-  const DetectionSet detections = detected(
-      {{"a", {exactly(whole, .9), exactly(cut, .8), exactly(cut, .7), {{300, 300, 9, 9}, .6}}}});
+  const DetectionSet detections =
+      detected({{"a", {exactly(whole, .9), exactly(cut, .8), exactly(cut, .7), {{300, 300, 9, 9}, .6}}}});
   const FddbResult plain = evaluate_fddb(truth, detections);
   CHECK(plain.faces == 2);
   CHECK(plain.curve.back().discrete == 1);
@@ -374,14 +364,13 @@ TEST_CASE("FDDB: square boxes as ellipses") {
 TEST_CASE("FDDB: files") {
   const Folder folder;
   folder.write("FDDB-fold-02-ellipseList.txt", "c\n1\n40 30 1.5 100 100  1\n");
-  folder.write(
-      "FDDB-fold-01-ellipseList.txt",
-      "2002/a\r\n2\r\n40 30 1.5 100 100  1\r\n40 30 1.5 200 100 0\r\n"
-      "b\n4\n40 30 1.5 100 100\n40 30 1.5 100 nan 1\n-4 30 1.5 100 100 1\n40 30 1.5 100 100 2\n"
-      "short\n3\n40 30 1.5 100 100 1\n"
-      "long\n1\n40 30 1.5 100 100 1\n41 30 1.5 100 100 1\n"
-      "2002/a\n1\n40 30 1.5 100 100 1\n"
-      "last\n0\n");
+  folder.write("FDDB-fold-01-ellipseList.txt",
+               "2002/a\r\n2\r\n40 30 1.5 100 100  1\r\n40 30 1.5 200 100 0\r\n"
+               "b\n4\n40 30 1.5 100 100\n40 30 1.5 100 nan 1\n-4 30 1.5 100 100 1\n40 30 1.5 100 100 2\n"
+               "short\n3\n40 30 1.5 100 100 1\n"
+               "long\n1\n40 30 1.5 100 100 1\n41 30 1.5 100 100 1\n"
+               "2002/a\n1\n40 30 1.5 100 100 1\n"
+               "last\n0\n");
   folder.write("FDDB-fold-01.txt", "2002/a\nb\nshort\nlong\nabsent\n");
   folder.write("readme.txt", "not a list");
   const auto truth = read_fddb_truth(folder.path());
@@ -422,9 +411,8 @@ TEST_CASE("FDDB: files") {
 
 TEST_CASE("FDDB: detections") {
   const Folder folder;
-  folder.write("out/fold-01-out.txt",
-               "a.jpg\n3\n1 2 3 4 .5\n40 30 1.5 100 100 .25\n1 2 3 4\nb\n0\n");
-  folder.write("out/fold-02-out.txt", "c\n2\n1 2 -3 4 .5\n1 2 3 4 inf\na\n1\n1 2 3 4 .5\n");
+  folder.write("out/fold-01-out.txt", "a.jpg\n3\n1 2 3 4 .5\n40 30 1.5 100 100 .25\n1 2 3 4\nb\n0\n");
+  folder.write("out/fold-02-out.txt", "c\n3\n1 2 -3 4 .5\n1 2 3 4 inf\n9 -5 1 2 3 .5\na\n1\n1 2 3 4 .5\n");
   const auto set = read_fddb_detections(folder / "out");
   REQUIRE(set.ok());
   REQUIRE(set->images.size() == 3);
@@ -437,19 +425,21 @@ TEST_CASE("FDDB: detections") {
   CHECK(set->images[0].detections[1].score == .25);
   CHECK(set->left_out == 4);
   CHECK(has_problem(set->problems, {"fold-01-out.txt:5: 4 numbers in a row, expected 5 or 6"}));
-  CHECK(has_problem(set->problems, {"fold-02-out.txt:3: size -3"}));
+  CHECK(has_problem(set->problems, {"fold-02-out.txt:3: size -3 and 4, expected none below 0; counted"}));
   CHECK(has_problem(set->problems, {"fold-02-out.txt:4: 'inf'"}));
-  CHECK(has_problem(set->problems, {"fold-02-out.txt:5: a: a second time", "fold-01-out.txt:1"}));
+  CHECK(has_problem(set->problems, {"fold-02-out.txt:5: radii 9 and -5"}));
+  CHECK(has_problem(set->problems, {"fold-02-out.txt:6: a: a second time", "fold-01-out.txt:1"}));
 
   REQUIRE(write_fddb_detections(folder / "again.txt", set->images).ok());
   const auto again = read_fddb_detections(folder / "again.txt");
   REQUIRE(again.ok());
-  CHECK(again->problems.empty());
+  CHECK(again->problems.size() == 1);  // the negative size that counts
   REQUIRE(again->images.size() == 3);
   CHECK(again->images[0].detections[0].box.width == 3);
   REQUIRE(again->images[0].detections[1].ellipse.has_value());
   CHECK(again->images[0].detections[1].ellipse->angle == 1.5);
-  CHECK(again->images[2].detections.empty());
+  REQUIRE(again->images[2].detections.size() == 1);
+  CHECK(again->images[2].detections[0].box.width == -3);
 }
 
 TEST_CASE("FDDB: the curve against matching anew at every threshold") {
@@ -464,15 +454,14 @@ TEST_CASE("FDDB: the curve against matching anew at every threshold") {
     FddbImage image{std::to_string(i), 0, {}};
     DetectedImage detections{image.name};
     for (int f = 0; f < 3; ++f) {
-      const Ellipse face{uniform(20, 60), uniform(15, 40), uniform(1, 2), uniform(50, 350),
-                         uniform(50, 350)};
+      const Ellipse face{uniform(20, 60), uniform(15, 40), uniform(1, 2), uniform(50, 350), uniform(50, 350)};
       image.faces.push_back({face});
       for (int d = 0; d < 2; ++d) {
         const double score = std::round(uniform(0, 20)) / 20;
         thresholds.insert(score);
         detections.detections.push_back(
-            {{face.x - face.minor + uniform(-15, 15), face.y - face.major + uniform(-15, 15),
-              2 * face.minor, 2 * face.major},
+            {{face.x - face.minor + uniform(-15, 15), face.y - face.major + uniform(-15, 15), 2 * face.minor,
+              2 * face.major},
              score});
       }
     }
@@ -495,8 +484,8 @@ TEST_CASE("FDDB: the curve against matching anew at every threshold") {
       std::vector<double> overlaps;
       for (const FddbFace& face : images[i].faces) {
         for (const Detection& d : kept[i].detections) {
-          overlaps.push_back(overlap(clipped(draw(face.ellipse), Size{450, 450}),
-                                     clipped(draw(d.box), Size{450, 450})));
+          overlaps.push_back(
+              overlap(clipped(draw(face.ellipse), Size{450, 450}), clipped(draw(d.box), Size{450, 450})));
         }
       }
       const std::vector<int> partner = assign(overlaps, images[i].faces.size(), columns);
@@ -532,64 +521,54 @@ TEST_CASE("FDDB: the reference's curves") {
   CHECK(result.left_out == 0);
   CHECK(result.problems.empty());
 
-  // Point by point, each at one threshold. The photographs are not at hand, so their edges on the
-  // right and at the bottom are not known: overlaps of faces that these cut come out smaller here.
-  const std::vector<OfficialPoint> discrete = official_curve(folder / "discrete-roc.txt");
-  const std::vector<OfficialPoint> continuous = official_curve(folder / "continuous-roc.txt");
-  REQUIRE(discrete.size() == result.curve.size());
-  REQUIRE(continuous.size() == result.curve.size());
-  double worst_discrete = 0, worst_continuous = 0;
-  std::int64_t worst_count = 0;
-  for (std::size_t i = 0; i < result.curve.size(); ++i) {
-    const FddbResult::RocPoint& ours = result.curve[i];
-    worst_discrete = std::max(worst_discrete, std::abs(ours.discrete - discrete[i].rate));
-    worst_continuous = std::max(worst_continuous, std::abs(ours.continuous - continuous[i].rate));
-    worst_count =
-        std::max(worst_count, std::abs(ours.false_positives - discrete[i].false_positives));
-  }
-  std::cout << "within " << worst_discrete << " (discrete), " << worst_continuous
-            << " (continuous) and " << worst_count << " false positives" << std::endl;
-  CHECK(worst_discrete < 5e-4);
-  CHECK(worst_continuous < 1e-3);
-  CHECK(worst_count <= 2);
+  CHECK(result.images_unknown_size == 0);
 
-  // The same at equal numbers of false positives, which is harder: two detections that are false
-  // here and right there move ours along by two, and the curve is steep.
+  // The discrete curve is the official one byte for byte; the continuous one may differ in how the
+  // sums were rounded.
+  std::ifstream file(folder / "discrete-roc.txt");
+  const std::string official((std::istreambuf_iterator<char>(file)), {});
+  CHECK(fddb_discrete_text(result) == official);
+  const std::vector<OfficialPoint> continuous = official_curve(folder / "continuous-roc.txt");
+  REQUIRE(continuous.size() == result.curve.size());
+  for (std::size_t i = 0; i < result.curve.size(); ++i) {
+    CHECK(result.curve[i].false_positives == continuous[i].false_positives);
+    CHECK(std::abs(result.curve[i].continuous - continuous[i].rate) < 1e-6);
+  }
+
+  // At equal numbers of false positives, as curves are compared.
   for (const bool is_discrete : {true, false}) {
     std::map<std::int64_t, double> highest;
-    for (const OfficialPoint& point : is_discrete ? discrete : continuous) {
+    for (const OfficialPoint& point :
+         is_discrete ? official_curve(folder / "discrete-roc.txt") : continuous) {
       double& rate = highest.emplace(point.false_positives, point.rate).first->second;
       rate = std::max(rate, point.rate);
     }
     FddbOptions at;
     at.false_positives.clear();
     for (const auto& [count, rate] : highest) at.false_positives.push_back(count);
-    double worst = 0;
-    int beyond = 0;
+    CHECK(at.false_positives.size() == 250);
     for (const FddbResult::RateAt& ours : evaluate_fddb(*truth, *detections, at).rates) {
-      const double error =
-          std::abs((is_discrete ? ours.discrete : ours.continuous) - highest[ours.false_positives]);
-      worst = std::max(worst, error);
-      beyond += error > 1e-3;
+      CHECK(std::abs((is_discrete ? ours.discrete : ours.continuous) - highest[ours.false_positives]) < 1e-6);
     }
-    std::cout << (is_discrete ? "discrete" : "continuous")
-              << " at equal numbers of false positives: within " << worst << ", " << beyond
-              << " of " << highest.size() << " beyond 1e-3" << std::endl;
-    CHECK(worst < 3e-3);
   }
+}
 
-  // The two are faces half outside the photograph. Its edge is not known to us; supposing it to be
-  // where the boxes that found them end, the discrete curve is the official one byte for byte. So
-  // all else (drawing, matching, thresholds) is as there.
-  FddbOptions options;
-  options.image_size = [](const std::string& name) -> std::optional<Size> {
-    if (name == "2003/01/15/big/img_425") return Size{338, 450};
-    if (name == "2003/01/15/big/img_335") return Size{325, 450};
-    return std::nullopt;
-  };
-  std::ifstream file(folder / "discrete-roc.txt");
-  const std::string official((std::istreambuf_iterator<char>(file)), {});
-  CHECK(fddb_discrete_text(evaluate_fddb(*truth, *detections, options)) == official);
+TEST_CASE("FDDB: sizes of its photographs") {
+  CHECK_FALSE(fddb_image_size("a").has_value());
+  CHECK_FALSE(fddb_image_size("2002/08/11/big/img_").has_value());
+  if (!test::have_shared_data()) return;
+  const auto truth = read_fddb_truth((test::shared_data() / "reference/eval/fddb/folds").string());
+  REQUIRE(truth.ok());
+  for (const FddbImage& image : truth->images) {
+    const auto size = fddb_image_size(image.name);
+    REQUIRE_MESSAGE(size.has_value(), image.name);
+    CHECK(std::max(size->width, size->height) <= 450);
+    CHECK(std::min(size->width, size->height) >= 100);
+    for (const FddbFace& face : image.faces) {
+      CHECK(face.ellipse.x <= size->width);
+      CHECK(face.ellipse.y <= size->height);
+    }
+  }
 }
 
 TEST_CASE("FDDB: the subset cut out of LFW can be read") {

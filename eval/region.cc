@@ -86,8 +86,8 @@ class Outline {
 };
 
 Region fill(const std::vector<Corner>& corners) {
-  const auto [top, bottom] = std::minmax_element(
-      corners.begin(), corners.end(), [](const Corner& a, const Corner& b) { return a.y < b.y; });
+  const auto [top, bottom] = std::minmax_element(corners.begin(), corners.end(),
+                                                 [](const Corner& a, const Corner& b) { return a.y < b.y; });
   Outline outline(to_pixel(top->y), to_pixel(bottom->y));
   for (std::size_t i = 0; i < corners.size(); ++i) {
     outline.add_line(corners[(i + corners.size() - 1) % corners.size()], corners[i]);
@@ -117,8 +117,7 @@ Region draw(const Ellipse& ellipse) {
   const double c = std::cos(tilt), s = std::sin(tilt);
   std::vector<Corner> corners;
   for (int degrees = 0; degrees < 360; degrees += degrees_a_corner) {
-    const double along = major * std::cos(degrees * kDegree),
-                 across = minor * std::sin(degrees * kDegree);
+    const double along = major * std::cos(degrees * kDegree), across = minor * std::sin(degrees * kDegree);
     const Corner corner{x * kOne + round_even((along * c - across * s) * kOne),
                         y * kOne + round_even((along * s + across * c) * kOne)};
     if (corners.empty() || !(corner == corners.back())) corners.push_back(corner);
@@ -128,9 +127,7 @@ Region draw(const Ellipse& ellipse) {
 
 Region draw(const Rectangle& rectangle) {
   // The official tool hands its corners to the drawing library as floats.
-  const auto corner = [](double value) {
-    return static_cast<int>(round_even(static_cast<float>(value)));
-  };
+  const auto corner = [](double value) { return static_cast<int>(round_even(static_cast<float>(value))); };
   const int left = corner(rectangle.x), right = corner(rectangle.x + rectangle.width);
   const int top = corner(rectangle.y), bottom = corner(rectangle.y + rectangle.height);
   Region region;
@@ -140,19 +137,17 @@ Region draw(const Rectangle& rectangle) {
   return region;
 }
 
-Region clipped(Region region, const std::optional<Size>& image) {
+Region clipped(const Region& region, Size image) {
   const auto rows = static_cast<std::int64_t>(region.rows.size());
   const std::int64_t from = std::clamp<std::int64_t>(-std::int64_t{region.top}, 0, rows);
-  std::int64_t to = rows;
-  if (image) to = std::clamp<std::int64_t>(std::int64_t{image->height} - region.top, from, rows);
-  region.rows.erase(region.rows.begin() + to, region.rows.end());
-  region.rows.erase(region.rows.begin(), region.rows.begin() + from);
-  region.top += static_cast<int>(from);
-  for (Region::Span& span : region.rows) {
-    span.first = std::max(span.first, 0);
-    if (image) span.last = std::min(span.last, image->width - 1);
+  const std::int64_t to = std::clamp<std::int64_t>(std::int64_t{image.height} - region.top, from, rows);
+  Region inside;
+  inside.top = region.top + static_cast<int>(from);
+  inside.rows.assign(region.rows.begin() + from, region.rows.begin() + to);
+  for (Region::Span& span : inside.rows) {
+    span = {std::max(span.first, 0), std::min(span.last, image.width - 1)};
   }
-  return region;
+  return inside;
 }
 
 double overlap(const Region& a, const Region& b) {
@@ -163,8 +158,7 @@ double overlap(const Region& a, const Region& b) {
   for (int y = top; y < bottom; ++y) {
     const Region::Span& first = a.rows[static_cast<std::size_t>(y - a.top)];
     const Region::Span& second = b.rows[static_cast<std::size_t>(y - b.top)];
-    both +=
-        std::max(0, std::min(first.last, second.last) - std::max(first.first, second.first) + 1);
+    both += std::max(0, std::min(first.last, second.last) - std::max(first.first, second.first) + 1);
   }
   if (both == 0) return 0;
   return static_cast<double>(both) / static_cast<double>(a.pixels() + b.pixels() - both);

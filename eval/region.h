@@ -5,7 +5,6 @@
 #define MTCNN_EVAL_REGION_H_
 
 #include <cstdint>
-#include <optional>
 #include <vector>
 
 #include "eval/detections.h"
@@ -33,11 +32,11 @@ Region draw(const Ellipse& ellipse);
 
 // The pixels of the rectangle: both corners, (x, y) and (x + width, y + height), are rounded to
 // whole pixels (halves to even) and belong to the region, which makes it a pixel wider and higher
-// than the numbers say. Requires coordinates within +-1,000,000.
+// than the numbers say. A negative size turns the corners round. Requires coordinates within +-1,000,000.
 Region draw(const Rectangle& rectangle);
 
-// What lies in rows and columns from 0 on and, if `image` is given, within it.
-Region clipped(Region region, const std::optional<Size>& image);
+// What lies within an image of this size.
+Region clipped(const Region& region, Size image);
 
 // Pixels in both over pixels in either, 0 to 1; 0 if both are empty.
 double overlap(const Region& a, const Region& b);

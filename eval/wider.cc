@@ -42,8 +42,7 @@ std::size_t elements(const matvar_t* variable) {
   std::size_t count = 0;
   if (__builtin_mul_overflow(variable->dims[0], variable->dims[1], &count)) return 0;
   const std::size_t size = Mat_SizeOf(variable->data_type);
-  if (variable->class_type == MAT_C_CELL)
-    return count <= variable->nbytes / sizeof(matvar_t*) ? count : 0;
+  if (variable->class_type == MAT_C_CELL) return count <= variable->nbytes / sizeof(matvar_t*) ? count : 0;
   return size > 0 && count <= variable->nbytes / size ? count : 0;
 }
 
@@ -74,32 +73,15 @@ std::vector<double> numbers_of(const matvar_t* variable) {
   const auto copy = [&](const auto* data) { std::copy(data, data + count, numbers.begin()); };
   if (count == 0) return numbers;
   switch (variable->class_type) {
-    case MAT_C_DOUBLE:
-      copy(static_cast<const double*>(variable->data));
-      break;
-    case MAT_C_SINGLE:
-      copy(static_cast<const float*>(variable->data));
-      break;
-    case MAT_C_INT32:
-      copy(static_cast<const std::int32_t*>(variable->data));
-      break;
-    case MAT_C_UINT32:
-      copy(static_cast<const std::uint32_t*>(variable->data));
-      break;
-    case MAT_C_INT16:
-      copy(static_cast<const std::int16_t*>(variable->data));
-      break;
-    case MAT_C_UINT16:
-      copy(static_cast<const std::uint16_t*>(variable->data));
-      break;
-    case MAT_C_INT8:
-      copy(static_cast<const std::int8_t*>(variable->data));
-      break;
-    case MAT_C_UINT8:
-      copy(static_cast<const std::uint8_t*>(variable->data));
-      break;
-    default:
-      numbers.clear();
+    case MAT_C_DOUBLE: copy(static_cast<const double*>(variable->data)); break;
+    case MAT_C_SINGLE: copy(static_cast<const float*>(variable->data)); break;
+    case MAT_C_INT32: copy(static_cast<const std::int32_t*>(variable->data)); break;
+    case MAT_C_UINT32: copy(static_cast<const std::uint32_t*>(variable->data)); break;
+    case MAT_C_INT16: copy(static_cast<const std::int16_t*>(variable->data)); break;
+    case MAT_C_UINT16: copy(static_cast<const std::uint16_t*>(variable->data)); break;
+    case MAT_C_INT8: copy(static_cast<const std::int8_t*>(variable->data)); break;
+    case MAT_C_UINT8: copy(static_cast<const std::uint8_t*>(variable->data)); break;
+    default: numbers.clear();
   }
   return numbers;
 }
@@ -113,8 +95,7 @@ bool ends_early(std::span<const std::byte> bytes) {
   while (offset + 8 <= bytes.size()) {
     std::size_t length = 0;
     for (std::size_t i = 0; i < 4; ++i) {
-      length |= std::to_integer<std::size_t>(bytes[offset + 4 + i])
-                << (8 * (little_endian ? i : 3 - i));
+      length |= std::to_integer<std::size_t>(bytes[offset + 4 + i]) << (8 * (little_endian ? i : 3 - i));
     }
     offset += 8 + length;
   }
@@ -158,8 +139,7 @@ Status read_faces(const std::string& path, WiderTruth& truth) {
                                          ": expected file_list and face_bbx_list to be as long as "
                                          "the list of events and of its images"};
   };
-  if (all_files.size() != events.size() || all_boxes.size() != events.size())
-    return mismatch("event_list");
+  if (all_files.size() != events.size() || all_boxes.size() != events.size()) return mismatch("event_list");
 
   std::unordered_set<std::string> seen;
   for (std::size_t e = 0; e < events.size(); ++e) {
@@ -181,8 +161,7 @@ Status read_faces(const std::string& path, WiderTruth& truth) {
                      path + ": " + image.name + ": expected a matrix of four columns, x y w h"};
       }
       for (std::size_t f = 0; f < faces; ++f) {
-        const double row[] = {numbers[f], numbers[f + faces], numbers[f + 2 * faces],
-                              numbers[f + 3 * faces]};
+        const double row[] = {numbers[f], numbers[f + faces], numbers[f + 2 * faces], numbers[f + 3 * faces]};
         // The marks of easy, medium and hard count rows, so a bad one can't just be left out.
         if (const auto wrong = complaint_about(row)) {
           return Error{ErrorCode::kFormat, path + ": " + image.name + ": " + *wrong};
@@ -218,22 +197,20 @@ Status read_subset(const std::string& path, std::size_t subset, WiderTruth& trut
       }
       WiderImage& image = truth.images[next];
       for (const double mark : numbers_of(images[i])) {
-        if (mark >= 1 && mark <= static_cast<double>(image.faces.size()) &&
-            mark == std::floor(mark)) {
+        if (mark >= 1 && mark <= static_cast<double>(image.faces.size()) && mark == std::floor(mark)) {
           image.faces[static_cast<std::size_t>(mark) - 1].subsets |= 1u << subset;
         } else {
-          truth.problems.push_back({path, 0,
-                                    image.name + ": marks face " + show(mark) + " of " +
-                                        std::to_string(image.faces.size())});
+          truth.problems.push_back(
+              {path, 0,
+               image.name + ": marks face " + show(mark) + " of " + std::to_string(image.faces.size())});
           ++truth.left_out;
         }
       }
     }
   }
   if (next != truth.images.size()) {
-    return Error{ErrorCode::kFormat,
-                 path + ": lists " + std::to_string(next) + " images, expected the " +
-                     std::to_string(truth.images.size()) + " of wider_face_val.mat"};
+    return Error{ErrorCode::kFormat, path + ": lists " + std::to_string(next) + " images, expected the " +
+                                         std::to_string(truth.images.size()) + " of wider_face_val.mat"};
   }
   return std::monostate{};
 }
@@ -241,8 +218,7 @@ Status read_subset(const std::string& path, std::size_t subset, WiderTruth& trut
 Result<WiderTruth> read_mat_folder(const std::string& folder) {
   WiderTruth truth;
   truth.subsets = kSubsets;
-  if (const Status status = read_faces((fs::path(folder) / "wider_face_val.mat").string(), truth);
-      !status) {
+  if (const Status status = read_faces((fs::path(folder) / "wider_face_val.mat").string(), truth); !status) {
     return status.error();
   }
   for (std::size_t s = 0; s < kSubsets.size(); ++s) {
@@ -272,8 +248,7 @@ Result<WiderTruth> read_flags(const std::string& path) {
     for (const BlockRow& row : block.rows) {
       const std::vector<double>& n = row.numbers;
       auto wrong = complaint_about(std::span(n).first(4));
-      if (!wrong &&
-          std::any_of(n.begin() + 4, n.end(), [](double flag) { return flag != 0 && flag != 1; })) {
+      if (!wrong && std::any_of(n.begin() + 4, n.end(), [](double flag) { return flag != 0 && flag != 1; })) {
         wrong = "expected 0 or 1 in the columns easy, medium, hard";
       }
       if (wrong) {
@@ -282,8 +257,7 @@ Result<WiderTruth> read_flags(const std::string& path) {
         continue;
       }
       WiderFace face{{n[0], n[1], n[2], n[3]}, 0};
-      for (std::size_t s = 0; s < kSubsets.size(); ++s)
-        face.subsets |= n[4 + s] == 1 ? 1u << s : 0u;
+      for (std::size_t s = 0; s < kSubsets.size(); ++s) face.subsets |= n[4 + s] == 1 ? 1u << s : 0u;
       image.faces.push_back(face);
     }
     truth.images.push_back(std::move(image));
@@ -339,8 +313,8 @@ double official_overlap(const Rectangle& a, const Rectangle& b) {
   const double height = std::min(a_bottom, b_bottom) - std::max(a.y, b.y) + 1;
   if (!(width > 0 && height > 0)) return 0;
   const double shared = width * height;
-  return shared / ((a_right - a.x + 1) * (a_bottom - a.y + 1) +
-                   (b_right - b.x + 1) * (b_bottom - b.y + 1) - shared);
+  return shared /
+         ((a_right - a.x + 1) * (a_bottom - a.y + 1) + (b_right - b.x + 1) * (b_bottom - b.y + 1) - shared);
 }
 
 struct Tally {
@@ -375,15 +349,13 @@ void add_image(const WiderImage& image, std::size_t subset, std::span<const int>
 
 void finish(std::span<const Tally> tallies, WiderResult::Subset& subset) {
   std::vector<double> precision, recall;
-  const auto ratio = [](std::int64_t a, double b) {
-    return b > 0 ? static_cast<double>(a) / b : 0;
-  };
+  const auto ratio = [](std::int64_t a, double b) { return b > 0 ? static_cast<double>(a) / b : 0; };
   for (std::size_t t = 0; t < tallies.size(); ++t) {
     const Tally& tally = tallies[t];
     precision.push_back(ratio(tally.found, static_cast<double>(tally.proposals)));
     recall.push_back(ratio(tally.found, static_cast<double>(subset.faces)));
-    subset.curve.push_back({1 - static_cast<double>(t + 1) / kThresholds, tally.proposals,
-                            tally.found, precision.back(), recall.back()});
+    subset.curve.push_back({1 - static_cast<double>(t + 1) / kThresholds, tally.proposals, tally.found,
+                            precision.back(), recall.back()});
   }
   subset.average_precision = area_under_envelope(precision, recall);
   subset.recall = recall.back();
@@ -403,8 +375,7 @@ WiderResult evaluate_wider(const WiderTruth& truth, const DetectionSet& detectio
                            const WiderOptions& options) {
   WiderResult result;
   result.problems = truth.problems;
-  result.problems.insert(result.problems.end(), detections.problems.begin(),
-                         detections.problems.end());
+  result.problems.insert(result.problems.end(), detections.problems.begin(), detections.problems.end());
   result.left_out = truth.left_out + detections.left_out;
   result.restricted_to_list = options.images.has_value();
   result.only_with_detections = options.only_with_detections;
@@ -418,8 +389,7 @@ WiderResult evaluate_wider(const WiderTruth& truth, const DetectionSet& detectio
     for (const std::string& name : *options.images) {
       wanted.insert(name);
       if (!known.count(name)) {
-        result.problems.push_back(
-            {name, 0, "is in the list of images, but not in the ground truth"});
+        result.problems.push_back({name, 0, "is in the list of images, but not in the ground truth"});
       }
     }
   }
@@ -452,8 +422,7 @@ WiderResult evaluate_wider(const WiderTruth& truth, const DetectionSet& detectio
     }
     if (found == by_name.end()) {
       ++result.images_not_listed;
-      result.problems.push_back(
-          {image.name, 0, "has no file of detections, counted as nothing found"});
+      result.problems.push_back({image.name, 0, "has no file of detections, counted as nothing found"});
       continue;
     }
     if (found->second->detections.empty()) {
@@ -501,8 +470,7 @@ WiderResult evaluate_wider(const WiderTruth& truth, const DetectionSet& detectio
 void to_json(nlohmann::ordered_json& json, const WiderResult& result) {
   using Json = nlohmann::ordered_json;
   json = Json::object();
-  Json faces = Json::object(), recalls = Json::object(), curves = Json::object(),
-       problems = Json::array();
+  Json faces = Json::object(), recalls = Json::object(), curves = Json::object(), problems = Json::array();
   for (const WiderResult::Subset& subset : result.subsets) {
     json[subset.name] = subset.average_precision;
     faces[subset.name] = subset.faces;

@@ -40,8 +40,7 @@ struct WiderTruth {
   std::vector<std::string> subsets;
   std::vector<WiderImage> images;  // every name once
   std::vector<Problem> problems;
-  std::int64_t left_out =
-      0;  // faces, or marks of them as easy, medium or hard, that could not be used
+  std::int64_t left_out = 0;  // faces, or marks of them as easy, medium or hard, that could not be used
 };
 
 // Reads the ground truth, of one of three kinds:
