@@ -12,7 +12,7 @@
 
 int main(int count, char** arguments) {
   if (count != 2) {
-    std::fprintf(stderr, "usage: make_label_seeds FOLDER\n");
+    std::fprintf(stderr, "usage: make_labels_seeds FOLDER\n");
     return 2;
   }
   const std::map<std::string_view, std::string_view> labels = {
@@ -48,7 +48,7 @@ int main(int count, char** arguments) {
     seeds[i].insert(seeds[i].begin(), static_cast<char>(i));
     const std::string path = std::string(arguments[1]) + "/" + std::to_string(i);
     if (const mtcnn::Status written = mtcnn::write_file(path, std::as_bytes(std::span(seeds[i]))); !written) {
-      std::fprintf(stderr, "make_label_seeds: %s\n", written.error().message.c_str());
+      std::fprintf(stderr, "make_labels_seeds: %s\n", written.error().message.c_str());
       return 1;
     }
   }
