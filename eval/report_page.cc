@@ -4,12 +4,9 @@
 #include <cstddef>
 #include <utility>
 
-<<<<<<< HEAD
 #include "eval/html.h"
-=======
 #include "eval/report_measures.h"
 #include "eval/report_text.h"
->>>>>>> wt3
 #include "eval/svg_plot.h"
 
 namespace mtcnn {
