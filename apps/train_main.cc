@@ -1,9 +1,11 @@
 // mtcnn-train: what `mtcnn train` runs. A program of its own, so that libtorch is loaded by it alone.
 #include <signal.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <memory>
 #include <string>
@@ -111,6 +113,12 @@ int run(int argc, const char* const* argv) {
 }  // namespace mtcnn
 
 int main(int argc, char** argv) {
+  // OpenMP's threads, on which libtorch computes, spin while they wait for the next batch, and take the processor from
+  // the threads that cut it. What tells them not to is read before main() begins: hence a second beginning.
+  if (setenv("OMP_WAIT_POLICY", "passive", 0) == 0 && std::getenv("MTCNN_TRAIN_BEGUN") == nullptr) {
+    setenv("MTCNN_TRAIN_BEGUN", "1", 1);
+    execv("/proc/self/exe", argv);
+  }
   try {
     return mtcnn::run(argc, argv);
   } catch (const std::exception& error) {
