@@ -233,7 +233,7 @@ Result<DetectionSet> read_wider_detections(const std::string& folder) {
       }
       if (!complaint.empty()) problem(lines[i].number, complaint);
       if (detection) {
-        image.detections.push_back(*std::move(detection));
+        image.detections.push_back(*detection);
       } else {
         ++set.left_out;
       }
@@ -273,7 +273,7 @@ Result<DetectionSet> read_fddb_detections(const std::string& path) {
       for (const BlockRow& row : block.rows) {
         std::string complaint;
         if (auto detection = to_detection(row.numbers, complaint)) {
-          image.detections.push_back(*std::move(detection));
+          image.detections.push_back(*detection);
         } else {
           ++set.left_out;
         }
