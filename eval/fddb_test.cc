@@ -514,7 +514,9 @@ TEST_CASE("FDDB: the reference's curves") {
   const FddbResult result = evaluate_fddb(*truth, *detections);
   const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
   std::cout << "FDDB, " << result.images << " images: " << time.count() << " s" << std::endl;
+#ifdef NDEBUG  // the sanitizers' builds are not, and slow
   CHECK(time.count() < 5);
+#endif
   CHECK(result.images == 2845);
   CHECK(result.faces == 5171);
   CHECK(result.folds.size() == 10);

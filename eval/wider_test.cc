@@ -497,7 +497,9 @@ TEST_CASE("WIDER: reference, all images") {
   const WiderResult result = evaluate_wider(*truth, *detections);
   const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
   std::cout << "WIDER FACE val, " << result.images << " images: " << time.count() << " s" << std::endl;
+#ifdef NDEBUG  // the sanitizers' builds are not, and slow
   CHECK(time.count() < 10);
+#endif
   CHECK(result.images == 3226);
   CHECK(result.images_empty == 42);
   CHECK(result.images_not_listed == 0);
