@@ -579,6 +579,24 @@ TEST_CASE("retinaface: malformed lines") {
   CHECK(set.images[1].faces.size() == 1);
 }
 
+TEST_CASE("background: every image of a folder, without faces") {
+  const Folder folder;
+  folder.write("b.PNG", "not looked at");
+  folder.write("a/c.jpg", "");
+  folder.write("a/notes.txt", "");
+  const Result<Dataset> data = read_labels("background", folder.path());
+  REQUIRE(data.ok());
+  REQUIRE(data->images.size() == 2);
+  CHECK(data->images[0].path == "a/c.jpg");
+  CHECK(data->images[1].path == "b.PNG");
+  CHECK(data->images[0].faces.empty());
+  CHECK(data->problems.empty());
+  CHECK(read_labels("background", folder / "b.PNG").error().message == folder / "b.PNG" + ": is not a folder");
+  CHECK(read_labels("background", folder / "nowhere").error().code == ErrorCode::kIo);
+  const Folder empty;
+  CHECK(read_labels("background", empty.path()).error().message == empty.path() + ": no image in this folder");
+}
+
 TEST_CASE("the reference lists are read without a problem") {
   if (!test::have_shared_data()) return;
   const std::filesystem::path data = test::shared_data() / "data";

@@ -96,7 +96,7 @@ void visit(V& v, StageConfig& c) {
     "score from which this net's windows are mined: for the next net, and as its own false positives", kShare);
   v("mining_windows", c.mining_windows, "most windows mined from an image", kCount);
   v("check_windows", c.check_windows,
-    "P-Net, R-Net: checkpoints are chosen by the share of faces kept with this many windows an image", kCount);
+    "P-Net, R-Net: checkpoints are chosen by the share of faces kept with this many windows an image, and the threshold is set by it", kCount);
   v("checks", c.checks, "how often the validation sets are searched, over all rounds", kCount);
 }
 
@@ -139,7 +139,9 @@ void visit(V& v, TrainConfig& c) {
   v("seed", c.seed, "", Range{0, 9e15});
   v("threads", c.threads, "0: one per core", Range{0, 1024});
   v("device", c.device, "\"auto\": a GPU if libtorch has one; \"cpu\", \"cuda\"", Range{});
-  v("thresholds", c.thresholds, "the model's default score thresholds", kShare);
+  v("thresholds", c.thresholds, "the model's default score thresholds; P-Net's and R-Net's 0: those with which check_windows windows of\n"
+    "a validation image pass, or .6 and .7 without validation",
+    kShare);
 }
 
 // ---- Reading ----
@@ -362,21 +364,21 @@ std::string set_text(const char* key, SetConfig set, bool comments) {
 TrainConfig::TrainConfig() {
   pnet.samples = 12e6;
   pnet.batch = 2048;
-  pnet.mining_threshold = .4;
+  pnet.mining_threshold = .05;
   pnet.mining_windows = 150;
   pnet.check_windows = 100;
 
   rnet.samples = 4e6;
   rnet.batch = 1024;
-  rnet.mining_threshold = .1;
+  rnet.mining_threshold = .05;
   rnet.mining_windows = 60;
-  rnet.check_windows = 10;
+  rnet.check_windows = 20;
 
   onet.samples = 1.2e6;
   onet.batch = 512;
   onet.learning_rate = 1e-3;
   onet.loss_weights = {1, .5, 1};
-  onet.mining_threshold = .3;
+  onet.mining_threshold = .1;
   onet.mining_windows = 60;
 }
 
