@@ -1,4 +1,4 @@
-// Numbers and settings as words, for the report alone.
+// Numbers and settings as words, for the pages.
 #ifndef MTCNN_EVAL_REPORT_TEXT_H_
 #define MTCNN_EVAL_REPORT_TEXT_H_
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "eval/html.h"
+#include "eval/report_text.h"
 #include "eval/svg_plot.h"
 #include "train/sample_sheet.h"
 #include "util/file.h"
@@ -101,12 +102,10 @@ Records read_records(std::string_view text) {
 
 // ---- Words ----
 
-std::string decimals(double value, int digits) {
-  if (!std::isfinite(value)) return "–";
-  char text[64];
-  std::snprintf(text, sizeof text, "%.*f", digits, value);
-  return text;
-}
+// A value that is not there is a dash.
+std::string decimals(double value, int digits) { return std::isfinite(value) ? fixed(value, digits) : "–"; }
+std::string whole(double value) { return std::isfinite(value) ? count_text(value) : "–"; }
+std::string percent(double share) { return std::isfinite(share) ? percent_text(share) : "–"; }
 
 std::string significant(double value) {
   if (!std::isfinite(value)) return "–";
@@ -114,15 +113,6 @@ std::string significant(double value) {
   std::snprintf(text, sizeof text, "%.3g", value);
   return text;
 }
-
-std::string whole(double value) {
-  std::string text = decimals(value, 0);
-  if (!std::isfinite(value)) return text;
-  for (std::size_t i = text.size(); i > 3 && text[i - 4] != '-'; i -= 3) text.insert(i - 3, 1, ',');
-  return text;
-}
-
-std::string percent(double share) { return std::isfinite(share) ? decimals(100 * share, 2) + " %" : "–"; }
 
 std::string duration(double seconds) {
   if (!std::isfinite(seconds)) return "–";
