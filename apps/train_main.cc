@@ -38,24 +38,29 @@ int write_example(const std::string& file) {
     std::fprintf(stderr, "mtcnn train: %s\n", status.error().message.c_str());
     return kExitFailed;
   }
-  std::printf("Wrote %s: name your photographs in it, then run mtcnn train --config %s\n", printable(file).c_str(), printable(file).c_str());
+  std::printf("Wrote %s: name your photographs in it, then run mtcnn train --config %s\n",
+              printable(file).c_str(), printable(file).c_str());
   return kExitOk;
 }
 
 int run(int argc, const char* const* argv) {
-  CLI::App app("Trains P-Net, R-Net and O-Net from nothing, each on what the ones before let through.", "mtcnn train");
+  CLI::App app("Trains P-Net, R-Net and O-Net from nothing, each on what the ones before let through.",
+               "mtcnn train");
   std::string config_file, init, output, stage;
   int threads = -1;
   bool restart = false;
   add_text(app, "--config", config_file, "settings and photographs, a TOML file");
-  app.add_option("--init", init, "write a config file with all settings and what they mean, and stop (-: to the terminal)")
+  app.add_option("--init", init,
+                 "write a config file with all settings and what they mean, and stop (-: to the terminal)")
       ->expected(0, 1)
       ->default_str("-");
   add_text(app, "--output", output, "folder for what is written, in place of the config file's");
   app.add_option("--stage", stage, "train this net alone; those before must be done")
       ->check(CLI::IsMember({"pnet", "rnet", "onet"}));
-  app.add_option("--threads", threads, "processor cores to use, 0 for all; in place of the config file's")->check(CLI::Range(0, 1024));
-  app.add_flag("--restart", restart, "forget what the output folder holds; without this a training goes on where it was stopped");
+  app.add_option("--threads", threads, "processor cores to use, 0 for all; in place of the config file's")
+      ->check(CLI::Range(0, 1024));
+  app.add_flag("--restart", restart,
+               "forget what the output folder holds; without this a training goes on where it was stopped");
   app.footer(
       "Stopped with Ctrl-C, or killed, the same command goes on from the last checkpoint.\n"
       "Started by mpirun, the processes train together.\n"
@@ -86,8 +91,9 @@ int run(int argc, const char* const* argv) {
     doing = progress.doing;
     std::string more = progress.doing;
     if (progress.loss > 0) {
-      more += "  loss " + format_fixed(progress.loss, 4) + " (class " + format_fixed(progress.classification, 4) + ", box " +
-              format_fixed(progress.box, 4) + ", points " + format_fixed(progress.landmarks, 4) + ")";
+      more += "  loss " + format_fixed(progress.loss, 4) + " (class " +
+              format_fixed(progress.classification, 4) + ", box " + format_fixed(progress.box, 4) +
+              ", points " + format_fixed(progress.landmarks, 4) + ")";
     }
     line->at(progress.done, more);
   };

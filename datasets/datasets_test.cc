@@ -591,10 +591,12 @@ TEST_CASE("background: every image of a folder, without faces") {
   CHECK(data->images[1].path == "b.PNG");
   CHECK(data->images[0].faces.empty());
   CHECK(data->problems.empty());
-  CHECK(read_labels("background", folder / "b.PNG").error().message == folder / "b.PNG" + ": is not a folder");
+  CHECK(read_labels("background", folder / "b.PNG").error().message ==
+        folder / "b.PNG" + ": is not a folder");
   CHECK(read_labels("background", folder / "nowhere").error().code == ErrorCode::kIo);
   const Folder empty;
-  CHECK(read_labels("background", empty.path()).error().message == empty.path() + ": no image in this folder");
+  CHECK(read_labels("background", empty.path()).error().message ==
+        empty.path() + ": no image in this folder");
 }
 
 TEST_CASE("the reference lists are read without a problem") {

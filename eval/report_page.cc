@@ -98,8 +98,7 @@ class Page {
     html_ =
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"
         "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"/>\n<title>" +
-        title + "</title>\n<style>\n" + page_style() + "</style>\n</head>\n<body>\n<h1>" +
-        title + "</h1>\n";
+        title + "</title>\n<style>\n" + page_style() + "</style>\n</head>\n<body>\n<h1>" + title + "</h1>\n";
     for (const std::string& note : report_.notes) html_ += "<p>" + escape_html(note) + "</p>\n";
     html_ += "<ul class=\"legend\" aria-label=\"Runs\">\n";
     for (const std::string& name : names_) html_ += "<li>" + run_label(name) + "</li>\n";

@@ -43,7 +43,8 @@ void blur_axis(std::uint8_t* pixels, int count, int line_stride, int length, int
         buffer[static_cast<std::size_t>(i * 3 + c)] = static_cast<std::uint8_t>(sum + .5f);
       }
     }
-    for (int i = 0; i < length; ++i) std::copy_n(buffer.data() + i * 3, 3, start + std::ptrdiff_t{i} * stride);
+    for (int i = 0; i < length; ++i)
+      std::copy_n(buffer.data() + i * 3, 3, start + std::ptrdiff_t{i} * stride);
   }
 }
 
@@ -74,10 +75,10 @@ void compress(Image& image, int quality) {
 
 }  // namespace
 
-View draw_view(const AugmentConfig& config, bool face, int side, Random& random) {
+View draw_view(const AugmentConfig& config, int side, Random& random) {
   View view;
   view.flip = random.chance(config.flip);
-  if (face && random.chance(config.rotate)) {
+  if (random.chance(config.rotate)) {
     view.radians = random.uniform(-config.rotate_by, config.rotate_by) * std::numbers::pi / 180;
   }
   // A face keeps features: of four pixels, or smoothed over a tenth of P-Net's twelve, there are none left.
@@ -150,9 +151,9 @@ void change_pixels(const AugmentConfig& config, bool flip, int side, float mean,
     float gain[3] = {1, 1, 1};
     float contrast = 1, brightness = 0, saturation = 1;
     if (colour) {
-      const double light = random.uniform(-.5, .3);
+      const double light = random.uniform(-.5, .2);
       for (float& g : gain) g = static_cast<float>(std::exp(light + .06 * random.normal()));
-      contrast = static_cast<float>(std::exp(random.uniform(-.4, .3)));
+      contrast = static_cast<float>(std::exp(random.uniform(-.4, .2)));
       brightness = static_cast<float>(random.uniform(-25, 25));
       saturation = static_cast<float>(random.uniform(.3, 1.4));
     }
@@ -162,7 +163,8 @@ void change_pixels(const AugmentConfig& config, bool flip, int side, float mean,
     for (int i = 0; i < count; ++i) {
       float* const p = pixels + 3 * i;
       float v[3];
-      for (int c = 0; c < 3; ++c) v[c] = ((p[c] / scale + mean) * gain[c] - mean) * contrast + mean + brightness;
+      for (int c = 0; c < 3; ++c)
+        v[c] = ((p[c] / scale + mean) * gain[c] - mean) * contrast + mean + brightness;
       const float luma = .299f * v[0] + .587f * v[1] + .114f * v[2];
       float grain = 0;
       if (noise) grain = noise_deviation * static_cast<float>(random.normal());

@@ -31,16 +31,18 @@ struct View {
   int jpeg = 0;           // quality; 0: none
 };
 
-// `face`: whether there is one, which may be turned.
-View draw_view(const AugmentConfig& config, bool face, int side, Random& random);
+// Without the pivot. Negatives are turned as well as faces: a turned crop is a little softer, and a net would
+// learn that soft crops are faces.
+View draw_view(const AugmentConfig& config, int side, Random& random);
 
 // Where a point of the photograph comes to lie when the scene is turned.
 Point turned(const View& view, Point point);
 
 // Cuts `window` of the turned scene and writes side x side x 3 floats as read_patch() does, not
 // mirrored. A view that changes nothing gives read_patch()'s own bytes. Requires a patchable window.
-void cut_view(const ImageView& photograph, const Box& window, const View& view, int side, float mean, float scale,
-              const Kernels& kernels, PatchScratch& patch, AugmentScratch& scratch, float* pixels);
+void cut_view(const ImageView& photograph, const Box& window, const View& view, int side, float mean,
+              float scale, const Kernels& kernels, PatchScratch& patch, AugmentScratch& scratch,
+              float* pixels);
 
 // Colours, noise and occlusion, then the mirror if `flip`, on side x side x 3 floats.
 void change_pixels(const AugmentConfig& config, bool flip, int side, float mean, float scale, Random& random,

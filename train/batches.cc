@@ -15,8 +15,8 @@ namespace mtcnn {
 int BatchPlan::begin(std::size_t kind) const { return counts[kind] * rank / ranks; }
 int BatchPlan::end(std::size_t kind) const { return counts[kind] * (rank + 1) / ranks; }
 
-BatchPlan plan_batch(const Sampler& sampler, const std::array<double, kSampleKinds>& ratio, int size, int rank,
-                     int ranks) {
+BatchPlan plan_batch(const Sampler& sampler, const std::array<double, kSampleKinds>& ratio, int size,
+                     int rank, int ranks) {
   BatchPlan plan;
   plan.rank = rank;
   plan.ranks = ranks;

@@ -39,7 +39,9 @@ void measure_windows(const std::vector<std::vector<ScoredBox>>& found, const Pho
   if (scores.size() > most && most > 0) threshold = scores[most - 1];
   result.threshold = threshold;
   result.windows_of_all = static_cast<double>(scores.size()) / images;
-  result.windows = static_cast<double>(std::count_if(scores.begin(), scores.end(), [&](float s) { return s >= threshold; })) / images;
+  result.windows = static_cast<double>(
+                       std::count_if(scores.begin(), scores.end(), [&](float s) { return s >= threshold; })) /
+                   images;
 
   std::vector<double> faces(photographs.sets.size()), kept(faces.size()), kept_of_all(faces.size());
   for (std::size_t i = 0; i < found.size(); ++i) {

@@ -25,8 +25,8 @@ struct CheckResult {
   double figure = 0;
   // Share of the faces with a window of IoU .5 or more among the best so many windows an image.
   double recall = 0;
-  double windows = 0;    // windows an image there
-  double threshold = 0;  // the score from which on these are
+  double windows = 0;        // windows an image there
+  double threshold = 0;      // the score from which on these are
   double recall_of_all = 0;  // of all windows, down to the threshold searched with
   double windows_of_all = 0;
   double average_precision = 0;  // at IoU .5; the mean over the sets

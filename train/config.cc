@@ -28,39 +28,48 @@ constexpr Range kCount{1, 1e15};
 
 template <typename V>
 void visit(V& v, DataConfig& c) {
-  v("min_face", c.min_face, "pixels; a face whose shorter side is less is neither face nor background", Range{});
+  v("min_face", c.min_face, "pixels; a face whose shorter side is less is neither face nor background",
+    Range{});
   v("cache_gib", c.cache_gib, "decoded images kept in memory, GiB", Range{.01, 1e6});
   v("crops_per_visit", c.crops_per_visit,
-    "crops cut from an image once it is decoded; more if the images don't fit into the cache", Range{1, 1024});
+    "crops cut from an image once it is decoded; more if the images don't fit into the cache",
+    Range{1, 1024});
 }
 
 template <typename V>
 void visit(V& v, SampleConfig& c) {
   v("ratio", c.ratio, "negatives, positives, parts, landmark faces in a batch", Range{0, 1e6});
-  v("negative_iou", c.negative_iou, "a negative overlaps every face by less (intersection over union)", kShare);
+  v("negative_iou", c.negative_iou, "a negative overlaps every face by less (intersection over union)",
+    kShare);
   v("part_iou", c.part_iou, "a part overlaps a face by this or more", kShare);
   v("positive_iou", c.positive_iou, "a positive, and a window of a landmark face, by this or more", kShare);
   v("positive_share", c.positive_share,
     "also positive: this share of the overlap that the best square has with the face, which is little\n"
     "if the face is long (profiles). 0: off, as in the paper",
     kShare);
-  v("near_faces", c.near_faces, "share of the negatives, not counting mined ones, that lie beside faces", kShare);
-  v("mined_negatives", c.mined_negatives, "share of the negatives that the cascade itself took for faces", kShare);
-  v("mined_faces", c.mined_faces, "R-Net, O-Net: share of the other kinds that the cascade itself found", kShare);
+  v("near_faces", c.near_faces, "share of the negatives, not counting mined ones, that lie beside faces",
+    kShare);
+  v("mined_negatives", c.mined_negatives, "share of the negatives that the cascade itself took for faces",
+    kShare);
+  v("mined_faces", c.mined_faces, "R-Net, O-Net: share of the other kinds that the cascade itself found",
+    kShare);
   v("scale", c.scale, "random windows of faces: side off by up to this power of e; twice that for parts",
     Range{0, 2});
-  v("shift", c.shift, "... and middle off by up to this share of the side; twice that for parts", Range{0, 2});
-  v("mined_jitter", c.mined_jitter, "mined windows are moved and scaled by up to this share of their side", kShare);
+  v("shift", c.shift, "... and middle off by up to this share of the side; twice that for parts",
+    Range{0, 2});
+  v("mined_jitter", c.mined_jitter, "mined windows are moved and scaled by up to this share of their side",
+    kShare);
 }
 
 template <typename V>
 void visit(V& v, AugmentConfig& c) {
   v("flip", c.flip, "probabilities: left and right exchanged", kShare);
-  v("rotate", c.rotate, "a face turned in its plane ...", kShare);
+  v("rotate", c.rotate, "turned in its plane ...", kShare);
   v("rotate_by", c.rotate_by, "... by up to this many degrees", Range{0, 180});
   v("colour", c.colour, "brightness, contrast, saturation and tint changed", kShare);
   v("grey", c.grey, "no colour", kShare);
-  v("low_resolution", c.low_resolution, "shrunk to .3 to 1 of the net's input, to no less than 8 pixels, and enlarged again", kShare);
+  v("low_resolution", c.low_resolution,
+    "shrunk to .3 to 1 of the net's input, to no less than 8 pixels, and enlarged again", kShare);
   v("blur", c.blur, "blurred", kShare);
   v("jpeg", c.jpeg, "compressed as JPEG, at quality 20 to 80", kShare);
   v("noise", c.noise, "noise added", kShare);
@@ -93,10 +102,12 @@ void visit(V& v, StageConfig& c) {
   v("landmarks", c.landmarks, "learn the points too", Range{});
   v("keep_landmarks", c.keep_landmarks, "P-Net, R-Net: keep that head in the model", Range{});
   v("mining_threshold", c.mining_threshold,
-    "score from which this net's windows are mined: for the next net, and as its own false positives", kShare);
+    "score from which this net's windows are mined: for the next net, and as its own false positives",
+    kShare);
   v("mining_windows", c.mining_windows, "most windows mined from an image", kCount);
   v("check_windows", c.check_windows,
-    "P-Net, R-Net: checkpoints are chosen by the share of faces kept with this many windows an image, and the threshold is set by it", kCount);
+    "P-Net, R-Net: checkpoints are chosen by the share of faces kept with this many windows an image, and the threshold is set by it",
+    kCount);
   v("checks", c.checks, "how often the validation sets are searched, over all rounds", kCount);
 }
 
@@ -139,7 +150,8 @@ void visit(V& v, TrainConfig& c) {
   v("seed", c.seed, "", Range{0, 9e15});
   v("threads", c.threads, "0: one per core", Range{0, 1024});
   v("device", c.device, "\"auto\": a GPU if libtorch has one; \"cpu\", \"cuda\"", Range{});
-  v("thresholds", c.thresholds, "the model's default score thresholds; P-Net's and R-Net's 0: those with which check_windows windows of\n"
+  v("thresholds", c.thresholds,
+    "the model's default score thresholds; P-Net's and R-Net's 0: those with which check_windows windows of\n"
     "a validation image pass, or .6 and .7 without validation",
     kShare);
 }
@@ -165,7 +177,8 @@ class Reader {
     if (!error_) {
       for (const auto& [key, node] : table_) {
         if (!known_.contains(std::string(key.str()))) {
-          fail(node, "there is no key \"" + std::string(key.str()) + "\"" + (where_.empty() ? "" : " in [" + where_ + "]"));
+          fail(node, "there is no key \"" + std::string(key.str()) + "\"" +
+                         (where_.empty() ? "" : " in [" + where_ + "]"));
           break;
         }
       }
@@ -191,8 +204,9 @@ class Reader {
     const auto found = node.value<double>();
     if (!node.is_number() || !found || !(*found >= range.low && *found <= range.high) ||
         (whole && *found != std::floor(*found))) {
-      expected(key, node, std::string(whole ? "a whole number" : "a number") + " from " + text(range.low) +
-                              (range.high < 1e14 ? " to " + text(range.high) : " on"));
+      expected(key, node,
+               std::string(whole ? "a whole number" : "a number") + " from " + text(range.low) +
+                   (range.high < 1e14 ? " to " + text(range.high) : " on"));
       return false;
     }
     value = *found;
@@ -202,7 +216,7 @@ class Reader {
     number(key, node, value, range, false);
   }
   template <typename Whole>
-    requires std::is_integral_v<Whole>
+  requires std::is_integral_v<Whole>
   void read(const char* key, const toml::node& node, Whole& value, Range range) {
     double number_read = 0;
     range.high = std::min(range.high, static_cast<double>(std::numeric_limits<Whole>::max() / 2));
@@ -253,7 +267,8 @@ Status read_sets(const toml::table& file, const char* key, const std::string& na
   if (!node) return std::monostate{};
   const toml::array* list = node->as_array();
   if (!list || !list->is_array_of_tables()) {
-    return Error{ErrorCode::kFormat, name + ":" + std::to_string(node->source().begin.line) + ": expected [[" + key + "]]"};
+    return Error{ErrorCode::kFormat,
+                 name + ":" + std::to_string(node->source().begin.line) + ": expected [[" + key + "]]"};
   }
   for (const toml::node& entry : *list) {
     SetConfig set;
@@ -313,10 +328,8 @@ class Writer {
   }
   void write(bool value) { text += value ? "true" : "false"; }
   template <typename Whole>
-    requires std::is_integral_v<Whole>
-  void write(Whole value) {
-    text += std::to_string(value);
-  }
+  requires std::is_integral_v<Whole>
+  void write(Whole value) { text += std::to_string(value); }
   void write(const std::string& value) {
     text += '"';
     for (const char c : value) {
@@ -326,7 +339,7 @@ class Writer {
     text += '"';
   }
   template <typename List>
-    requires requires(const List& list) { list.begin(), list.size(); }
+  requires requires(const List& list) { list.begin(), list.size(); }
   void write(const List& list) {
     text += '[';
     bool first = true;
@@ -382,7 +395,8 @@ TrainConfig::TrainConfig() {
   onet.mining_windows = 60;
 }
 
-Result<TrainConfig> parse_config(const std::string& text, const std::string& name, const std::string& folder) {
+Result<TrainConfig> parse_config(const std::string& text, const std::string& name,
+                                 const std::string& folder) {
   const toml::parse_result file = toml::parse(text, name);
   if (!file) {
     return Error{ErrorCode::kFormat, name + ":" + std::to_string(file.error().source().begin.line) + ": " +
@@ -419,7 +433,8 @@ Result<TrainConfig> parse_config(const std::string& text, const std::string& nam
   if (!(s.negative_iou <= s.part_iou && s.part_iou <= s.positive_iou)) {
     return bad("expected samples.negative_iou <= part_iou <= positive_iou");
   }
-  if (s.ratio[0] <= 0 || s.ratio[1] <= 0) return bad("samples.ratio: expected some negatives and some positives");
+  if (s.ratio[0] <= 0 || s.ratio[1] <= 0)
+    return bad("samples.ratio: expected some negatives and some positives");
   for (const StageConfig* stage : {&config.pnet, &config.rnet, &config.onet}) {
     if (stage->optimizer != "adamw" && stage->optimizer != "sgd") {
       return bad("optimizer is \"" + stage->optimizer + "\", expected \"adamw\" or \"sgd\"");

@@ -15,7 +15,8 @@ std::string error_of(const std::string& text) {
 TEST_CASE("what is not said has a default, and what is said counts") {
   const Result<TrainConfig> config = parse_config(
       "output = \"out\"\nseed = 7\nthresholds = [0.5, 0.6, 0.7]\n[pnet]\nsamples = 5e5\nbatch = 64\nlandmarks = "
-      "false\n[samples]\nratio = [1, 2, 3, 4]\n" + kSet + "box_moves = [0, -0.2, 0, 0]\nweight = 2\n",
+      "false\n[samples]\nratio = [1, 2, 3, 4]\n" +
+          kSet + "box_moves = [0, -0.2, 0, 0]\nweight = 2\n",
       "c.toml", "/home/me");
   REQUIRE_MESSAGE(config.ok(), error_of(kSet));
   CHECK(config->output == "/home/me/out");
@@ -46,8 +47,10 @@ TEST_CASE("the example is a config of the defaults") {
 }
 
 TEST_CASE("a config that is written reads back") {
-  const Result<TrainConfig> config = parse_config(
-      "[onet]\nlearning_rate = 0.00012345\n" + kSet + "name = 'a \"quoted\" \\ name'\nclasses = [\"a\", \"b\"]\n", "c.toml", "/");
+  const Result<TrainConfig> config =
+      parse_config("[onet]\nlearning_rate = 0.00012345\n" + kSet +
+                       "name = 'a \"quoted\" \\ name'\nclasses = [\"a\", \"b\"]\n",
+                   "c.toml", "/");
   REQUIRE(config.ok());
   const Result<TrainConfig> again = parse_config(config_text(*config), "again.toml", "/elsewhere");
   REQUIRE_MESSAGE(again.ok(), (again ? "" : again.error().message));
@@ -60,21 +63,27 @@ TEST_CASE("a config that is written reads back") {
 TEST_CASE("what is wrong is said with file and line") {
   CHECK(error_of("seed = 1\nsed = 2\n" + kSet) == "c.toml:2: there is no key \"sed\"");
   CHECK(error_of("[pnet]\nbatches = 2\n" + kSet) == "c.toml:2: there is no key \"batches\" in [pnet]");
-  CHECK(error_of("[pnet]\nbatch = 2.5\n" + kSet).starts_with("c.toml:2: pnet.batch: expected a whole number"));
-  CHECK(error_of("[pnet]\nbatch = 0\n" + kSet).starts_with("c.toml:2: pnet.batch: expected a whole number from 8"));
-  CHECK(error_of("[pnet]\nlearning_rate = nan\n" + kSet).starts_with("c.toml:2: pnet.learning_rate: expected a number"));
+  CHECK(
+      error_of("[pnet]\nbatch = 2.5\n" + kSet).starts_with("c.toml:2: pnet.batch: expected a whole number"));
+  CHECK(error_of("[pnet]\nbatch = 0\n" + kSet)
+            .starts_with("c.toml:2: pnet.batch: expected a whole number from 8"));
+  CHECK(error_of("[pnet]\nlearning_rate = nan\n" + kSet)
+            .starts_with("c.toml:2: pnet.learning_rate: expected a number"));
   CHECK(error_of("[pnet]\nlandmarks = 1\n" + kSet) == "c.toml:2: pnet.landmarks: expected true or false");
   CHECK(error_of("output = 3\n" + kSet) == "c.toml:1: output: expected text in quotes");
   CHECK(error_of("thresholds = [1, 2]\n" + kSet) == "c.toml:1: thresholds: expected 3 numbers in brackets");
   CHECK(error_of("pnet = 3\n" + kSet) == "c.toml:1: expected [pnet]");
-  CHECK(error_of("[pnet]\noptimizer = \"lion\"\n" + kSet).find("expected \"adamw\" or \"sgd\"") != std::string::npos);
+  CHECK(error_of("[pnet]\noptimizer = \"lion\"\n" + kSet).find("expected \"adamw\" or \"sgd\"") !=
+        std::string::npos);
   CHECK(error_of("seed = = 1\n").starts_with("c.toml:1: "));
   CHECK(error_of("seed = 1\n") == "c.toml: there is no [[set]] of training images");
   CHECK(error_of("[[set]]\nformat = \"exotic\"\nlabels = \"l\"\nimages = \"i\"\n")
             .starts_with("c.toml:1: format is \"exotic\", expected one of wider, "));
-  CHECK(error_of("[[set]]\nformat = \"wider\"\nimages = \"i\"\n") == "c.toml:1: a set needs `labels` and `images`");
+  CHECK(error_of("[[set]]\nformat = \"wider\"\nimages = \"i\"\n") ==
+        "c.toml:1: a set needs `labels` and `images`");
   CHECK(error_of("set = 3\n") == "c.toml:1: expected [[set]]");
-  CHECK(error_of(kSet + "[samples]\npart_iou = 0.9\n").find("negative_iou <= part_iou <= positive_iou") != std::string::npos);
+  CHECK(error_of(kSet + "[samples]\npart_iou = 0.9\n").find("negative_iou <= part_iou <= positive_iou") !=
+        std::string::npos);
   CHECK(load_config("/nowhere/c.toml").error().code == ErrorCode::kIo);
 }
 

@@ -52,13 +52,14 @@ Losses compute_losses(std::span<const torch::Tensor> outputs, const Targets& tar
   const torch::Tensor right = (outputs[0].argmax(1) == targets.label) * targets.classify;
   torch::Tensor box = torch::zeros({}, entropy.options()), landmarks = box;
   if (outputs.size() > 1) box = ((outputs[1] - targets.box).square().sum(1) * targets.regress).sum();
-  if (outputs.size() > 2) landmarks = ((outputs[2] - targets.landmarks).square().sum(1) * targets.align).sum();
+  if (outputs.size() > 2)
+    landmarks = ((outputs[2] - targets.landmarks).square().sum(1) * targets.align).sum();
   const torch::Tensor classification = (entropy * counted).sum();
 
   // One exchange: the sums and what they are divided by.
   const torch::Tensor sums =
-      torch::stack({classification.detach(), counted.sum(), box.detach(), targets.regress.sum(), landmarks.detach(),
-                    targets.align.sum(), right.sum(), targets.classify.sum()})
+      torch::stack({classification.detach(), counted.sum(), box.detach(), targets.regress.sum(),
+                    landmarks.detach(), targets.align.sum(), right.sum(), targets.classify.sum()})
           .to(torch::kCPU, torch::kDouble);
   ranks.sum(sums);
   const double* const s = sums.data_ptr<double>();

@@ -41,7 +41,8 @@ Losses compute_losses(std::span<const torch::Tensor> outputs, const Targets& tar
 
 // The mask of that: 1 for the floor(share x candidates), but at least one, with the greatest losses among those
 // where `candidates` is 1, over all ranks; equal ones at the border all count. No gradients.
-torch::Tensor hard_samples(const torch::Tensor& losses, const torch::Tensor& candidates, double share, Ranks& ranks);
+torch::Tensor hard_samples(const torch::Tensor& losses, const torch::Tensor& candidates, double share,
+                           Ranks& ranks);
 
 }  // namespace mtcnn
 

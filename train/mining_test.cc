@@ -69,7 +69,8 @@ TEST_CASE("what is mined for the next net is what detect() shows it") {
       REQUIRE(trace.ok());
       std::vector<Candidate> expected = stages == 1 ? trace->pnet : trace->rnet;
       REQUIRE(expected.size() > 3);
-      std::stable_sort(expected.begin(), expected.end(), [](const Candidate& a, const Candidate& b) { return a.score > b.score; });
+      std::stable_sort(expected.begin(), expected.end(),
+                       [](const Candidate& a, const Candidate& b) { return a.score > b.score; });
       REQUIRE(mined[i].size() == expected.size());
       for (std::size_t k = 0; k < expected.size(); ++k) {
         CHECK(mined[i][k].box == expected[k].box);
@@ -95,7 +96,8 @@ TEST_CASE("a net's own windows are those that it was shown and accepts") {
     CHECK(own[i].size() <= shown[i].size());
     for (const ScoredBox& window : own[i]) {
       CHECK(window.score > .3f);
-      CHECK(std::any_of(shown[i].begin(), shown[i].end(), [&](const ScoredBox& s) { return s.box == window.box; }));
+      CHECK(std::any_of(shown[i].begin(), shown[i].end(),
+                        [&](const ScoredBox& s) { return s.box == window.box; }));
     }
   }
   CHECK(total > 3);
@@ -133,7 +135,8 @@ TEST_CASE("mined windows come back from their file, and from no other") {
   const Result<MinedWindows> loaded = load_mined(file, "key", 3);
   REQUIRE(loaded.ok());
   CHECK(same(*loaded, windows));
-  CHECK(load_mined(file, "other", 3).error().message == file + ": was mined with another model or other settings");
+  CHECK(load_mined(file, "other", 3).error().message ==
+        file + ": was mined with another model or other settings");
   CHECK(load_mined(file, "key", 4).error().message == file + ": is of other photographs");
   CHECK(load_mined(file + "x", "key", 3).error().code == ErrorCode::kIo);
   const std::vector<std::byte> bytes = *read_file(file, 1 << 20);

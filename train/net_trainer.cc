@@ -25,7 +25,8 @@ struct NetTrainer::State {
     for (const torch::Tensor& tensor : net.tensors()) mean.push_back(tensor.detach().clone());
     if (config.optimizer == "sgd") {
       optimizer = std::make_unique<torch::optim::SGD>(
-          net.tensors(), torch::optim::SGDOptions(config.learning_rate).momentum(.9).weight_decay(config.weight_decay));
+          net.tensors(),
+          torch::optim::SGDOptions(config.learning_rate).momentum(.9).weight_decay(config.weight_decay));
     } else {
       optimizer = std::make_unique<torch::optim::AdamW>(
           net.tensors(), torch::optim::AdamWOptions(config.learning_rate).weight_decay(config.weight_decay));
@@ -79,8 +80,8 @@ Result<std::unique_ptr<NetTrainer>> NetTrainer::create(const NetSpec& net, const
   const bool gpu = device == "cuda" || (device == "auto" && torch::cuda::is_available());
   torch::set_num_threads(threads);
   torch::manual_seed(seed);  // dropout
-  return std::unique_ptr<NetTrainer>(new NetTrainer(
-      std::make_unique<State>(net, config, seed, gpu ? torch::kCUDA : torch::kCPU, ranks)));
+  return std::unique_ptr<NetTrainer>(
+      new NetTrainer(std::make_unique<State>(net, config, seed, gpu ? torch::kCUDA : torch::kCPU, ranks)));
 }
 
 Result<StepResult> NetTrainer::step(const Batch& batch, double progress) {
@@ -92,10 +93,10 @@ Result<StepResult> NetTrainer::step(const Batch& batch, double progress) {
           .permute({0, 3, 1, 2})
           .to(s.device);
   const std::vector<torch::Tensor> outputs = s.net.forward(input, s.heads, true);
-  const Losses losses =
-      compute_losses(outputs, make_targets(batch.targets, s.device), s.config.loss_weights, s.config.hard_share, s.ranks);
-  const double total = s.config.loss_weights[0] * losses.classification + s.config.loss_weights[1] * losses.box +
-                       s.config.loss_weights[2] * losses.landmarks;
+  const Losses losses = compute_losses(outputs, make_targets(batch.targets, s.device), s.config.loss_weights,
+                                       s.config.hard_share, s.ranks);
+  const double total = s.config.loss_weights[0] * losses.classification +
+                       s.config.loss_weights[1] * losses.box + s.config.loss_weights[2] * losses.landmarks;
   if (!std::isfinite(total)) {
     return Error{ErrorCode::kFormat, "the loss is no longer a number: try a lower learning_rate"};
   }

@@ -30,8 +30,8 @@ class NetTrainer {
   // Random weights, a function of the seed; every rank must give the same. `threads` for libtorch. Errors:
   // kUnsupported for a device that is not there.
   static Result<std::unique_ptr<NetTrainer>> create(const NetSpec& net, const StageConfig& config,
-                                                    std::uint64_t seed, const std::string& device, int threads,
-                                                    Ranks& ranks);
+                                                    std::uint64_t seed, const std::string& device,
+                                                    int threads, Ranks& ranks);
   ~NetTrainer();
 
   // One update by one rank's part of a batch. `progress`: share of the whole training that is done, 0 to 1, which

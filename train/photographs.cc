@@ -48,7 +48,8 @@ Result<Photographs> read_photographs(std::span<const SetConfig> sets, double min
       photographs.list.push_back(std::move(photograph));
     }
     if (used == 0) {
-      return Error{ErrorCode::kFormat, set.labels + ": no image" + (set.only == "*" ? "" : " that matches " + set.only)};
+      return Error{ErrorCode::kFormat,
+                   set.labels + ": no image" + (set.only == "*" ? "" : " that matches " + set.only)};
     }
   }
   return photographs;

@@ -19,8 +19,8 @@
 namespace mtcnn {
 
 struct Photograph {
-  std::string file;  // to open
-  int set = 0;       // index of its set
+  std::string file;                 // to open
+  int set = 0;                      // index of its set
   std::vector<LabelledFace> faces;  // those to learn; boxes as the set's box_moves correct them
   std::vector<Box> ignored;         // neither face nor background
 };

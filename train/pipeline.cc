@@ -75,7 +75,8 @@ struct Means {
   }
   StepResult mean() const {
     const double n = std::max(count, 1.0);
-    return {sum.total / n, sum.classification / n, sum.box / n, sum.landmarks / n, sum.accuracy / n, sum.learning_rate};
+    return {sum.total / n,     sum.classification / n, sum.box / n,
+            sum.landmarks / n, sum.accuracy / n,       sum.learning_rate};
   }
 };
 
@@ -100,7 +101,9 @@ class Pipeline {
     ModelData weights;     // tensors of this net alone
   };
 
-  std::string path(const std::string& name) const { return (std::filesystem::path(config_.output) / name).string(); }
+  std::string path(const std::string& name) const {
+    return (std::filesystem::path(config_.output) / name).string();
+  }
   bool stopped() const { return events_.stop && *events_.stop; }
   bool first() const { return ranks_.rank() == 0; }
   void note(const std::string& text) const {
@@ -108,7 +111,8 @@ class Pipeline {
   }
   void record(Json line) const;
   void write_page() const;
-  void write_sheet(const NetSpec& net, const Sampler& sampler, const BatchPlan& plan, std::int64_t step) const;
+  void write_sheet(const NetSpec& net, const Sampler& sampler, const BatchPlan& plan,
+                   std::int64_t step) const;
   const StageConfig& stage_config(std::size_t stage) const {
     return stage == 0 ? config_.pnet : stage == 1 ? config_.rnet : config_.onet;
   }
@@ -119,7 +123,8 @@ class Pipeline {
   Result<MinedWindows> mined(std::size_t stage, Mine what, int round, const ModelData& model);
   Result<bool> train_stage(std::size_t stage, ModelData& model);
   Status save_model(const ModelData& model, const std::string& name) const;
-  Status save_checkpoint(std::size_t stage, const NetTrainer& trainer, std::int64_t step, const Best& best) const;
+  Status save_checkpoint(std::size_t stage, const NetTrainer& trainer, std::int64_t step,
+                         const Best& best) const;
   Result<std::int64_t> load_checkpoint(std::size_t stage, NetTrainer& trainer, Best& best) const;
 
   const TrainConfig& config_;
@@ -146,12 +151,14 @@ void Pipeline::write_page() const {
   if (Status status = write_training_page(config_.output); !status) note(status.error().message);
 }
 
-void Pipeline::write_sheet(const NetSpec& net, const Sampler& sampler, const BatchPlan& plan, std::int64_t step) const {
+void Pipeline::write_sheet(const NetSpec& net, const Sampler& sampler, const BatchPlan& plan,
+                           std::int64_t step) const {
   if (!first()) return;
   SamplerScratch scratch;
   const Result<Batch> batch = make_batch(sampler, sheet_plan(plan), net.side, step, scratch);
   if (!batch) return;  // training says so, too
-  if (Status status = save_image(path(std::string(net.name) + "-samples.png"), sample_sheet(*batch).view()); !status) {
+  if (Status status = save_image(path(std::string(net.name) + "-samples.png"), sample_sheet(*batch).view());
+      !status) {
     note(status.error().message);
   }
 }
@@ -162,10 +169,13 @@ Status Pipeline::prepare(const TrainRun& run) {
   if (first()) {
     if (run.restart) {
       for (const char* net : {"pnet", "rnet", "onet"}) {
-        for (const char* ending : {".checkpoint", ".mined", ".safetensors", "-samples.png"}) fs::remove(path(std::string(net) + ending), error);
-        for (int round = 0; round < 100; ++round) fs::remove(path(std::string(net) + ".own-" + std::to_string(round)), error);
+        for (const char* ending : {".checkpoint", ".mined", ".safetensors", "-samples.png"})
+          fs::remove(path(std::string(net) + ending), error);
+        for (int round = 0; round < 100; ++round)
+          fs::remove(path(std::string(net) + ".own-" + std::to_string(round)), error);
       }
-      for (const char* name : {"config.toml", "metrics.jsonl", "report.html", "model.safetensors"}) fs::remove(path(name), error);
+      for (const char* name : {"config.toml", "metrics.jsonl", "report.html", "model.safetensors"})
+        fs::remove(path(name), error);
     }
     fs::create_directories(config_.output, error);
     if (error) return Error{ErrorCode::kIo, config_.output + ": can't make the folder: " + error.message()};
@@ -179,9 +189,11 @@ Status Pipeline::prepare(const TrainRun& run) {
       const Result<std::vector<std::byte>> old = read_file(file, std::size_t{1} << 24);
       if (!old) return old.error();
       if (!std::equal(old->begin(), old->end(), bytes_of(text).begin(), bytes_of(text).end())) {
-        return Error{ErrorCode::kInvalidArgument,
-                     config_.output + ": holds a training with other settings (config.toml there): give another output folder, "
-                                      "or --restart to begin anew"};
+        return Error{
+            ErrorCode::kInvalidArgument,
+            config_.output +
+                ": holds a training with other settings (config.toml there): give another output folder, "
+                "or --restart to begin anew"};
       }
     } else if (Status status = write_file(file, bytes_of(text)); !status) {
       return status;
@@ -211,9 +223,11 @@ Status Pipeline::prepare(const TrainRun& run) {
     for (const LabelledFace& face : photograph.faces) points += face.landmarks.has_value();
   }
   note(std::to_string(photographs_.list.size()) + " photographs with " + std::to_string(faces) + " faces, " +
-       std::to_string(points) + " of them with points, and " + std::to_string(ignored) + " ignored regions; " +
-       std::to_string(validation_.list.size()) + " photographs to check with");
-  if (faces == 0) return Error{ErrorCode::kFormat, "the training sets have no face of " + std::to_string(config_.data.min_face) + " pixels or more"};
+       std::to_string(points) + " of them with points, and " + std::to_string(ignored) +
+       " ignored regions; " + std::to_string(validation_.list.size()) + " photographs to check with");
+  if (faces == 0)
+    return Error{ErrorCode::kFormat, "the training sets have no face of " +
+                                         std::to_string(config_.data.min_face) + " pixels or more"};
   record({{"event", "start"},
           {"photographs", photographs_.list.size()},
           {"faces", faces},
@@ -231,14 +245,15 @@ Result<ModelData> Pipeline::model_before(std::size_t stage) const {
   if (stage > 0) {
     const Result<Model> model = Model::load(path(std::string(net_of(stage - 1).name) + ".safetensors"));
     if (!model) {
-      return Error{ErrorCode::kInvalidArgument, std::string(kTitles[stage]) + " needs a trained " + kTitles[stage - 1] +
-                                                    ": " + model.error().message};
+      return Error{ErrorCode::kInvalidArgument, std::string(kTitles[stage]) + " needs a trained " +
+                                                    kTitles[stage - 1] + ": " + model.error().message};
     }
     return model->data();
   }
   ModelData model;
   for (std::size_t i = 0; i < 3; ++i) {
-    const auto trainer = NetTrainer::create(net_of(i), stage_config(i), config_.seed + i, "cpu", threads_, ranks_);
+    const auto trainer =
+        NetTrainer::create(net_of(i), stage_config(i), config_.seed + i, "cpu", threads_, ranks_);
     if (!trainer) return trainer.error();
     (*trainer)->save(model, false);
   }
@@ -264,29 +279,32 @@ Result<MinedWindows> Pipeline::mined(std::size_t stage, Mine what, int round, co
   options.mine = what;
   options.stages = static_cast<int>(what == Mine::kNext ? stage : stage + 1);
   options.search = config_.mining;
-  options.thresholds = {config_.pnet.mining_threshold, config_.rnet.mining_threshold, config_.onet.mining_threshold};
+  options.thresholds = {config_.pnet.mining_threshold, config_.rnet.mining_threshold,
+                        config_.onet.mining_threshold};
   options.most = stage_config(static_cast<std::size_t>(options.stages) - 1).mining_windows;
   options.threads = threads_;
   const std::string key = net + " " + std::to_string(static_cast<int>(what)) + " " + std::to_string(round);
   if (Result<MinedWindows> old = load_mined(file, key, photographs_.list.size())) return old;
 
   const auto start = Clock::now();
-  const std::string doing = what == Mine::kNext ? "mining for " + std::string(kTitles[stage])
-                                                : "mining " + std::string(kTitles[stage]) + "'s false positives";
+  const std::string doing = what == Mine::kNext
+                                ? "mining for " + std::string(kTitles[stage])
+                                : "mining " + std::string(kTitles[stage]) + "'s false positives";
   const std::size_t parts = static_cast<std::size_t>(ranks_.size());
-  MinedWindows windows =
-      mine(model, options, photographs_, images_, static_cast<std::size_t>(ranks_.rank()), parts, [&](std::size_t done) {
-        if (!events_.progress || !first()) return;
-        TrainProgress progress;
-        progress.doing = doing;
-        progress.done = static_cast<std::int64_t>(done);
-        progress.total = static_cast<std::int64_t>(photographs_.list.size() / parts);
-        progress.unit = "photographs";
-        const double seconds = seconds_since(start);
-        progress.per_second = static_cast<double>(done) / seconds;
-        progress.seconds_left = static_cast<double>(progress.total - progress.done) / progress.per_second;
-        events_.progress(progress);
-      });
+  MinedWindows windows = mine(model, options, photographs_, images_, static_cast<std::size_t>(ranks_.rank()),
+                              parts, [&](std::size_t done) {
+                                if (!events_.progress || !first()) return;
+                                TrainProgress progress;
+                                progress.doing = doing;
+                                progress.done = static_cast<std::int64_t>(done);
+                                progress.total = static_cast<std::int64_t>(photographs_.list.size() / parts);
+                                progress.unit = "photographs";
+                                const double seconds = seconds_since(start);
+                                progress.per_second = static_cast<double>(done) / seconds;
+                                progress.seconds_left =
+                                    static_cast<double>(progress.total - progress.done) / progress.per_second;
+                                events_.progress(progress);
+                              });
   if (parts > 1) {
     // Every rank gets the others' parts.
     std::vector<std::byte> own;
@@ -314,7 +332,8 @@ Result<MinedWindows> Pipeline::mined(std::size_t stage, Mine what, int round, co
   for (const std::vector<ScoredBox>& list : windows) total += list.size();
   const double seconds = seconds_since(start);
   char text[200];
-  std::snprintf(text, sizeof text, "%s: %zu windows of %zu photographs in %.0f s", doing.c_str(), total, windows.size(), seconds);
+  std::snprintf(text, sizeof text, "%s: %zu windows of %zu photographs in %.0f s", doing.c_str(), total,
+                windows.size(), seconds);
   note(text);
   record({{"event", "mined"},
           {"net", net},
@@ -334,7 +353,11 @@ Status Pipeline::save_checkpoint(std::size_t stage, const NetTrainer& trainer, s
                                  const Best& best) const {
   if (!first()) return std::monostate{};
   const std::vector<std::byte> state = trainer.checkpoint();
-  Json head{{"step", step}, {"best_figure", best.figure}, {"best_step", best.step}, {"best_threshold", best.threshold}, {"bytes", state.size()}};
+  Json head{{"step", step},
+            {"best_figure", best.figure},
+            {"best_step", best.step},
+            {"best_threshold", best.threshold},
+            {"bytes", state.size()}};
   std::vector<std::byte> weights;
   for (const ParameterSpec& parameter : parameters(net_of(stage))) {
     const auto found = best.weights.tensors.find(parameter.name);
@@ -357,9 +380,11 @@ Result<std::int64_t> Pipeline::load_checkpoint(std::size_t stage, NetTrainer& tr
   if (!std::filesystem::exists(name, error)) return std::int64_t{0};
   const Result<std::vector<std::byte>> file = read_file(name, kLargestFile);
   if (!file) return file.error();
-  const Error damaged{ErrorCode::kFormat, name + ": not a checkpoint of this training; --restart begins anew"};
+  const Error damaged{ErrorCode::kFormat,
+                      name + ": not a checkpoint of this training; --restart begins anew"};
   const auto line = std::find(file->begin(), file->end(), std::byte{'\n'});
-  const std::string text(reinterpret_cast<const char*>(file->data()), static_cast<std::size_t>(line - file->begin()));
+  const std::string text(reinterpret_cast<const char*>(file->data()),
+                         static_cast<std::size_t>(line - file->begin()));
   const Json head = Json::parse(text, nullptr, false);
   if (line == file->end() || !head.is_object()) return damaged;
   std::span<const std::byte> rest(line + 1, file->end());
@@ -374,7 +399,8 @@ Result<std::int64_t> Pipeline::load_checkpoint(std::size_t stage, NetTrainer& tr
   if (best.step >= 0) {
     for (const Json& entry : head.value("best", Json::array())) {
       std::vector<float>& values = best.weights.tensors[entry[0].get<std::string>()].values;
-      if (values.size() != entry[1].get<std::size_t>() || rest.size() < values.size() * sizeof(float)) return damaged;
+      if (values.size() != entry[1].get<std::size_t>() || rest.size() < values.size() * sizeof(float))
+        return damaged;
       std::copy_n(rest.data(), values.size() * sizeof(float), reinterpret_cast<std::byte*>(values.data()));
       rest = rest.subspan(values.size() * sizeof(float));
     }
@@ -407,7 +433,8 @@ Result<bool> Pipeline::train_stage(std::size_t stage, ModelData& model) {
   const BatchPlan plan = plan_batch(sampler, ratio, config.batch, ranks_.rank(), ranks_.size());
   std::int64_t batch = 0;
   for (const int count : plan.counts) batch += count;
-  const std::int64_t steps = std::max<std::int64_t>(config.rounds, static_cast<std::int64_t>(config.samples / static_cast<double>(batch)));
+  const std::int64_t steps = std::max<std::int64_t>(
+      config.rounds, static_cast<std::int64_t>(config.samples / static_cast<double>(batch)));
   const auto round_end = [&](int round) { return steps * (round + 1) / config.rounds; };
   const auto is_check = [&](std::int64_t s) {
     return s == steps || (s * config.checks / steps) != ((s - 1) * config.checks / steps);
@@ -426,10 +453,15 @@ Result<bool> Pipeline::train_stage(std::size_t stage, ModelData& model) {
     if (step >= round_end(round)) continue;
     Json kinds;
     for (std::size_t kind = 0; kind < kSampleKinds; ++kind) {
-      kinds[kind_name(static_cast<SampleKind>(kind))] = {{"in_batch", plan.counts[kind]},
-                                                         {"mined", sampler.mined(static_cast<SampleKind>(kind))}};
+      kinds[kind_name(static_cast<SampleKind>(kind))] = {
+          {"in_batch", plan.counts[kind]}, {"mined", sampler.mined(static_cast<SampleKind>(kind))}};
     }
-    record({{"event", "round"}, {"net", net.name}, {"round", round}, {"step", step}, {"steps", steps}, {"kinds", kinds}});
+    record({{"event", "round"},
+            {"net", net.name},
+            {"round", round},
+            {"step", step},
+            {"steps", steps},
+            {"kinds", kinds}});
 
     write_sheet(net, sampler, plan, step);
     write_page();
@@ -444,7 +476,8 @@ Result<bool> Pipeline::train_stage(std::size_t stage, ModelData& model) {
     while (step < round_end(round)) {
       const Result<Batch> cut = queue.next();
       if (!cut) return cut.error();
-      const Result<StepResult> result = trainer.step(*cut, static_cast<double>(step) / static_cast<double>(steps));
+      const Result<StepResult> result =
+          trainer.step(*cut, static_cast<double>(step) / static_cast<double>(steps));
       if (!result) return result.error();
       means.add(*result);
       ++step;
@@ -453,7 +486,8 @@ Result<bool> Pipeline::train_stage(std::size_t stage, ModelData& model) {
       if (seconds >= kReportSeconds || step == round_end(round)) {
         const StepResult mean = means.mean();
         const double rate = static_cast<double>((step - reported_step) * batch) / seconds;
-        const double wait = queue.seconds_waited() - reported_wait, cutting = queue.seconds_cutting() - reported_cutting;
+        const double wait = queue.seconds_waited() - reported_wait,
+                     cutting = queue.seconds_cutting() - reported_cutting;
         record({{"event", "step"},
                 {"net", net.name},
                 {"step", step},
@@ -474,7 +508,8 @@ Result<bool> Pipeline::train_stage(std::size_t stage, ModelData& model) {
           progress.total = steps * batch;
           progress.unit = "samples";
           progress.per_second = rate;
-          progress.seconds_left = static_cast<double>(steps - step) * seconds_since(round_start) / static_cast<double>(step - round_step);
+          progress.seconds_left = static_cast<double>(steps - step) * seconds_since(round_start) /
+                                  static_cast<double>(step - round_step);
           progress.loss = mean.total;
           progress.classification = mean.classification;
           progress.box = mean.box;
@@ -507,12 +542,17 @@ Result<bool> Pipeline::train_stage(std::size_t stage, ModelData& model) {
         write_page();
         char text[300];
         if (stage < 2) {
-          std::snprintf(text, sizeof text, "%s at %.2f M samples: keeps %.2f %% of the faces with %.0f windows an image (%.2f %% with %.0f)",
-                        kTitles[stage], 1e-6 * static_cast<double>(step * batch), 100 * found.recall, found.windows,
-                        100 * found.recall_of_all, found.windows_of_all);
+          std::snprintf(
+              text, sizeof text,
+              "%s at %.2f M samples: keeps %.2f %% of the faces with %.0f windows an image (%.2f %% with %.0f)",
+              kTitles[stage], 1e-6 * static_cast<double>(step * batch), 100 * found.recall, found.windows,
+              100 * found.recall_of_all, found.windows_of_all);
         } else {
-          std::snprintf(text, sizeof text, "%s at %.2f M samples: average precision %.4f, points off by %.2f %% of the eyes' distance",
-                        kTitles[stage], 1e-6 * static_cast<double>(step * batch), found.average_precision, 100 * found.landmark_error);
+          std::snprintf(
+              text, sizeof text,
+              "%s at %.2f M samples: average precision %.4f, points off by %.2f %% of the eyes' distance",
+              kTitles[stage], 1e-6 * static_cast<double>(step * batch), found.average_precision,
+              100 * found.landmark_error);
         }
         note(text);
         // The later of two that are equal has learned more.
@@ -546,7 +586,8 @@ Result<bool> Pipeline::train_stage(std::size_t stage, ModelData& model) {
   if (stage < 2 && config_.thresholds[stage] == 0 && best.threshold > 0) {
     model.thresholds[stage] = static_cast<float>(best.threshold);
     char text[120];
-    std::snprintf(text, sizeof text, "%s: threshold %.3f, with which %.0f windows an image pass", kTitles[stage], best.threshold, config.check_windows);
+    std::snprintf(text, sizeof text, "%s: threshold %.3f, with which %.0f windows an image pass",
+                  kTitles[stage], best.threshold, config.check_windows);
     note(text);
   }
   for (const ParameterSpec& parameter : parameters(net)) {
@@ -554,11 +595,17 @@ Result<bool> Pipeline::train_stage(std::size_t stage, ModelData& model) {
     model.tensors[parameter.name] = best.weights.tensors.at(parameter.name);
   }
   if (best.step != step) {
-    note(std::string(kTitles[stage]) + ": the best check was at step " + std::to_string(best.step) + " of " + std::to_string(steps));
+    note(std::string(kTitles[stage]) + ": the best check was at step " + std::to_string(best.step) + " of " +
+         std::to_string(steps));
   }
-  record({{"event", "done"}, {"net", net.name}, {"best_step", best.step}, {"best_figure", best.figure}, {"seconds", seconds_since(start)}});
+  record({{"event", "done"},
+          {"net", net.name},
+          {"best_step", best.step},
+          {"best_figure", best.figure},
+          {"seconds", seconds_since(start)}});
   write_page();
-  if (Status status = save_model(model, std::string(net.name) + ".safetensors"); !status) return status.error();
+  if (Status status = save_model(model, std::string(net.name) + ".safetensors"); !status)
+    return status.error();
   // Sampled no more: what is left is small.
   for (const std::string& failure : images_.failures()) note(failure);
   return true;
@@ -600,8 +647,10 @@ Status Pipeline::evaluate(const Model& model) {
     note(text);
   }
   char text[160];
-  std::snprintf(text, sizeof text, "average precision %.4f (mean of the sets, IoU .5), points off by %.2f %% of the eyes' distance",
-                faces.average_precision, 100 * faces.landmark_error);
+  std::snprintf(
+      text, sizeof text,
+      "average precision %.4f (mean of the sets, IoU .5), points off by %.2f %% of the eyes' distance",
+      faces.average_precision, 100 * faces.landmark_error);
   note(text);
   record({{"event", "result"},
           {"average_precision", faces.average_precision},

@@ -22,16 +22,16 @@ namespace mtcnn {
 struct TrainProgress {
   std::string doing;  // "P-Net", "mining for R-Net", ...
   std::int64_t done = 0, total = 0;
-  std::string unit;       // what is counted
-  double per_second = 0;  // recently
+  std::string unit;         // what is counted
+  double per_second = 0;    // recently
   double seconds_left = 0;  // of this part; 0: not known
   // While a net learns: recent means.
   double loss = 0, classification = 0, box = 0, landmarks = 0, accuracy = 0;
 };
 
 struct TrainEvents {
-  std::function<void(const TrainProgress&)> progress;        // a few times a second
-  std::function<void(const std::string& line)> note;         // what a person would want to read, once
+  std::function<void(const TrainProgress&)> progress;  // a few times a second
+  std::function<void(const std::string& line)> note;   // what a person would want to read, once
   const std::atomic<bool>* stop = nullptr;  // true: save a checkpoint and return as soon as possible
 };
 

@@ -24,7 +24,8 @@ Result<std::unique_ptr<Ranks>> Ranks::join() {
   ranks->started_ = true;
   return ranks;
 #else
-  return Error{ErrorCode::kUnsupported, "started by mpirun, but this build has no MPI: install libopenmpi-dev and build again"};
+  return Error{ErrorCode::kUnsupported,
+               "started by mpirun, but this build has no MPI: install libopenmpi-dev and build again"};
 #endif
 }
 
@@ -40,8 +41,8 @@ void Ranks::sum(const torch::Tensor& values) {
   const torch::Tensor host = values.detach().to(torch::kCPU).contiguous();
   const bool is_double = host.scalar_type() == torch::kDouble;
   TORCH_CHECK(is_double || host.scalar_type() == torch::kFloat);
-  MPI_Allreduce(MPI_IN_PLACE, host.data_ptr(), static_cast<int>(host.numel()), is_double ? MPI_DOUBLE : MPI_FLOAT,
-                MPI_SUM, MPI_COMM_WORLD);
+  MPI_Allreduce(MPI_IN_PLACE, host.data_ptr(), static_cast<int>(host.numel()),
+                is_double ? MPI_DOUBLE : MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD);
   if (host.data_ptr() != values.data_ptr()) {
     const torch::NoGradGuard no_gradients;
     values.detach().copy_(host);
@@ -77,7 +78,8 @@ std::vector<std::vector<std::byte>> Ranks::gather(const std::vector<std::byte>& 
     MPI_Bcast(&count, 1, MPI_UINT64_T, rank, MPI_COMM_WORLD);
     part.resize(count);
     for (std::uint64_t at = 0; at < count; at += kPiece) {
-      MPI_Bcast(part.data() + at, static_cast<int>(std::min(kPiece, count - at)), MPI_BYTE, rank, MPI_COMM_WORLD);
+      MPI_Bcast(part.data() + at, static_cast<int>(std::min(kPiece, count - at)), MPI_BYTE, rank,
+                MPI_COMM_WORLD);
     }
   }
 #endif

@@ -23,7 +23,8 @@ Batch part_of_batch(std::uint64_t step, int begin, int end) {
     target.kind = static_cast<SampleKind>(i % 4);
     const bool odd = i < 32;
     const float light = ((target.kind == SampleKind::kNegative) != odd) ? -.5f : .5f;
-    for (int k = 0; k < kSide * kSide * 3; ++k) batch.pixels.push_back(light + static_cast<float>(random.uniform(-.3, .3)));
+    for (int k = 0; k < kSide * kSide * 3; ++k)
+      batch.pixels.push_back(light + static_cast<float>(random.uniform(-.3, .3)));
     for (float& value : target.box) value = static_cast<float>(random.uniform(-.2, .2));
     for (float& value : target.landmarks) value = static_cast<float>(random.uniform(0, 1));
     batch.targets.push_back(target);
@@ -71,7 +72,8 @@ TEST_CASE("two ranks give one rank's result with the joined batch") {
   CHECK(without > 1e-4);
 
   // Bytes find their way too.
-  const std::vector<std::byte> own(static_cast<std::size_t>(3 + ranks.rank()), static_cast<std::byte>(ranks.rank()));
+  const std::vector<std::byte> own(static_cast<std::size_t>(3 + ranks.rank()),
+                                   static_cast<std::byte>(ranks.rank()));
   const std::vector<std::vector<std::byte>> all = ranks.gather(own);
   REQUIRE(all.size() == 2);
   CHECK(all[0] == std::vector<std::byte>(3, std::byte{0}));

@@ -9,7 +9,7 @@
 namespace mtcnn {
 namespace {
 
-constexpr int kTries = 30;       // windows tried in a photograph
+constexpr int kTries = 30;         // windows tried in a photograph
 constexpr int kPhotographs = 200;  // photographs tried for one sample
 // The windows that no net will be shown: smaller than P-Net's field.
 constexpr double kSmallestWindow = 10;
@@ -24,8 +24,8 @@ float best_square_iou(const Box& box) {
 }
 
 Box square_at(double x, double y, double side) {
-  return {static_cast<float>(x - side / 2), static_cast<float>(y - side / 2), static_cast<float>(x + side / 2),
-          static_cast<float>(y + side / 2)};
+  return {static_cast<float>(x - side / 2), static_cast<float>(y - side / 2),
+          static_cast<float>(x + side / 2), static_cast<float>(y + side / 2)};
 }
 
 // How the window lies about the face once both are mirrored.
@@ -68,9 +68,9 @@ WindowClass classify(const Box& window, const Photograph& photograph, const Samp
     return result;
   }
   const Box& face = photograph.faces[static_cast<std::size_t>(result.face)].box;
-  result.positive = result.iou >= config.positive_iou ||
-                    (config.positive_share > 0 && result.iou >= config.part_iou &&
-                     result.iou >= config.positive_share * best_square_iou(face));
+  result.positive =
+      result.iou >= config.positive_iou || (config.positive_share > 0 && result.iou >= config.part_iou &&
+                                            result.iou >= config.positive_share * best_square_iou(face));
   result.part = !result.positive && result.iou >= config.part_iou;
   return result;
 }
@@ -262,12 +262,14 @@ bool Sampler::cut_from(SampleKind kind, bool mined, bool near, int index, Random
   const auto image = images_.get(photograph.file);
   if (!image) return false;
   Drawn drawn;
-  const bool found = mined ? draw_mined(kind, index, random, drawn)
-                           : draw_random(kind, near, photograph, {(*image)->width, (*image)->height}, random, drawn);
+  const bool found =
+      mined ? draw_mined(kind, index, random, drawn)
+            : draw_random(kind, near, photograph, {(*image)->width, (*image)->height}, random, drawn);
   if (!found || !is_patchable(drawn.window)) return false;
 
   const bool has_face = kind != SampleKind::kNegative;
-  View view = draw_view(config_.augment, has_face, side_, random);
+  View view = draw_view(config_.augment, side_, random);
+  view.pivot = {(drawn.window.left + drawn.window.right) / 2, (drawn.window.top + drawn.window.bottom) / 2};
   target = {};
   target.kind = kind;
   if (has_face) {
@@ -289,8 +291,8 @@ bool Sampler::cut_from(SampleKind kind, bool mined, bool near, int index, Random
     }
   }
   constexpr float kMean = 127.5f, kScale = 1 / 128.f;  // ModelData's defaults
-  cut_view((*image)->view(), drawn.window, view, side_, kMean, kScale, kernels_, scratch.patch, scratch.augment,
-           pixels);
+  cut_view((*image)->view(), drawn.window, view, side_, kMean, kScale, kernels_, scratch.patch,
+           scratch.augment, pixels);
   change_pixels(config_.augment, view.flip, side_, kMean, kScale, random, pixels);
   return true;
 }
@@ -317,12 +319,13 @@ Result<SampleTarget> Sampler::cut(SampleKind kind, std::uint64_t position, Sampl
     const SampleConfig& config = config_.samples;
     const bool negative = kind == SampleKind::kNegative;
     const Source& mined_source = mined_sources_[static_cast<std::size_t>(kind)];
-    const bool mined = visiting.chance(negative ? config.mined_negatives : config.mined_faces) && !mined_source.empty();
+    const bool mined =
+        visiting.chance(negative ? config.mined_negatives : config.mined_faces) && !mined_source.empty();
     const bool near = negative && visiting.chance(config.near_faces) && !with_faces_.empty();
-    const Source& source = mined                              ? mined_source
-                           : negative && !near                ? all_
-                           : kind == SampleKind::kLandmark    ? with_landmarks_
-                                                              : with_faces_;
+    const Source& source = mined                           ? mined_source
+                           : negative && !near             ? all_
+                           : kind == SampleKind::kLandmark ? with_landmarks_
+                                                           : with_faces_;
     const int photograph = source.draw(visiting);
     Random random{config_.seed, stream_, k, position, attempt, 3};
     if (cut_from(kind, mined, near, photograph, random, scratch, pixels, target)) return target;

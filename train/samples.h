@@ -24,10 +24,10 @@
 namespace mtcnn {
 
 enum class SampleKind : std::uint8_t {
-  kNegative,  // overlaps every face by less than negative_iou
-  kPositive,  // overlaps a face by positive_iou or more
-  kPart,      // by part_iou or more, but too little for a positive
-  kLandmark,  // a positive of a face whose points are known: taken for its points alone
+  kNegative,     // overlaps every face by less than negative_iou
+  kPositive,     // overlaps a face by positive_iou or more
+  kPart,         // by part_iou or more, but too little for a positive
+  kLandmark,     // a positive of a face whose points are known: taken for its points alone
   kCalibration,  // a window that lies about a face by one of the patterns of geometry/calibration.h
 };
 inline constexpr std::size_t kSampleKinds = 5;

@@ -20,12 +20,14 @@ namespace {
 // Two photographs on disk, of noise with blobs, and a background.
 class Album {
  public:
-  Album() : folder_(std::filesystem::temp_directory_path() / ("mtcnn_samples_" + std::to_string(::getpid()))) {
+  Album()
+      : folder_(std::filesystem::temp_directory_path() / ("mtcnn_samples_" + std::to_string(::getpid()))) {
     std::filesystem::create_directories(folder_);
     Random random{5};
     for (int i = 0; i < 3; ++i) {
       Image image{200, 160, {}};
-      for (int k = 0; k < 200 * 160 * 3; ++k) image.rgb.push_back(static_cast<std::uint8_t>(random.below(256)));
+      for (int k = 0; k < 200 * 160 * 3; ++k)
+        image.rgb.push_back(static_cast<std::uint8_t>(random.below(256)));
       const std::string file = (folder_ / (std::to_string(i) + ".png")).string();
       REQUIRE(save_image(file, image.view()).ok());
       photographs.list.push_back({file, i == 2 ? 1 : 0, {}, {}});
@@ -53,9 +55,9 @@ class Album {
 TrainConfig plain() {
   TrainConfig config;
   config.augment = {};
-  for (double* p : {&config.augment.flip, &config.augment.rotate, &config.augment.colour, &config.augment.grey,
-                    &config.augment.low_resolution, &config.augment.blur, &config.augment.jpeg, &config.augment.noise,
-                    &config.augment.occlude}) {
+  for (double* p : {&config.augment.flip, &config.augment.rotate, &config.augment.colour,
+                    &config.augment.grey, &config.augment.low_resolution, &config.augment.blur,
+                    &config.augment.jpeg, &config.augment.noise, &config.augment.occlude}) {
     *p = 0;
   }
   return config;
@@ -74,13 +76,13 @@ TEST_CASE("windows are told apart by their overlap") {
   const auto shifted = [&](float d) { return classify({d, 0, 100 + d, 100}, photograph, config); };
   CHECK(shifted(0).positive);
   CHECK(shifted(0).iou == 1);
-  CHECK(shifted(21).positive);      // .653
-  CHECK(!shifted(22).positive);     // .639
+  CHECK(shifted(21).positive);   // .653
+  CHECK(!shifted(22).positive);  // .639
   CHECK(shifted(22).part);
-  CHECK(shifted(42).part);          // .408
+  CHECK(shifted(42).part);                  // .408
   const WindowClass between = shifted(44);  // .389: of no use
   CHECK((!between.part && !between.positive && !between.negative));
-  CHECK(shifted(55).negative);      // .290
+  CHECK(shifted(55).negative);  // .290
   CHECK(shifted(150).face == -1);
   CHECK(shifted(150).negative);
   // An ignored region is no background, but a window around a small one is.
@@ -134,10 +136,11 @@ TEST_CASE("samples are of their kind, and their targets lead back to the labels"
           ++number;
           const Box window = window_of(face.box, target->box);
           if (std::abs(window.width() - window.height()) > .01f) continue;
-          read_patch((*images.get(photograph.file))->view(), window, kSide, 127.5f, 1 / 128.f, *find_kernels("auto"), patch,
-                     expected.data());
+          read_patch((*images.get(photograph.file))->view(), window, kSide, 127.5f, 1 / 128.f,
+                     *find_kernels("auto"), patch, expected.data());
           float worst = 0;
-          for (int i = 0; i < kSide * kSide * 3; ++i) worst = std::max(worst, std::abs(pixels[i] - expected[i]));
+          for (int i = 0; i < kSide * kSide * 3; ++i)
+            worst = std::max(worst, std::abs(pixels[i] - expected[i]));
           if (worst > .02f) continue;
           found = true;
           met.insert(number);
@@ -160,7 +163,8 @@ TEST_CASE("landmark samples hold the points, mirrored and turned ones too") {
   for (std::size_t i = 0; i < 5; ++i) {
     for (int y = -2; y < 2; ++y) {
       for (int x = -2; x < 2; ++x) {
-        const std::size_t at = static_cast<std::size_t>(((static_cast<int>(points[i].y) + y) * 200 + static_cast<int>(points[i].x) + x) * 3);
+        const std::size_t at = static_cast<std::size_t>(
+            ((static_cast<int>(points[i].y) + y) * 200 + static_cast<int>(points[i].x) + x) * 3);
         // Left ones red, right ones green, the nose blue.
         image.rgb[at + (i == 2 ? 2 : i % 3 == 0 ? 0 : 1)] = 255;
       }
@@ -180,7 +184,8 @@ TEST_CASE("landmark samples hold the points, mirrored and turned ones too") {
     const Result<SampleTarget> target = sampler.cut(SampleKind::kLandmark, position, scratch, pixels.data());
     REQUIRE(target.ok());
     for (std::size_t i = 0; i < 5; ++i) {
-      const int x = static_cast<int>(target->landmarks[i] * kSide), y = static_cast<int>(target->landmarks[i + 5] * kSide);
+      const int x = static_cast<int>(target->landmarks[i] * kSide),
+                y = static_cast<int>(target->landmarks[i + 5] * kSide);
       if (x < 0 || y < 0 || x >= kSide || y >= kSide) continue;
       // A mirrored left eye is the right eye of the picture: red and green change places.
       const float* const p = pixels.data() + (y * kSide + x) * 3;
@@ -318,7 +323,8 @@ TEST_CASE("batches have the ratio, are the same from any number of threads, and 
   }
   // Two ranks' halves are the whole.
   Batch half[2];
-  for (int rank = 0; rank < 2; ++rank) half[rank] = *make_batch(sampler, plan_batch(sampler, ratio, 70, rank, 2), 12, 5, scratch);
+  for (int rank = 0; rank < 2; ++rank)
+    half[rank] = *make_batch(sampler, plan_batch(sampler, ratio, 70, rank, 2), 12, 5, scratch);
   CHECK(half[0].targets.size() == 35);
   std::map<SampleKind, std::size_t> begun[2];
   for (std::size_t i = 0; i < expected[5].targets.size(); ++i) {
@@ -345,7 +351,8 @@ TEST_CASE("without a kind the others fill the batch") {
   ImageCache images(1 << 24);
   const Sampler sampler(album.photographs, images, config, 12, 1);
   CHECK(!sampler.has(SampleKind::kLandmark));
-  CHECK(plan_batch(sampler, {3, 1, 1, 2, 0}, 100, 0, 1).counts == std::array<int, kSampleKinds>{60, 20, 20, 0, 0});
+  CHECK(plan_batch(sampler, {3, 1, 1, 2, 0}, 100, 0, 1).counts ==
+        std::array<int, kSampleKinds>{60, 20, 20, 0, 0});
 }
 
 TEST_CASE("calibration samples lie about the face by their pattern") {
@@ -358,7 +365,8 @@ TEST_CASE("calibration samples lie about the face by their pattern") {
   std::vector<float> pixels(floats(12));
   std::set<int> patterns;
   for (std::uint64_t position = 0; position < 600; ++position) {
-    const Result<SampleTarget> target = sampler.cut(SampleKind::kCalibration, position, scratch, pixels.data());
+    const Result<SampleTarget> target =
+        sampler.cut(SampleKind::kCalibration, position, scratch, pixels.data());
     REQUIRE(target.ok());
     patterns.insert(target->pattern);
   }

@@ -33,15 +33,16 @@ struct Prelu : torch::autograd::Function<Prelu> {
     const auto [count, channels] = rows_of(input);
     const float *x = input.data_ptr<float>(), *a = slopes.data_ptr<float>();
     float* const y = output.data_ptr<float>();
-    at::parallel_for(0, count, 16384 / channels + 1, [&, channels = channels](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t row = begin; row < end; ++row) {
-        const float* const from = x + row * channels;
-        float* const to = y + row * channels;
-        for (std::int64_t c = 0; c < channels; ++c) {
-          to[c] = std::max(from[c], 0.f) + a[c] * std::min(from[c], 0.f);
-        }
-      }
-    });
+    at::parallel_for(0, count, 16384 / channels + 1,
+                     [&, channels = channels](std::int64_t begin, std::int64_t end) {
+                       for (std::int64_t row = begin; row < end; ++row) {
+                         const float* const from = x + row * channels;
+                         float* const to = y + row * channels;
+                         for (std::int64_t c = 0; c < channels; ++c) {
+                           to[c] = std::max(from[c], 0.f) + a[c] * std::min(from[c], 0.f);
+                         }
+                       }
+                     });
     return output;
   }
 
@@ -58,19 +59,20 @@ struct Prelu : torch::autograd::Function<Prelu> {
     const std::int64_t parts = (count + part_rows - 1) / part_rows;
     torch::Tensor sums = torch::zeros({parts, channels}, slopes.options());
     float* const ga = sums.data_ptr<float>();
-    at::parallel_for(0, parts, 1, [&, count = count, channels = channels](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t part = begin; part < end; ++part) {
-        float* const sum = ga + part * channels;
-        for (std::int64_t row = part * part_rows; row < std::min(count, (part + 1) * part_rows); ++row) {
-          const float *from = x + row * channels, *grad = g + row * channels;
-          float* const to = gx + row * channels;
-          for (std::int64_t c = 0; c < channels; ++c) {
-            to[c] = from[c] > 0 ? grad[c] : a[c] * grad[c];
-            sum[c] += grad[c] * std::min(from[c], 0.f);
+    at::parallel_for(
+        0, parts, 1, [&, count = count, channels = channels](std::int64_t begin, std::int64_t end) {
+          for (std::int64_t part = begin; part < end; ++part) {
+            float* const sum = ga + part * channels;
+            for (std::int64_t row = part * part_rows; row < std::min(count, (part + 1) * part_rows); ++row) {
+              const float *from = x + row * channels, *grad = g + row * channels;
+              float* const to = gx + row * channels;
+              for (std::int64_t c = 0; c < channels; ++c) {
+                to[c] = from[c] > 0 ? grad[c] : a[c] * grad[c];
+                sum[c] += grad[c] * std::min(from[c], 0.f);
+              }
+            }
           }
-        }
-      }
-    });
+        });
     return {input_gradient, sums.sum(0)};
   }
 };
@@ -102,7 +104,8 @@ TorchNet::TorchNet(const NetSpec& net, std::uint64_t seed, torch::Device device)
         head = head || parameter.name == std::string(net.name) + "." + layer.name + ".weight";
       }
       const double deviation = head ? .1 / std::sqrt(inputs) : std::sqrt(2 / (1 + .25 * .25) / inputs);
-      for (std::int64_t i = 0; i < values.numel(); ++i) data[i] = static_cast<float>(deviation * random.normal());
+      for (std::int64_t i = 0; i < values.numel(); ++i)
+        data[i] = static_cast<float>(deviation * random.normal());
     }
     if (values.dim() == 4) values = values.contiguous(torch::MemoryFormat::ChannelsLast);
     parameters_.emplace_back(parameter.name, values.to(device).requires_grad_(true));
@@ -168,8 +171,8 @@ torch::Tensor TorchNet::features(const NetSpec& net, const std::string& name, co
   return torch::cat({x, features(*net.branch, name + ".branch", half, training)}, 1);
 }
 
-std::vector<torch::Tensor> TorchNet::forward(const torch::Tensor& input, const std::vector<std::string>& heads,
-                                             bool training) const {
+std::vector<torch::Tensor> TorchNet::forward(const torch::Tensor& input,
+                                             const std::vector<std::string>& heads, bool training) const {
   const torch::Tensor seen = features(*net_, net_->name, input, training);
   std::vector<torch::Tensor> outputs;
   for (const std::string& head : heads) {

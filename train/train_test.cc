@@ -19,7 +19,8 @@ namespace mtcnn {
 namespace {
 
 TEST_CASE("torch's nets compute what the engine computes") {
-  for (const NetSpec* net : {&kPNet, &kRNet, &kONet, &k12Net, &k24Net, &k48Net, &k12Calibration, &k24Calibration, &k48Calibration}) {
+  for (const NetSpec* net : {&kPNet, &kRNet, &kONet, &k12Net, &k24Net, &k48Net, &k12Calibration,
+                             &k24Calibration, &k48Calibration}) {
     CAPTURE(net->name);
     // Slopes of both signs: pools and PReLUs may be swapped for some of them only.
     for (const bool negative_slopes : {false, true}) {
@@ -40,7 +41,8 @@ TEST_CASE("torch's nets compute what the engine computes") {
       AlignedFloats input(floats + kSlack);
       Random random{9};
       for (float& value : input) value = static_cast<float>(random.uniform(-1, 1));
-      const torch::Tensor x = torch::from_blob(input.data(), {kCount, net->side, net->side, 3}).permute({0, 3, 1, 2});
+      const torch::Tensor x =
+          torch::from_blob(input.data(), {kCount, net->side, net->side, 3}).permute({0, 3, 1, 2});
       const torch::NoGradGuard no_gradients;
       const torch::Tensor expected = torch::cat(torch_net.forward(x, heads, false), 1).contiguous();
 
@@ -76,11 +78,13 @@ TEST_CASE("torch's nets compute what the engine computes") {
 TEST_CASE("our PReLU and its gradients are torch's") {
   torch::manual_seed(3);
   for (const bool map : {false, true}) {
-    torch::Tensor x = map ? torch::randn({3, 10, 7, 5}).contiguous(torch::MemoryFormat::ChannelsLast) : torch::randn({40, 10});
+    torch::Tensor x = map ? torch::randn({3, 10, 7, 5}).contiguous(torch::MemoryFormat::ChannelsLast)
+                          : torch::randn({40, 10});
     const torch::Tensor a = torch::randn({10});
     const torch::Tensor weights = torch::randn_like(x);
     const auto gradients = [&](bool ours) {
-      const torch::Tensor x_leaf = x.detach().clone().requires_grad_(true), a_leaf = a.clone().requires_grad_(true);
+      const torch::Tensor x_leaf = x.detach().clone().requires_grad_(true),
+                          a_leaf = a.clone().requires_grad_(true);
       const torch::Tensor y = ours ? mtcnn::prelu(x_leaf, a_leaf) : torch::prelu(x_leaf, a_leaf);
       (y * weights).sum().backward();
       return std::vector<torch::Tensor>{y.detach(), x_leaf.grad(), a_leaf.grad()};
@@ -101,7 +105,8 @@ SampleTarget sample(SampleKind kind, float box = 0, float landmark = 0) {
 TEST_CASE("losses are those of a case worked out by hand") {
   // Logits of which the right class has probability p: cross-entropy -log p.
   const std::vector<SampleTarget> samples{sample(SampleKind::kNegative), sample(SampleKind::kPositive, .1f),
-                                          sample(SampleKind::kPart, .2f), sample(SampleKind::kLandmark, 0, .5f)};
+                                          sample(SampleKind::kPart, .2f),
+                                          sample(SampleKind::kLandmark, 0, .5f)};
   const Targets targets = make_targets(samples, torch::kCPU);
   const auto logit = [](double p) { return static_cast<float>(std::log(p / (1 - p))); };
   const torch::Tensor classes = torch::zeros({4, 2});
@@ -124,7 +129,8 @@ TEST_CASE("losses are those of a case worked out by hand") {
   CHECK(hard.classification == doctest::Approx(-std::log(.75)));
   CHECK(hard.total.item<double>() == doctest::Approx(-std::log(.75)));
   // Nets without the other heads.
-  CHECK(compute_losses(std::span(outputs).first(1), targets, {1, .5, .5}, 1, alone).total.item<double>() == doctest::Approx(classification));
+  CHECK(compute_losses(std::span(outputs).first(1), targets, {1, .5, .5}, 1, alone).total.item<double>() ==
+        doctest::Approx(classification));
 }
 
 TEST_CASE("hard sample mining takes the greatest losses among the candidates") {
@@ -145,7 +151,8 @@ TEST_CASE("hard sample mining takes the greatest losses among the candidates") {
   // Gradients flow through those alone.
   const torch::Tensor logits = torch::tensor({{0.f, 1.f}, {0.f, 3.f}}).requires_grad_(true);
   const std::vector<SampleTarget> two{sample(SampleKind::kNegative), sample(SampleKind::kNegative)};
-  compute_losses(std::vector<torch::Tensor>{logits}, make_targets(two, torch::kCPU), {1, 0, 0}, .5, alone).total.backward();
+  compute_losses(std::vector<torch::Tensor>{logits}, make_targets(two, torch::kCPU), {1, 0, 0}, .5, alone)
+      .total.backward();
   CHECK(logits.grad()[0].abs().sum().item<float>() == 0);
   CHECK(logits.grad()[1].abs().sum().item<float>() > .5f);
 }
@@ -159,7 +166,8 @@ Batch easy_batch(int side, std::uint64_t seed, int begin = 0, int end = 64) {
     const SampleKind kind = static_cast<SampleKind>(i % 4);
     const float light = kind == SampleKind::kNegative ? -.5f : .5f;
     Random random{seed, static_cast<std::uint64_t>(i)};
-    for (std::size_t k = 0; k < each; ++k) batch.pixels.push_back(light + static_cast<float>(random.uniform(-.3, .3)));
+    for (std::size_t k = 0; k < each; ++k)
+      batch.pixels.push_back(light + static_cast<float>(random.uniform(-.3, .3)));
     batch.targets.push_back(sample(kind, kind == SampleKind::kNegative ? 0.f : .1f, .4f));
   }
   batch.pixels.resize(batch.pixels.size() + kSlack);
@@ -188,7 +196,8 @@ TEST_CASE("every net learns, with either optimiser") {
       const Result<StepResult> first = (*trainer)->step(easy_batch(net->side, 0), 0);
       REQUIRE(first.ok());
       StepResult last;
-      for (std::uint64_t step = 1; step < 40; ++step) last = *(*trainer)->step(easy_batch(net->side, step), static_cast<double>(step) / 40);
+      for (std::uint64_t step = 1; step < 40; ++step)
+        last = *(*trainer)->step(easy_batch(net->side, step), static_cast<double>(step) / 40);
       CHECK(last.classification < first->classification / 2);
       CHECK(last.box < first->box);
       CHECK(last.landmarks < first->landmarks / 2);
