@@ -49,7 +49,8 @@ struct NetRecords {
 };
 
 struct Records {
-  Json start = Json::object();  // the last one
+  Json start = Json::object();   // the last one
+  Json result = Json::object();  // of the whole cascade, likewise
   std::vector<NetRecords> nets;
 };
 
@@ -67,6 +68,7 @@ Records read_records(std::string_view text) {
     if (!json.is_object()) continue;
     const std::string event = word(json, "event"), name = word(json, "net");
     if (event == "start") records.start = json;
+    if (event == "result") records.result = json;
     if (name.empty()) continue;
     auto net = std::find_if(records.nets.begin(), records.nets.end(),
                             [&](const NetRecords& other) { return other.name == name; });
@@ -214,6 +216,7 @@ class Page {
                whole(number(start, "ranks")) + " × " + whole(number(start, "threads")) +
                " threads, libtorch " + escape_html(word(start, "libtorch")) + ".</p>\n";
     }
+    add_result();
     add_stages();
     add_rounds();
     for (const NetRecords& net : records_.nets) add_net(net);
@@ -288,6 +291,21 @@ class Page {
            best ? decimals(number(*best, "samples") / kMillion, 2) + " M samples" : "–", figure});
     }
     html_ += "</tbody></table></div>\n";
+  }
+
+  void add_result() {
+    const auto stages = records_.result.find("stages");
+    if (stages == records_.result.end() || !stages->is_array()) return;
+    open_table("The whole cascade on the validation sets",
+               {"", "windows an image", "share of the faces kept"});
+    for (const Json& stage : *stages) {
+      if (!stage.is_object()) continue;
+      add_row(word(stage, "stage"),
+              {decimals(number(stage, "windows_per_image"), 2), percent(number(stage, "recall"))});
+    }
+    html_ += "</tbody></table></div>\n<p>Average precision at IoU .5, the mean of the sets: " +
+             decimals(number(records_.result, "average_precision"), 4) + ". Points are off by " +
+             percent(number(records_.result, "landmark_error")) + " of the distance between the eyes.</p>\n";
   }
 
   void add_rounds() {

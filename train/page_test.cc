@@ -90,8 +90,12 @@ TEST_CASE("curves, stages, rounds and settings of a run are on its page") {
           round("pnet", 1, 2000) + step("pnet", 3000) + step("pnet", 4000) + check("pnet", 4000, .89) +
           R"({"event":"done","net":"pnet","best_step":2000,"best_figure":0.91,"seconds":9999})"
           "\n" +
-          round("onet", 0, 0) + step("onet", 1000) + check("onet", 1000, 0, .875));
+          round("onet", 0, 0) + step("onet", 1000) + check("onet", 1000, 0, .875) +
+          R"({"event":"result","average_precision":0.875,"landmark_error":0.0512,"stages":[{"stage":"pnet","windows_per_image":99.5,"recall":0.97}]})"
+          "\n");
   const Page page(folder);
+  CHECK(page.row("The whole cascade", "pnet") == std::vector<std::string>{"99.50", "97.00 %"});
+  CHECK(page.html.find("0.8750. Points are off by 5.12 % of") != std::string::npos);
   CHECK(page.html.find("9,615 photographs with 12,560 faces") != std::string::npos);
   CHECK(page.points("P-Net", "Losses") == 4);
   CHECK(page.points("P-Net", "Losses", 2) == 4);
@@ -152,7 +156,7 @@ TEST_CASE("any values at all make a page") {
   for (const char* value : {"null", "-1", "0", "1e308", "\"<x>\"", "{}", "[1]", "true"}) {
     CAPTURE(value);
     std::string text;
-    for (const char* event : {"start", "round", "step", "check", "mined", "done"}) {
+    for (const char* event : {"start", "round", "step", "check", "mined", "done", "result"}) {
       text += std::string(R"({"event":")") + event + R"(","net":"<&>)";
       text += R"(","step":1)";
       for (const char* key : {"steps",
@@ -178,7 +182,8 @@ TEST_CASE("any values at all make a page") {
                               "seconds",
                               "best_step",
                               "photographs",
-                              "libtorch"}) {
+                              "libtorch",
+                              "stages"}) {
         text += std::string(",\"") + key + "\":" + value;
       }
       text += "}\n";

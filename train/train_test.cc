@@ -21,7 +21,7 @@ namespace {
 TEST_CASE("torch's nets compute what the engine computes") {
   for (const NetSpec* net : {&kPNet, &kRNet, &kONet, &k12Net, &k24Net, &k48Net, &k12Calibration,
                              &k24Calibration, &k48Calibration}) {
-    CAPTURE(net->name);
+    CAPTURE(std::string(net->name));
     // Slopes of both signs: pools and PReLUs may be swapped for some of them only.
     for (const bool negative_slopes : {false, true}) {
       CAPTURE(negative_slopes);
@@ -185,12 +185,12 @@ StageConfig quick() {
 TEST_CASE("every net learns, with either optimiser") {
   Ranks alone;
   for (const NetSpec* net : {&kPNet, &kRNet, &kONet}) {
-    for (const char* optimizer : {"adamw", "sgd"}) {
-      CAPTURE(net->name);
+    for (const std::string optimizer : {"adamw", "sgd"}) {
+      CAPTURE(std::string(net->name));
       CAPTURE(optimizer);
       StageConfig config = quick();
       config.optimizer = optimizer;
-      if (config.optimizer == "sgd") config.learning_rate = .02;
+      if (config.optimizer == "sgd") config.learning_rate = .004;
       const auto trainer = NetTrainer::create(*net, config, 1, "cpu", 2, alone);
       REQUIRE(trainer.ok());
       const Result<StepResult> first = (*trainer)->step(easy_batch(net->side, 0), 0);
@@ -209,7 +209,7 @@ TEST_CASE("every net learns, with either optimiser") {
 TEST_CASE("the nets of Table I learn too") {
   Ranks alone;
   for (const NetSpec* net : {&k12Net, &k24Net, &k48Net, &k12Calibration, &k24Calibration, &k48Calibration}) {
-    CAPTURE(net->name);
+    CAPTURE(std::string(net->name));
     const bool calibration = std::string(net->heads[0].name) == "calibration";
     StageConfig config = quick();
     config.learning_rate = 1e-3;
