@@ -34,7 +34,7 @@ MODEL = ""
 PHOTO = "vga_1_four.png"  # small, with several faces
 
 
-def program(*arguments, stdin=None, cwd=None, model=True, env=None, timeout=1200):
+def program(*arguments, stdin=None, cwd=None, model=True, env=None, timeout=900):
     """Runs the program to its end; output as bytes. The model comes in through the environment."""
     environment = {k: v for k, v in os.environ.items() if k != "MTCNN_MODEL"}
     if model:
