@@ -181,9 +181,7 @@ TEST_CASE("the cascade and the alignment give what they gave") {
     CAPTURE(c.name);
     REQUIRE(golden.contains(c.name));
     const Json& expected = golden[c.name];
-    // Options do not reach the kernels: the plain cases are enough for the slow instruction sets.
-    const bool plain = c.name == std::string("exact") || c.name == std::string("release");
-    for (const std::string& set : plain ? instruction_sets() : std::vector<std::string>{"auto"}) {
+    for (const std::string& set : instruction_sets()) {
       CAPTURE(set);
       const Json found = outcome(c, set);
       CHECK(found["cells"] == expected["cells"]);
