@@ -7,6 +7,7 @@
 #include "eval/boxes.h"
 #include "eval/landmarks.h"
 #include "geometry/box.h"
+#include "train/search.h"
 #include "util/parallel.h"
 
 namespace mtcnn {
@@ -103,12 +104,7 @@ void measure_faces(const std::vector<std::vector<Face>>& found, const Photograph
 
 CheckResult check(const ModelData& model, const CheckOptions& options, const Photographs& photographs,
                   ImageCache& images) {
-  DetectorOptions detector;
-  detector.min_face = static_cast<float>(options.search.min_face);
-  detector.factor = options.search.factor;
-  detector.thresholds = std::array<float, 3>{};
-  std::copy(options.thresholds.begin(), options.thresholds.end(), detector.thresholds->begin());
-  const Cascade cascade(model, detector, *find_kernels("auto"), options.stages);
+  const Cascade cascade = search_cascade(model, options.search, options.thresholds, options.stages);
 
   std::vector<std::vector<ScoredBox>> windows(photographs.list.size());
   std::vector<std::vector<Face>> faces(photographs.list.size());
@@ -116,14 +112,20 @@ CheckResult check(const ModelData& model, const CheckOptions& options, const Pho
   std::vector<CascadeWorkspace> workspaces(static_cast<std::size_t>(pool.threads()));
   pool.for_each(static_cast<int>(photographs.list.size()), [&](int task, int worker) {
     const std::size_t index = static_cast<std::size_t>(task);
-    const auto image = images.get(photographs.list[index].file);
-    if (!image) return;
+    const auto pixels = images.get(photographs.list[index].file);
+    if (!pixels) return;
     CascadeWorkspace& workspace = workspaces[static_cast<std::size_t>(worker)];
-    cascade.run((*image)->view(), workspace, nullptr);
+    cascade.run((*pixels)->image.view(), workspace, nullptr);
+    const double scale = 1 / (*pixels)->scale;
     if (options.stages < 3) {
       windows[index] = workspace.windows;
+      for (ScoredBox& window : windows[index]) window.box = scaled(window.box, scale);
     } else {
       faces[index] = workspace.faces;
+      for (Face& face : faces[index]) {
+        face.box = scaled(face.box, scale);
+        for (Point& point : face.landmarks) point = scaled(point, scale);
+      }
     }
   });
 

@@ -31,6 +31,8 @@ void visit(V& v, DataConfig& c) {
   v("min_face", c.min_face, "pixels; a face whose shorter side is less is neither face nor background",
     Range{});
   v("cache_gib", c.cache_gib, "decoded images kept in memory, GiB", Range{.01, 1e6});
+  v("max_side", c.max_side,
+    "pixels; photographs with a longer side are shrunk to it, to save memory. 0: none is", Range{0, 65536});
   v("crops_per_visit", c.crops_per_visit,
     "crops cut from an image once it is decoded; more if the images don't fit into the cache",
     Range{1, 1024});

@@ -25,6 +25,7 @@ struct SetConfig {
 struct DataConfig {
   double min_face = 12;
   double cache_gib = 8;
+  int max_side = 0;
   int crops_per_visit = 4;
 };
 

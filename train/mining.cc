@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "cascade/cascade.h"
+#include "train/search.h"
 #include "util/file.h"
 #include "util/parallel.h"
 
@@ -37,12 +38,7 @@ constexpr std::uint64_t kMagic = 0x31646e696d6d746dU;  // "mtmmind1"
 
 MinedWindows mine(const ModelData& model, const MiningOptions& options, const Photographs& photographs,
                   ImageCache& images, std::size_t part, std::size_t parts, const MiningProgress& progress) {
-  DetectorOptions detector;
-  detector.min_face = static_cast<float>(options.search.min_face);
-  detector.factor = options.search.factor;
-  detector.thresholds = std::array<float, 3>{};
-  std::copy(options.thresholds.begin(), options.thresholds.end(), detector.thresholds->begin());
-  const Cascade cascade(model, detector, *find_kernels("auto"), options.stages);
+  const Cascade cascade = search_cascade(model, options.search, options.thresholds, options.stages);
 
   MinedWindows mined(photographs.list.size());
   ThreadPool pool(options.threads);
@@ -52,9 +48,9 @@ MinedWindows mine(const ModelData& model, const MiningOptions& options, const Ph
   pool.for_each(static_cast<int>(photographs.list.size()), [&](int task, int worker) {
     const std::size_t index = static_cast<std::size_t>(task);
     if (index % parts != part) return;
-    if (const auto image = images.get(photographs.list[index].file)) {
+    if (const auto pixels = images.get(photographs.list[index].file)) {
       CascadeWorkspace& workspace = workspaces[static_cast<std::size_t>(worker)];
-      cascade.run((*image)->view(), workspace, nullptr);
+      cascade.run((*pixels)->image.view(), workspace, nullptr);
       std::vector<ScoredBox>& windows = mined[index];
       if (options.mine == Mine::kNext) {
         windows = workspace.windows;
@@ -66,6 +62,7 @@ MinedWindows mine(const ModelData& model, const MiningOptions& options, const Ph
       std::stable_sort(windows.begin(), windows.end(),
                        [](const ScoredBox& a, const ScoredBox& b) { return a.score > b.score; });
       windows.resize(std::min(windows.size(), static_cast<std::size_t>(options.most)));
+      for (ScoredBox& window : windows) window.box = scaled(window.box, 1 / (*pixels)->scale);
     }
     const std::lock_guard lock(mutex);
     ++done;

@@ -50,9 +50,12 @@ bool same(const MinedWindows& a, const MinedWindows& b) {
   });
 }
 
-TEST_CASE("what is mined for the next net is what detect() shows it") {
+TEST_CASE("what is mined for the next net is what detect() shows it, in pixels of the photograph") {
   const Album album;
-  ImageCache images(1 << 24);
+  int max_side = 0;
+  SUBCASE("whole photographs") { max_side = 0; }
+  SUBCASE("shrunk ones") { max_side = 80; }
+  ImageCache images(1 << 24, max_side);
   const ModelData data = test::random_model(3);
   DetectorOptions detector_options;
   detector_options.thresholds = std::array<float, 3>{.5f, .3f, .3f};
@@ -65,15 +68,17 @@ TEST_CASE("what is mined for the next net is what detect() shows it") {
     const MinedWindows mined = mine(data, o, album.photographs, images);
     REQUIRE(mined.size() == 3);
     for (std::size_t i = 0; i < 3; ++i) {
-      const Result<Trace> trace = detector->trace((*images.get(album.photographs.list[i].file))->view());
+      const auto pixels = *images.get(album.photographs.list[i].file);
+      const Result<Trace> trace = detector->trace(pixels->image.view());
       REQUIRE(trace.ok());
+      CHECK(pixels->scale == (max_side == 0 ? 1 : 80 / 120.));
       std::vector<Candidate> expected = stages == 1 ? trace->pnet : trace->rnet;
       REQUIRE(expected.size() > 3);
       std::stable_sort(expected.begin(), expected.end(),
                        [](const Candidate& a, const Candidate& b) { return a.score > b.score; });
       REQUIRE(mined[i].size() == expected.size());
       for (std::size_t k = 0; k < expected.size(); ++k) {
-        CHECK(mined[i][k].box == expected[k].box);
+        CHECK(mined[i][k].box == scaled(expected[k].box, 1 / pixels->scale));
         CHECK(mined[i][k].score == expected[k].score);
       }
     }
@@ -190,7 +195,7 @@ TEST_CASE("checks count faces by the windows that keep them") {
   detector_options.thresholds = std::array<float, 3>{.5f, .3f, .3f};
   const auto detector = Detector::create(Model(std::make_shared<const ModelData>(data)), detector_options);
   for (Photograph& photograph : album.photographs.list) {
-    const Result<std::vector<Face>> faces = detector->detect((*images.get(photograph.file))->view());
+    const Result<std::vector<Face>> faces = detector->detect((*images.get(photograph.file))->image.view());
     REQUIRE(faces.ok());
     for (const Face& found : *faces) {
       LabelledFace face;

@@ -4,10 +4,43 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <utility>
 
 #include "datasets/labels.h"
+#include "image/resample.h"
+#include "kernels/kernels.h"
 
 namespace mtcnn {
+namespace {
+
+Pixels shrunk(Image image, int max_side) {
+  Pixels pixels{std::move(image), {}, 1};
+  Image& own = pixels.image;
+  pixels.size = {own.width, own.height};
+  const int longest = std::max(own.width, own.height);
+  if (max_side == 0 || longest <= max_side) return pixels;
+  pixels.scale = static_cast<double>(max_side) / longest;
+  const auto side = [&](int pixels_there) {
+    return std::max(1, static_cast<int>(pixels_there * pixels.scale));
+  };
+  Image small{side(own.width), side(own.height), {}};
+  AxisTaps horizontal, vertical;
+  // Rounded down: a part of a pixel is cut off, so that one scale holds for both axes.
+  make_taps(0, small.width / pixels.scale, small.width, 0, small.width, own.width, horizontal);
+  make_taps(0, small.height / pixels.scale, small.height, 0, small.height, own.height, vertical);
+  const std::size_t values =
+      std::size_t{3} * static_cast<std::size_t>(small.width) * static_cast<std::size_t>(small.height);
+  std::vector<float> floats(values + kSlack);
+  ResampleScratch scratch;
+  resample(own.view(), horizontal, vertical, 0, 1, *find_kernels("auto"), scratch, floats.data());
+  small.rgb.resize(values);
+  std::transform(floats.begin(), floats.begin() + static_cast<std::ptrdiff_t>(values), small.rgb.begin(),
+                 [](float value) { return static_cast<std::uint8_t>(std::clamp(value + .5f, 0.f, 255.f)); });
+  own = std::move(small);
+  return pixels;
+}
+
+}  // namespace
 
 Box moved(const Box& box, const std::array<double, 4>& moves) {
   const auto part = [](double share, float side) { return static_cast<float>(share * side); };
@@ -55,12 +88,12 @@ Result<Photographs> read_photographs(std::span<const SetConfig> sets, double min
   return photographs;
 }
 
-Result<std::shared_ptr<const Image>> ImageCache::get(const std::string& file) {
+Result<std::shared_ptr<const Pixels>> ImageCache::get(const std::string& file) {
   {
     const std::lock_guard lock(mutex_);
     if (const auto found = entries_.find(file); found != entries_.end()) {
       order_.splice(order_.begin(), order_, found->second.used);
-      return found->second.image;
+      return found->second.pixels;
     }
     if (const auto failed = failures_.find(file); failed != failures_.end()) return failed->second;
   }
@@ -70,16 +103,16 @@ Result<std::shared_ptr<const Image>> ImageCache::get(const std::string& file) {
     failures_.emplace(file, image.error());
     return image.error();
   }
-  auto shared = std::make_shared<const Image>(std::move(*image));
+  auto shared = std::make_shared<const Pixels>(shrunk(std::move(*image), max_side_));
   ++decoded_;
   // Another thread may have been faster.
-  if (const auto found = entries_.find(file); found != entries_.end()) return found->second.image;
+  if (const auto found = entries_.find(file); found != entries_.end()) return found->second.pixels;
   order_.push_front(file);
-  bytes_ += shared->rgb.size();
+  bytes_ += shared->image.rgb.size();
   entries_.emplace(file, Entry{shared, order_.begin()});
   while (bytes_ > limit_ && order_.size() > 1) {
     const auto oldest = entries_.find(order_.back());
-    bytes_ -= oldest->second.image->rgb.size();
+    bytes_ -= oldest->second.pixels->image.rgb.size();
     entries_.erase(oldest);
     order_.pop_back();
   }

@@ -38,14 +38,34 @@ Result<Photographs> read_photographs(std::span<const SetConfig> sets, double min
 // The box with its edges moved by these shares of its width and height.
 Box moved(const Box& box, const std::array<double, 4>& moves);
 
-// Decoded images, the latest used in memory. Any number of threads.
+// The pixels of a photograph, shrunk if it is a large one. Labels and windows are in pixels of the photograph
+// itself, the upright `size`.
+struct Pixels {
+  Image image;
+  Size size;
+  // What coordinates of the photograph are multiplied by to give those of `image`: 1 or less.
+  double scale = 1;
+};
+
+// A box in pixels of one size in those of another.
+inline Box scaled(const Box& box, double scale) {
+  const auto by = [scale](float x) { return static_cast<float>(x * scale); };
+  return {by(box.left), by(box.top), by(box.right), by(box.bottom)};
+}
+
+inline Point scaled(const Point& point, double scale) {
+  return {static_cast<float>(point.x * scale), static_cast<float>(point.y * scale)};
+}
+
+// Decoded photographs, the latest used in memory. Any number of threads.
 class ImageCache {
  public:
-  explicit ImageCache(std::size_t bytes) : limit_(bytes) {}
+  // Keeps so many bytes of pixels. `max_side`: photographs with a longer side are shrunk to it; 0: none is.
+  explicit ImageCache(std::size_t bytes, int max_side = 0) : limit_(bytes), max_side_(max_side) {}
 
   // The pixels of the file, decoded if they are not there. Errors: those of load_image(), each file's once
   // and for all: a file that could not be read is not tried again.
-  Result<std::shared_ptr<const Image>> get(const std::string& file);
+  Result<std::shared_ptr<const Pixels>> get(const std::string& file);
 
   // Files that could not be read, with why.
   std::vector<std::string> failures() const;
@@ -54,10 +74,11 @@ class ImageCache {
 
  private:
   struct Entry {
-    std::shared_ptr<const Image> image;
+    std::shared_ptr<const Pixels> pixels;
     std::list<std::string>::iterator used;
   };
   std::size_t limit_;
+  int max_side_;
   mutable std::mutex mutex_;
   std::size_t bytes_ = 0, decoded_ = 0;
   std::unordered_map<std::string, Entry> entries_;

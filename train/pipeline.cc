@@ -88,7 +88,7 @@ class Pipeline {
         ranks_(ranks),
         threads_(config.threads > 0 ? config.threads
                                     : std::max(1, static_cast<int>(std::thread::hardware_concurrency()))),
-        images_(static_cast<std::size_t>(config.data.cache_gib * 0x1p30)) {}
+        images_(static_cast<std::size_t>(config.data.cache_gib * 0x1p30), config.data.max_side) {}
 
   Result<bool> run(const TrainRun& run);
 
@@ -629,11 +629,13 @@ Status Pipeline::evaluate(const Model& model) {
   if (!detector) return detector.error();
   StageTally tally;
   for (const Photograph& photograph : validation_.list) {
-    const auto image = images_.get(photograph.file);
-    if (!image) continue;
-    const Result<Trace> trace = detector->trace((*image)->view());
+    const auto pixels = images_.get(photograph.file);
+    if (!pixels) continue;
+    const Result<Trace> trace = detector->trace((*pixels)->image.view());
     if (!trace) return trace.error();
-    tally.add({photograph.file, photograph.faces}, *trace);
+    LabelledImage labels{photograph.file, photograph.faces};
+    for (LabelledFace& face : labels.faces) face.box = scaled(face.box, (*pixels)->scale);
+    tally.add(labels, *trace);
   }
   Json stages = Json::array();
   for (std::size_t i = 0; i < kStages; ++i) {

@@ -259,12 +259,11 @@ bool Sampler::draw_mined(SampleKind kind, int photograph, Random& random, Drawn&
 bool Sampler::cut_from(SampleKind kind, bool mined, bool near, int index, Random& random,
                        SamplerScratch& scratch, float* pixels, SampleTarget& target) const {
   const Photograph& photograph = photographs_.list[static_cast<std::size_t>(index)];
-  const auto image = images_.get(photograph.file);
-  if (!image) return false;
+  const auto photo = images_.get(photograph.file);
+  if (!photo) return false;
   Drawn drawn;
-  const bool found =
-      mined ? draw_mined(kind, index, random, drawn)
-            : draw_random(kind, near, photograph, {(*image)->width, (*image)->height}, random, drawn);
+  const bool found = mined ? draw_mined(kind, index, random, drawn)
+                           : draw_random(kind, near, photograph, (*photo)->size, random, drawn);
   if (!found || !is_patchable(drawn.window)) return false;
 
   const bool has_face = kind != SampleKind::kNegative;
@@ -291,8 +290,10 @@ bool Sampler::cut_from(SampleKind kind, bool mined, bool near, int index, Random
     }
   }
   constexpr float kMean = 127.5f, kScale = 1 / 128.f;  // ModelData's defaults
-  cut_view((*image)->view(), drawn.window, view, side_, kMean, kScale, kernels_, scratch.patch,
-           scratch.augment, pixels);
+  const double scale = (*photo)->scale;
+  view.pivot = scaled(view.pivot, scale);
+  cut_view((*photo)->image.view(), scaled(drawn.window, scale), view, side_, kMean, kScale, kernels_,
+           scratch.patch, scratch.augment, pixels);
   change_pixels(config_.augment, view.flip, side_, kMean, kScale, random, pixels);
   return true;
 }

@@ -136,7 +136,7 @@ TEST_CASE("samples are of their kind, and their targets lead back to the labels"
           ++number;
           const Box window = window_of(face.box, target->box);
           if (std::abs(window.width() - window.height()) > .01f) continue;
-          read_patch((*images.get(photograph.file))->view(), window, kSide, 127.5f, 1 / 128.f,
+          read_patch((*images.get(photograph.file))->image.view(), window, kSide, 127.5f, 1 / 128.f,
                      *find_kernels("auto"), patch, expected.data());
           float worst = 0;
           for (int i = 0; i < kSide * kSide * 3; ++i)
@@ -371,6 +371,47 @@ TEST_CASE("calibration samples lie about the face by their pattern") {
     patterns.insert(target->pattern);
   }
   CHECK(patterns.size() == kCalibrationPatterns.size());
+}
+
+TEST_CASE("a large photograph is shrunk in the cache, and crops are cut from the same places") {
+  Album album;
+  const std::string& file = album.photographs.list[0].file;
+  ImageCache whole(1 << 24), small(1 << 24, 100);
+  const auto large = *whole.get(file), shrunk = *small.get(file);
+  CHECK(large->scale == 1);
+  CHECK(large->size == Size{200, 160});
+  CHECK(shrunk->size == Size{200, 160});
+  CHECK(shrunk->scale == .5);
+  REQUIRE(shrunk->image.width == 100);
+  REQUIRE(shrunk->image.height == 80);
+  for (const std::size_t at :
+       {std::size_t{0}, std::size_t{3} * (40 * 100 + 50), std::size_t{3} * (79 * 100 + 99)}) {
+    const std::size_t x = at / 3 % 100 * 2, y = at / 300 * 2;
+    int sum = 0;
+    for (const std::size_t i : {y * 200 + x, y * 200 + x + 1, (y + 1) * 200 + x, (y + 1) * 200 + x + 1}) {
+      sum += large->image.rgb[3 * i];
+    }
+    CHECK(std::abs(shrunk->image.rgb[at] - sum / 4.) <= .51);
+  }
+
+  TrainConfig config = plain();
+  constexpr int kSide = 12;
+  const Sampler from_large(album.photographs, whole, config, kSide, 1),
+      from_small(album.photographs, small, config, kSide, 1);
+  SamplerScratch scratch;
+  std::vector<float> a(floats(kSide)), b(a);
+  double difference = 0;
+  for (std::uint64_t i = 0; i < 50; ++i) {
+    const Result<SampleTarget> one = from_large.cut(SampleKind::kPositive, i, scratch, a.data());
+    const Result<SampleTarget> two = from_small.cut(SampleKind::kPositive, i, scratch, b.data());
+    REQUIRE(one.ok());
+    REQUIRE(two.ok());
+    CHECK(one->box == two->box);
+    for (int j = 0; j < kSide * kSide * 3; ++j) {
+      difference += std::abs(a[static_cast<std::size_t>(j)] - b[static_cast<std::size_t>(j)]);
+    }
+  }
+  CHECK(difference / (50 * kSide * kSide * 3) < .06);
 }
 
 TEST_CASE("a cache that is too small forgets the oldest") {
