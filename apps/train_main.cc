@@ -2,18 +2,23 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "apps/command_line.h"
 #include "apps/commands.h"
 #include "apps/progress.h"
 #include "apps/text.h"
+#include "train/experiments.h"
 #include "train/pipeline.h"
 #include "util/file.h"
 
@@ -43,6 +48,25 @@ int write_example(const std::string& file) {
   return kExitOk;
 }
 
+// The table to stdout; the figures, for machines, into the output folder.
+int print_experiment(const TrainConfig& config, const ExperimentOptions& options,
+                     const Result<ExperimentResult>& result) {
+  if (!result) {
+    std::fprintf(stderr, "mtcnn train: %s\n", printable(result.error().message).c_str());
+    return result.error().code == ErrorCode::kInvalidArgument ? kExitUsage : kExitFailed;
+  }
+  std::printf("Of %zu validation crops:\n%s", result->crops, experiment_table(options, *result).c_str());
+  const std::string file = config.output + "/experiment-" + experiment_name(options.experiment) + ".json";
+  const std::string text = experiment_json(options, *result);
+  const Status status = write_file(file, {reinterpret_cast<const std::byte*>(text.data()), text.size()});
+  if (!status) {
+    std::fprintf(stderr, "mtcnn train: %s\n", printable(status.error().message).c_str());
+    return kExitFailed;
+  }
+  std::printf("Wrote %s\n", printable(file).c_str());
+  return kExitOk;
+}
+
 int run(int argc, const char* const* argv) {
   CLI::App app("Trains P-Net, R-Net and O-Net from nothing, each on what the ones before let through.",
                "mtcnn train");
@@ -59,6 +83,22 @@ int run(int argc, const char* const* argv) {
       ->check(CLI::IsMember({"pnet", "rnet", "onet"}));
   app.add_option("--threads", threads, "processor cores to use, 0 for all; in place of the config file's")
       ->check(CLI::Range(0, 1024));
+  ExperimentOptions trial;
+  std::optional<Experiment> experiment;
+  std::vector<double> samples;
+  const std::map<std::string, Experiment> experiments{{"table1", Experiment::kTable1},
+                                                      {"hard-mining", Experiment::kHardMining},
+                                                      {"joint-landmarks", Experiment::kJointLandmarks}};
+  app.add_option("--experiment", experiment,
+                 "with the finished model, repeat a comparison of the paper in place of training: table1 "
+                 "(the baselines' nets beside P-, R- and O-Net), hard-mining or joint-landmarks (O-Net "
+                 "with and without)")
+      ->transform(CLI::CheckedTransformer(experiments).description("table1, hard-mining or joint-landmarks"));
+  app.add_option("--samples", samples, "of an experiment: samples that P-, R- and O-Net learn from")
+      ->expected(3)
+      ->delimiter(',')
+      ->check(CLI::Range(1., 1e12));
+  app.add_option("--seeds", trial.seeds, "of an experiment: runs of each net")->check(CLI::Range(1, 100));
   app.add_flag("--restart", restart,
                "forget what the output folder holds; without this a training goes on where it was stopped");
   app.footer(
@@ -102,6 +142,13 @@ int run(int argc, const char* const* argv) {
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     std::fprintf(stderr, "[%6.1f min] %s\n", seconds / 60, printable(text).c_str());
   };
+  if (experiment) {
+    trial.experiment = *experiment;
+    if (!samples.empty()) std::copy(samples.begin(), samples.end(), trial.samples.begin());
+    const Result<ExperimentResult> result = run_experiment(*config, trial, events);
+    line.reset();
+    return print_experiment(*config, trial, result);
+  }
   const Result<bool> done = train(*config, what, events);
   line.reset();
   if (!done) {

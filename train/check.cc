@@ -72,15 +72,17 @@ void measure_windows(const std::vector<std::vector<ScoredBox>>& found, const Pho
 }
 
 void measure_faces(const std::vector<std::vector<Face>>& found, const Photographs& photographs,
-                   CheckResult& result) {
+                   const CheckOptions& options, CheckResult& result) {
   std::vector<std::vector<LabelledImage>> images(photographs.sets.size());
   std::vector<std::vector<std::vector<Candidate>>> detections(images.size());
   std::vector<LabelledImage> all;
+  std::vector<std::vector<Candidate>> all_detections;
   std::vector<std::vector<LandmarkPrediction>> points;
   for (std::size_t i = 0; i < found.size(); ++i) {
     const std::size_t set = static_cast<std::size_t>(photographs.list[i].set);
     std::vector<Candidate> boxes;
     for (const Face& face : found[i]) boxes.push_back({face.box, face.score});
+    all_detections.push_back(boxes);
     detections[set].push_back(std::move(boxes));
     images[set].push_back(labelled(photographs.list[i]));
     points.push_back(match_landmarks(images[set].back(), found[i]));
@@ -94,6 +96,12 @@ void measure_faces(const std::vector<std::vector<Face>>& found, const Photograph
     result.average_precision += boxes.average_precision;
   }
   if (sets > 0) result.average_precision /= sets;
+  BoxOptions at;
+  at.false_positives_per_image = {options.windows_per_image};
+  const BoxResult::RecallAt point = evaluate_boxes(all, all_detections, at).recall_at.front();
+  result.windows = point.false_positives_per_image;
+  result.recall = point.recall;
+  result.threshold = std::min(point.score, 1.f);
   const LandmarkResult landmarks = evaluate_landmarks(all, points);
   result.landmark_error = landmarks.mean_error;
   result.landmark_faces = landmarks.detected;
@@ -135,7 +143,7 @@ CheckResult check(const ModelData& model, const CheckOptions& options, const Pho
   if (options.stages < 3) {
     measure_windows(windows, photographs, options, result);
   } else {
-    measure_faces(faces, photographs, result);
+    measure_faces(faces, photographs, options, result);
   }
   return result;
 }

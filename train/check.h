@@ -15,7 +15,8 @@ struct CheckOptions {
   int stages = 1;  // nets that are there
   SearchConfig search;
   std::array<double, 3> thresholds{};  // of the stages before the last; of the last: how far down curves go
-  double windows_per_image = 100;      // where the recall of P-Net and R-Net is read off
+  // Where recall and threshold are read off: windows an image, with three nets false positives an image.
+  double windows_per_image = 100;
   int threads = 1;
 };
 
@@ -23,9 +24,10 @@ struct CheckResult {
   std::size_t images = 0, faces = 0;
   // The figure to choose by: `recall` with one or two nets, `average_precision` with three.
   double figure = 0;
-  // Share of the faces with a window of IoU .5 or more among the best so many windows an image.
+  // With one or two nets, share of the faces with a window of IoU .5 or more among the best so many windows an image;
+  // with three, of all sets' faces, with so many false positives an image.
   double recall = 0;
-  double windows = 0;        // windows an image there
+  double windows = 0;        // that number
   double threshold = 0;      // the score from which on these are
   double recall_of_all = 0;  // of all windows, down to the threshold searched with
   double windows_of_all = 0;

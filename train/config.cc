@@ -108,8 +108,9 @@ void visit(V& v, StageConfig& c) {
     kShare);
   v("mining_windows", c.mining_windows, "most windows mined from an image", kCount);
   v("check_windows", c.check_windows,
-    "P-Net, R-Net: checkpoints are chosen by the share of faces kept with this many windows an image, and the threshold is set by it",
-    kCount);
+    "P-Net, R-Net: windows of a validation image that pass; checkpoints are chosen by the share of faces kept so. "
+    "O-Net: false positives of a validation image at its default threshold",
+    Range{.001, 1e6});
   v("checks", c.checks, "how often the validation sets are searched, over all rounds", kCount);
 }
 
@@ -153,9 +154,9 @@ void visit(V& v, TrainConfig& c) {
   v("threads", c.threads, "0: one per core", Range{0, 1024});
   v("device", c.device, "\"auto\": a GPU if libtorch has one; \"cpu\", \"cuda\"", Range{});
   v("thresholds", c.thresholds,
-    "the model's default score thresholds; P-Net's and R-Net's 0: those with which check_windows windows of\n"
-    "a validation image pass, or .6 and .7 without validation",
-    kShare);
+    "the model's default score thresholds. With validation sets, the scores of each net are moved (a constant added\n"
+    "to its logit) so that as much as check_windows says passes there",
+    Range{.01, .99});
 }
 
 // ---- Reading ----
@@ -395,6 +396,7 @@ TrainConfig::TrainConfig() {
   onet.loss_weights = {1, .5, 1};
   onet.mining_threshold = .1;
   onet.mining_windows = 60;
+  onet.check_windows = .1;
 }
 
 Result<TrainConfig> parse_config(const std::string& text, const std::string& name,

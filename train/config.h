@@ -75,7 +75,7 @@ struct TrainConfig {
   std::uint64_t seed = 1;
   int threads = 0;
   std::string device = "auto";
-  std::array<double, 3> thresholds{0, 0, .7};
+  std::array<double, 3> thresholds{.6, .7, .7};
   DataConfig data;
   SampleConfig samples;
   AugmentConfig augment;

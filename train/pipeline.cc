@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -40,6 +41,8 @@ double seconds_since(Clock::time_point start) {
 std::span<const std::byte> bytes_of(const std::string& text) {
   return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
 }
+
+double logit(double probability) { return std::log(probability / (1 - probability)); }
 
 const NetSpec& net_of(std::size_t stage) {
   static constexpr const NetSpec* kNets[] = {&kPNet, &kRNet, &kONet};
@@ -259,7 +262,7 @@ Result<ModelData> Pipeline::model_before(std::size_t stage) const {
   }
   model.geometry = CellGeometry::kExact;
   for (std::size_t i = 0; i < 3; ++i) {
-    if (config_.thresholds[i] > 0) model.thresholds[i] = static_cast<float>(config_.thresholds[i]);
+    model.thresholds[i] = static_cast<float>(config_.thresholds[i]);
   }
   std::string sets;
   for (const SetConfig& set : config_.sets) sets += (sets.empty() ? "" : ", ") + set.name;
@@ -582,12 +585,16 @@ Result<bool> Pipeline::train_stage(std::size_t stage, ModelData& model) {
     trainer.save(best.weights, true);
     best.step = step;
   }
-  // P-Net and R-Net hand on as many windows as they were judged by.
-  if (stage < 2 && config_.thresholds[stage] == 0 && best.threshold > 0) {
-    model.thresholds[stage] = static_cast<float>(best.threshold);
-    char text[120];
-    std::snprintf(text, sizeof text, "%s: threshold %.3f, with which %.0f windows an image pass",
-                  kTitles[stage], best.threshold, config.check_windows);
+  // So that a threshold means about the same whatever the net learned from: hard samples, above all mined ones,
+  // press all scores down.
+  if (best.threshold > 0 && best.threshold < 1) {
+    const double threshold = config_.thresholds[stage];
+    best.weights.tensors.at(std::string(net.name) + ".class.bias").values[1] +=
+        static_cast<float>(logit(threshold) - logit(best.threshold));
+    char text[160];
+    std::snprintf(text, sizeof text, "%s: scores moved from %.3f to %.3f, where %g %s an image pass",
+                  kTitles[stage], best.threshold, threshold, config.check_windows,
+                  stage < 2 ? "windows" : "false positives");
     note(text);
   }
   for (const ParameterSpec& parameter : parameters(net)) {

@@ -1,0 +1,445 @@
+#include "train/experiments.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <filesystem>
+#include <limits>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <thread>
+
+#include "engine/network.h"
+#include "mtcnn/model.h"
+#include "nets/baseline_nets.h"
+#include "nets/mtcnn_nets.h"
+#include "train/batches.h"
+#include "train/check.h"
+#include "train/mining.h"
+#include "train/net_trainer.h"
+#include "train/ranks.h"
+#include "util/aligned.h"
+
+namespace mtcnn {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kCurvePoints = 10;
+constexpr int kValidationBatch = 1024;
+constexpr int kValidationBatches = 16;
+constexpr int kPasses = 300;      // as the paper counts
+constexpr int kTimedRepeats = 9;  // of those; in turn for the nets that are compared
+constexpr double kLeastChecked = .05;
+// Sets the streams of samples apart from those of the training itself.
+constexpr std::uint64_t kTrainStream = 100, kValidationStream = 200;
+
+// What learns, and how it differs from the other nets of its stage.
+struct Contestant {
+  std::string name;
+  std::size_t stage = 0;
+  const NetSpec* net = nullptr;
+  StageConfig config;
+};
+
+std::vector<Contestant> contestants(const TrainConfig& config, Experiment experiment) {
+  std::vector<Contestant> list;
+  if (experiment == Experiment::kTable1) {
+    const StageConfig* stages[] = {&config.pnet, &config.rnet, &config.onet};
+    const NetSpec* baselines[] = {&k12Net, &k24Net, &k48Net};
+    const NetSpec* nets[] = {&kPNet, &kRNet, &kONet};
+    const char* names[][2] = {{"12-net", "P-Net"}, {"24-net", "R-Net"}, {"48-net", "O-Net"}};
+    for (std::size_t stage = 0; stage < 3; ++stage) {
+      StageConfig alone = *stages[stage];
+      // What the baselines have: a class.
+      alone.loss_weights = {1, 0, 0};
+      alone.landmarks = false;
+      list.push_back({names[stage][0], stage, baselines[stage], alone});
+      list.push_back({names[stage][1], stage, nets[stage], alone});
+    }
+    return list;
+  }
+  StageConfig with = config.onet, without = config.onet;
+  with.landmarks = without.landmarks = true;
+  if (experiment == Experiment::kHardMining) {
+    without.hard_share = 1;
+  } else {
+    // The landmark faces stay in the batches, so that both see the same of all else.
+    without.loss_weights[2] = 0;
+  }
+  const std::string what =
+      experiment == Experiment::kHardMining ? "online hard sample mining" : "landmarks in the loss";
+  list.push_back({"O-Net without " + what, 2, &kONet, without});
+  list.push_back({"O-Net with " + what, 2, &kONet, with});
+  return list;
+}
+
+bool has_head(const NetSpec& net, const char* name) {
+  return std::any_of(net.heads.begin(), net.heads.end(),
+                     [&](const Layer& head) { return std::string(head.name) == name; });
+}
+
+Error stopped() { return {ErrorCode::kIo, "stopped: an experiment begins anew"}; }
+
+class Laboratory {
+ public:
+  Laboratory(const TrainConfig& config, const ExperimentOptions& options, const TrainEvents& events,
+             Ranks& ranks)
+      : config_(config),
+        options_(options),
+        events_(events),
+        ranks_(ranks),
+        threads_(config.threads > 0 ? config.threads
+                                    : std::max(1, static_cast<int>(std::thread::hardware_concurrency()))),
+        images_(static_cast<std::size_t>(config.data.cache_gib * 0x1p30), config.data.max_side),
+        validation_config_(config) {
+    // Validation crops are as the cascade cuts them.
+    AugmentConfig& a = validation_config_.augment;
+    for (double* p : {&a.flip, &a.rotate, &a.colour, &a.grey, &a.low_resolution, &a.blur, &a.jpeg, &a.noise,
+                      &a.occlude}) {
+      *p = 0;
+    }
+  }
+
+  Result<ExperimentResult> run();
+
+ private:
+  Result<MinedWindows> windows(const Photographs& photographs, std::size_t stage);
+  // Leaves the weights in `data`, among those of the finished model.
+  Result<Trial> trial(const Contestant& contestant, int seed, const Sampler& sampler,
+                      const std::vector<Batch>& crops, ModelData& data);
+  void measure(const NetSpec& net, const ModelData& data, const std::vector<Batch>& crops,
+               Trial& trial) const;
+  double time_passes(const NetSpec& net, const ModelData& data) const;
+  bool stop() const { return events_.stop && *events_.stop; }
+  void note(const std::string& text) const {
+    if (events_.note) events_.note(text);
+  }
+
+  TrainConfig config_;
+  ExperimentOptions options_;
+  const TrainEvents& events_;
+  Ranks& ranks_;
+  int threads_;
+  ImageCache images_;
+  TrainConfig validation_config_;
+  Photographs photographs_, validation_;
+  ModelData model_;
+};
+
+// What the nets before `stage` let through, as the training itself mines it.
+Result<MinedWindows> Laboratory::windows(const Photographs& photographs, std::size_t stage) {
+  MiningOptions options;
+  options.stages = static_cast<int>(stage);
+  options.search = config_.mining;
+  options.thresholds = {config_.pnet.mining_threshold, config_.rnet.mining_threshold, 0};
+  options.most = stage == 1 ? config_.pnet.mining_windows : config_.rnet.mining_windows;
+  options.threads = threads_;
+  note("searching " + std::to_string(photographs.list.size()) +
+       " photographs for what the nets before let through");
+  return mine(model_, options, photographs, images_);
+}
+
+// Accuracy and box error on the validation crops, by the engine.
+void Laboratory::measure(const NetSpec& net, const ModelData& data, const std::vector<Batch>& crops,
+                         Trial& trial) const {
+  const Network network(net, data, *find_kernels("auto"), {"class"});
+  std::unique_ptr<const Network> boxes;
+  if (has_head(net, "box")) {
+    boxes = std::make_unique<const Network>(net, data, *find_kernels("auto"),
+                                            std::initializer_list<std::string_view>{"box"});
+  }
+  std::size_t right = 0, judged = 0, regressed = 0;
+  double distance = 0;
+  for (const Batch& batch : crops) {
+    const int count = static_cast<int>(batch.targets.size());
+    const Size size{batch.side, batch.side};
+    const auto run = [&](const Network& part) {
+      AlignedFloats scratch(part.scratch_size(size, count)),
+          out(static_cast<std::size_t>(count * part.outputs()) + kSlack);
+      part.run(batch.pixels.data(), count, size, scratch.data(), out.data());
+      return out;
+    };
+    const AlignedFloats logits = run(network);
+    AlignedFloats offsets;
+    if (boxes) offsets = run(*boxes);
+    for (std::size_t i = 0; i < batch.targets.size(); ++i) {
+      const SampleTarget& target = batch.targets[i];
+      const bool face = target.kind == SampleKind::kPositive;
+      if (face || target.kind == SampleKind::kNegative) {
+        ++judged;
+        right += (logits[2 * i + 1] > logits[2 * i]) == face;
+      }
+      if (boxes && (face || target.kind == SampleKind::kPart)) {
+        ++regressed;
+        for (std::size_t k = 0; k < 4; ++k) {
+          const double off = double{offsets[4 * i + k]} - target.box[k];
+          distance += off * off;
+        }
+      }
+    }
+  }
+  trial.accuracy = static_cast<double>(right) / static_cast<double>(judged);
+  trial.box_error =
+      boxes ? distance / static_cast<double>(regressed) : std::numeric_limits<double>::quiet_NaN();
+}
+
+double Laboratory::time_passes(const NetSpec& net, const ModelData& data) const {
+  const Network network(net, data, *find_kernels("auto"), {"class"});
+  const Size size{net.side, net.side};
+  const AlignedFloats input(static_cast<std::size_t>(net.side * net.side * 3) + kSlack);
+  AlignedFloats scratch(network.scratch_size(size, 1)),
+      out(static_cast<std::size_t>(network.outputs()) + kSlack);
+  const auto start = Clock::now();
+  for (int i = 0; i < kPasses; ++i) network.run(input.data(), 1, size, scratch.data(), out.data());
+  return 1e3 * std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+Result<Trial> Laboratory::trial(const Contestant& contestant, int seed, const Sampler& sampler,
+                                const std::vector<Batch>& crops, ModelData& data) {
+  const NetSpec& net = *contestant.net;
+  StageConfig stage = contestant.config;
+  auto created = NetTrainer::create(net, stage, config_.seed + static_cast<std::uint64_t>(seed),
+                                    config_.device, threads_, ranks_);
+  if (!created) return created.error();
+  NetTrainer& trainer = **created;
+  std::array<double, kSampleKinds> ratio{};
+  std::copy(config_.samples.ratio.begin(), config_.samples.ratio.end(), ratio.begin());
+  if (!stage.landmarks) ratio[static_cast<std::size_t>(SampleKind::kLandmark)] = 0;
+  // Only what teaches something to either of the nets that are compared.
+  if (stage.loss_weights[1] == 0) ratio[static_cast<std::size_t>(SampleKind::kPart)] = 0;
+  const BatchPlan plan = plan_batch(sampler, ratio, stage.batch, 0, 1);
+  std::int64_t batch = 0;
+  for (const int count : plan.counts) batch += count;
+  const std::int64_t steps = std::max<std::int64_t>(
+      kCurvePoints,
+      static_cast<std::int64_t>(options_.samples[contestant.stage] / static_cast<double>(batch)));
+
+  Trial trial;
+  trial.name = contestant.name;
+  trial.stage = contestant.stage;
+  trial.seed = seed;
+  trial.samples = static_cast<double>(steps * batch);
+  data = model_;
+  BatchQueue queue(sampler, plan, net.side, 0, steps, threads_);
+  const auto start = Clock::now();
+  for (std::int64_t step = 0; step < steps; ++step) {
+    if (stop()) return stopped();
+    const Result<Batch> cut = queue.next();
+    if (!cut) return cut.error();
+    const Result<StepResult> result =
+        trainer.step(*cut, static_cast<double>(step) / static_cast<double>(steps));
+    if (!result) return result.error();
+    const std::int64_t done = step + 1;
+    if (events_.progress && done % 8 == 0) {
+      TrainProgress progress;
+      progress.doing = contestant.name;
+      progress.done = done * batch;
+      progress.total = steps * batch;
+      progress.unit = "samples";
+      const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+      progress.per_second = static_cast<double>(done * batch) / seconds;
+      progress.seconds_left = static_cast<double>(steps - done) * seconds / static_cast<double>(done);
+      progress.loss = result->total;
+      progress.classification = result->classification;
+      progress.box = result->box;
+      progress.landmarks = result->landmarks;
+      events_.progress(progress);
+    }
+    if (done * kCurvePoints / steps != step * kCurvePoints / steps) {
+      trainer.save(data, true);
+      measure(net, data, crops, trial);
+      trial.curve.push_back(trial.accuracy);
+    }
+  }
+  if (options_.experiment != Experiment::kTable1) {
+    CheckOptions check_options;
+    check_options.stages = 3;
+    check_options.search = config_.checking;
+    std::copy(model_.thresholds.begin(), model_.thresholds.end(), check_options.thresholds.begin());
+    check_options.thresholds[2] = kLeastChecked;
+    check_options.threads = threads_;
+    const CheckResult found = check(data, check_options, validation_, images_);
+    trial.average_precision = found.average_precision;
+    trial.landmark_error = found.landmark_error;
+  }
+  char text[200];
+  std::snprintf(text, sizeof text, "%s, run %d: %.2f %% of the validation crops told right",
+                trial.name.c_str(), seed + 1, 100 * trial.accuracy);
+  note(text);
+  return trial;
+}
+
+Result<ExperimentResult> Laboratory::run() {
+  if (ranks_.size() > 1)
+    return Error{ErrorCode::kInvalidArgument, "experiments run in one process, not under mpirun"};
+  if (config_.validation.empty())
+    return Error{ErrorCode::kInvalidArgument, "an experiment needs [[validation]] sets"};
+  const std::string file = (std::filesystem::path(config_.output) / "model.safetensors").string();
+  const Result<Model> model = Model::load(file);
+  if (!model) {
+    return Error{ErrorCode::kInvalidArgument,
+                 "an experiment needs the finished model of this config: " + model.error().message};
+  }
+  model_ = model->data();
+  Result<Photographs> read = read_photographs(config_.sets, config_.data.min_face);
+  if (!read) return read.error();
+  photographs_ = std::move(*read);
+  read = read_photographs(config_.validation, config_.checking.min_face);
+  if (!read) return read.error();
+  validation_ = std::move(*read);
+
+  const std::vector<Contestant> list = contestants(config_, options_.experiment);
+  ExperimentResult result;
+  for (std::size_t stage = 0; stage < 3; ++stage) {
+    const auto of_stage =
+        std::find_if(list.begin(), list.end(), [&](const Contestant& c) { return c.stage == stage; });
+    if (of_stage == list.end()) continue;
+    const int side = of_stage->net->side;
+    MinedWindows windows_to_learn, windows_to_judge;
+    if (stage > 0) {
+      Result<MinedWindows> found = windows(photographs_, stage);
+      if (!found) return found.error();
+      windows_to_learn = std::move(*found);
+      found = windows(validation_, stage);
+      if (!found) return found.error();
+      windows_to_judge = std::move(*found);
+    }
+    Sampler judge(validation_, images_, validation_config_, side, kValidationStream + stage);
+    if (stage > 0) judge.use_windows(windows_to_judge);
+    std::array<double, kSampleKinds> ratio{};
+    std::copy_n(config_.samples.ratio.begin(), 3, ratio.begin());
+    const BatchPlan plan = plan_batch(judge, ratio, kValidationBatch, 0, 1);
+    std::vector<Batch> crops;
+    SamplerScratch scratch;
+    for (int i = 0; i < kValidationBatches; ++i) {
+      Result<Batch> batch = make_batch(judge, plan, side, i, scratch);
+      if (!batch) return batch.error();
+      crops.push_back(std::move(*batch));
+    }
+    result.crops = static_cast<std::size_t>(kValidationBatches *
+                                            (plan.counts[static_cast<std::size_t>(SampleKind::kNegative)] +
+                                             plan.counts[static_cast<std::size_t>(SampleKind::kPositive)]));
+    std::vector<const Contestant*> here;
+    for (const Contestant& contestant : list) {
+      if (contestant.stage == stage) here.push_back(&contestant);
+    }
+    std::vector<ModelData> learned(here.size());
+    const std::size_t first_trial = result.trials.size();
+    for (int seed = 0; seed < options_.seeds; ++seed) {
+      TrainConfig seeded = config_;
+      seeded.seed += static_cast<std::uint64_t>(seed);
+      Sampler sampler(photographs_, images_, seeded, side, kTrainStream + stage);
+      if (stage > 0) sampler.use_windows(windows_to_learn);
+      for (std::size_t i = 0; i < here.size(); ++i) {
+        Result<Trial> found = trial(*here[i], seed, sampler, crops, learned[i]);
+        if (!found) return found.error();
+        result.trials.push_back(std::move(*found));
+      }
+    }
+    if (options_.experiment != Experiment::kTable1) continue;
+    std::vector<std::vector<double>> times(here.size());
+    for (int repeat = 0; repeat < kTimedRepeats; ++repeat) {
+      for (std::size_t i = 0; i < here.size(); ++i)
+        times[i].push_back(time_passes(*here[i]->net, learned[i]));
+    }
+    for (std::size_t i = 0; i < here.size(); ++i) {
+      std::nth_element(times[i].begin(), times[i].begin() + kTimedRepeats / 2, times[i].end());
+      for (std::size_t t = first_trial + i; t < result.trials.size(); t += here.size()) {
+        result.trials[t].milliseconds = times[i][kTimedRepeats / 2];
+      }
+    }
+  }
+  return result;
+}
+
+// "95.41 %", "95.41 % ± 0.12" of several: the mean, and the sample standard deviation.
+std::string spread(const std::vector<double>& values, double unit, int digits, const char* suffix) {
+  double mean = 0, squares = 0;
+  for (const double value : values) mean += value / static_cast<double>(values.size());
+  for (const double value : values) squares += (value - mean) * (value - mean);
+  char text[80];
+  int length = std::snprintf(text, sizeof text, "%.*f%s", digits, unit * mean, suffix);
+  if (values.size() > 1) {
+    std::snprintf(text + length, sizeof text - static_cast<std::size_t>(length), " ± %.*f", digits,
+                  unit * std::sqrt(squares / static_cast<double>(values.size() - 1)));
+  }
+  return text;
+}
+
+}  // namespace
+
+const char* experiment_name(Experiment experiment) {
+  switch (experiment) {
+    case Experiment::kTable1: return "table1";
+    case Experiment::kHardMining: return "hard-mining";
+    case Experiment::kJointLandmarks: return "joint-landmarks";
+  }
+  return "";
+}
+
+Result<ExperimentResult> run_experiment(const TrainConfig& config, const ExperimentOptions& options,
+                                        const TrainEvents& events) {
+  const auto ranks = Ranks::join();
+  if (!ranks) return ranks.error();
+  return Laboratory(config, options, events, **ranks).run();
+}
+
+std::string experiment_json(const ExperimentOptions& options, const ExperimentResult& result) {
+  nlohmann::ordered_json trials = nlohmann::ordered_json::array();
+  for (const Trial& trial : result.trials) {
+    trials.push_back({{"name", trial.name},
+                      {"seed", trial.seed},
+                      {"samples", trial.samples},
+                      {"accuracy", trial.accuracy},
+                      {"box_error", trial.box_error},  // NaN: null
+                      {"curve", trial.curve},
+                      {"average_precision", trial.average_precision},
+                      {"landmark_error", trial.landmark_error},
+                      {"milliseconds", trial.milliseconds}});
+  }
+  return nlohmann::ordered_json{
+             {"experiment", experiment_name(options.experiment)}, {"crops", result.crops}, {"trials", trials}}
+             .dump(1) +
+         "\n";
+}
+
+std::string experiment_table(const ExperimentOptions& options, const ExperimentResult& result) {
+  const bool table1 = options.experiment == Experiment::kTable1;
+  std::string text =
+      table1 ? "| net | samples | 300 forward passes | validation accuracy |\n|---|---|---|---|\n"
+             : "| net | samples | validation accuracy | box error | cascade's average precision | points off "
+               "by |\n|---|---|---|---|---|---|\n";
+  std::vector<std::string> names;
+  for (const Trial& trial : result.trials) {
+    if (std::find(names.begin(), names.end(), trial.name) == names.end()) names.push_back(trial.name);
+  }
+  for (const std::string& name : names) {
+    std::vector<double> accuracy, box, precision, landmarks;
+    double samples = 0, milliseconds = 0;
+    for (const Trial& trial : result.trials) {
+      if (trial.name != name) continue;
+      accuracy.push_back(trial.accuracy);
+      box.push_back(trial.box_error);
+      precision.push_back(trial.average_precision);
+      landmarks.push_back(trial.landmark_error);
+      samples = trial.samples;
+      milliseconds = trial.milliseconds;
+    }
+    char count[40];
+    std::snprintf(count, sizeof count, "%.2f M", 1e-6 * samples);
+    text += "| " + name + " | " + count + " | ";
+    if (table1) {
+      char time[40];
+      std::snprintf(time, sizeof time, "%.2f ms", milliseconds);
+      text += std::string(time) + " | " + spread(accuracy, 100, 2, " %") + " |\n";
+    } else {
+      text += spread(accuracy, 100, 2, " %") + " | " + spread(box, 1, 5, "") + " | " +
+              spread(precision, 1, 4, "") + " | " + spread(landmarks, 100, 2, " %") + " |\n";
+    }
+  }
+  return text;
+}
+
+}  // namespace mtcnn
