@@ -379,20 +379,19 @@ std::string set_text(const char* key, SetConfig set, bool comments) {
 
 TrainConfig::TrainConfig() {
   pnet.samples = 12e6;
-  pnet.batch = 2048;
+  pnet.batch = 512;
   pnet.mining_threshold = .05;
   pnet.mining_windows = 150;
   pnet.check_windows = 100;
 
   rnet.samples = 4e6;
-  rnet.batch = 1024;
+  rnet.batch = 256;
   rnet.mining_threshold = .05;
   rnet.mining_windows = 60;
   rnet.check_windows = 20;
 
   onet.samples = 1.2e6;
-  onet.batch = 512;
-  onet.learning_rate = 1e-3;
+  onet.batch = 128;
   onet.loss_weights = {1, .5, 1};
   onet.mining_threshold = .1;
   onet.mining_windows = 60;
