@@ -15,7 +15,7 @@ LAYERS = [
     ["src/image"],
     ["src/engine"],
     ["src/cascade"],
-    ["src/align"],
+    ["src/align", "src/track"],
     ["src/api"],
     ["codecs", "convert"],
     ["datasets"],
