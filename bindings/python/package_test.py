@@ -81,7 +81,15 @@ def main():
         run(venv / "bin/ruff", "check", SOURCE)
         run(venv / "bin/ruff", "format", "--check", SOURCE)
         # What users' own checks see: the package as it is installed.
-        run(venv / "bin/mypy", "--strict", "--cache-dir", work / "mypy", "-p", "libmtcnn")
+        run(
+            venv / "bin/mypy",
+            "--config-file",
+            SOURCE / "pyproject.toml",
+            "--cache-dir",
+            work / "mypy",
+            "-p",
+            "libmtcnn",
+        )
     # From another folder, so that the package is the installed one.
     status = subprocess.call(
         [venv / "bin/python", "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", HERE / "tests", *args.pytest],

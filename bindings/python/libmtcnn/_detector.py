@@ -6,9 +6,9 @@ import contextlib
 import os
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Sized
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, cast
 
 import numpy as np
 
@@ -135,12 +135,13 @@ class Detector:
     def options(self) -> DetectorOptions:
         """The options in use."""
         thresholds, threads, instruction_set = self._native().resolved()
-        return {  # type: ignore[typeddict-item]
+        options: Any = {
             **self._given,
             "thresholds": thresholds,
             "threads": threads,
             "instruction_set": instruction_set,
         }
+        return cast(DetectorOptions, options)
 
     def detect(self, image: Any, format: str | None = None) -> Faces:
         """Finds the faces of an image, best score first; no face gives an empty result.
@@ -184,7 +185,7 @@ class Detector:
             raise InvalidArgumentError(f"on_error is {on_error!r}, expected 'return' or 'raise'")
         if not 0 <= threads <= 1024:
             raise InvalidArgumentError(f"threads is {threads}, expected 0 (one per core) to 1024")
-        total = len(images) if hasattr(images, "__len__") else None
+        total = len(images) if isinstance(images, Sized) else None
         workers = threads or _cores()
         each = 1
         if total is not None:
@@ -239,7 +240,7 @@ class Detector:
         )
 
     def __repr__(self) -> str:
-        defaults = Detector.__init__.__kwdefaults__
+        defaults: dict[str, Any] = Detector.__init__.__kwdefaults__ or {}
         changed = [f"{key}={value!r}" for key, value in self._given.items() if value != defaults[key]]
         return f"Detector({', '.join([repr(self._model), *changed])})"
 

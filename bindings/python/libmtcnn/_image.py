@@ -171,7 +171,8 @@ def _to_bytes(array: npt.NDArray[Any]) -> ByteArray:
                 f"image of {array.dtype} has values of {low:g} to {high:g}, expected 0 to 1 or 0 to 255"
             )
         scaled = array.astype(np.float32) * np.float32(255 / full)
-        return np.clip(scaled + np.float32(0.5), 0, 255).astype(np.uint8)
+        rounded: ByteArray = np.clip(scaled + np.float32(0.5), 0, 255).astype(np.uint8)
+        return rounded
     raise TypeError(f"image is an array of {array.dtype}, expected integers, floats or booleans")
 
 
