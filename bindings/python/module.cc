@@ -11,7 +11,6 @@
 #include <nanobind/stl/vector.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <exception>
@@ -24,12 +23,7 @@
 #include <vector>
 
 #include "convert/convert.h"
-#include "image/convert.h"
-#include "image/resample.h"
-#include "image/view.h"
-#include "kernels/kernels.h"
 #include "mtcnn/mtcnn.h"
-#include "util/aligned.h"
 
 namespace nb = nanobind;
 
@@ -199,37 +193,6 @@ std::vector<float> template_points(const TwoInts& size, float margin) {
   return points;
 }
 
-// The box, in whole pixels within the image, resized as the pyramid's levels are, rounded to bytes.
-nb::object resize(nb::handle array, int format, const std::array<int, 4>& box, const TwoInts& size) {
-  const Pixels pixels(array, format);
-  const ImageView& image = pixels.view();
-  if (Status checked = check_view(image); !checked) throw Failure(checked.error());
-  if (box[0] < 0 || box[1] < 0 || box[0] >= box[2] || box[1] >= box[3] || box[2] > image.width ||
-      box[3] > image.height || std::min(size[0], size[1]) < 1 || std::max(size[0], size[1]) > 4096) {
-    throw Failure({ErrorCode::kInvalidArgument,
-                   "resize: expected a box inside the image and a size of 1 to 4096 pixels"});
-  }
-  std::vector<std::uint8_t> bytes;
-  {
-    const nb::gil_scoped_release unlocked;
-    std::vector<std::uint8_t> buffer;
-    const ImageView rgb = as_rgb(image, buffer);
-    AxisTaps horizontal;
-    AxisTaps vertical;
-    make_taps(box[0], box[2], size[0], 0, size[0], image.width, horizontal);
-    make_taps(box[1], box[3], size[1], 0, size[1], image.height, vertical);
-    const std::size_t count =
-        std::size_t{3} * static_cast<std::size_t>(size[0]) * static_cast<std::size_t>(size[1]);
-    AlignedFloats floats(count + kSlack);
-    ResampleScratch scratch;
-    resample(rgb, horizontal, vertical, 0, 1, *find_kernels("auto"), scratch, floats.data());
-    bytes.resize(count);
-    std::transform(floats.begin(), floats.begin() + static_cast<std::ptrdiff_t>(count), bytes.begin(),
-                   [](float v) { return static_cast<std::uint8_t>(std::clamp(v, 0.0f, 255.0f) + .5f); });
-  }
-  return bytes_object(bytes.data(), bytes.size());
-}
-
 Model parse_model(const nb::bytes& bytes, const std::string& name) {
   const std::span<const std::byte> span(static_cast<const std::byte*>(bytes.data()), bytes.size());
   const nb::gil_scoped_release unlocked;
@@ -343,7 +306,6 @@ NB_MODULE(_core, m) {
 
   m.def("align", &align_face);
   m.def("alignment_template", &template_points);
-  m.def("resize", &resize);
   m.def("instruction_sets", &instruction_sets);
   m.def("version", &version);
 }

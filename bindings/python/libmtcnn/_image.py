@@ -153,7 +153,7 @@ def _to_bytes(array: npt.NDArray[Any]) -> ByteArray:
         return np.zeros(array.shape, np.uint8)  # refused later, with its shape
     if kind == "b":
         return array.astype(np.uint8) * np.uint8(255)
-    if array.dtype == np.uint16:
+    if kind == "u" and array.dtype.itemsize == 2:
         # Rounded, as the program reads 16-bit files.
         return ((array.astype(np.uint32) * 255 + 32767) // 65535).astype(np.uint8)
     if kind in "iu":

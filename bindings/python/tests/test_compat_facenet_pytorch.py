@@ -34,7 +34,7 @@ def test_detect(make, friends, model):
     assert np.all(np.diff(two[1]) <= 0)
     # The same faces as ours, counted from 1 at the left and top.
     faces = libmtcnn.Detector(model).detect(friends)
-    np.testing.assert_allclose(two[0], faces.boxes + [1, 1, 0, 0])
+    np.testing.assert_allclose(two[0], faces.boxes + np.array([1, 1, 0, 0]))
     assert len(make(min_face_size=5000).detect(friends, landmarks=True)) == 3
 
 
@@ -220,12 +220,17 @@ def test_the_same_output_as_the_real_package(theirs, photographs, photo, tmp_pat
             # The box moves by a pixel or two, and the crop with it.
             assert (a - b).abs().mean() < 0.15 * (1 if mine.post_process else 128)
     # Crops of the same boxes: the same to the last bit from PIL's images, within rounding from arrays.
+    import torch
+
     boxes = package.MTCNN(min_face_size=40).detect(Image.fromarray(photo))[0]
-    for image, tolerance in [(Image.fromarray(photo), 0), (photo, 1)]:
-        for margin in (0, 30):
-            a = package.extract_face(image, boxes[0], 160, margin)
-            b = ours.extract_face(image, boxes[0], 160, margin)
-            assert (a - b).abs().max() <= tolerance
+    tensor = torch.from_numpy(np.array(photo))
+    for image, tolerance in [(Image.fromarray(photo), 0), (photo, 1), (tensor, 1)]:
+        for size in (40, 120, 160):
+            for margin in (0, 30):
+                for box in (boxes[0], [20, 30, 300, 90], [-9, 100, 70, 700]):
+                    a = package.extract_face(image, box, size, margin)
+                    b = ours.extract_face(image, box, size, margin)
+                    assert (a - b).abs().max() <= tolerance, (type(image), size, margin, box)
 
 
 def test_select_boxes_as_the_real_package(theirs, photographs):

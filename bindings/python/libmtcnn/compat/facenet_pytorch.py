@@ -18,10 +18,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import _core
 from .._detector import Detector
 from .._errors import InvalidArgumentError
-from .._image import as_pixels, is_pil
+from .._image import is_pil
 from .._model import Model, StrPath
 
 _METHODS = ("largest", "probability", "center_weighted_size", "largest_over_threshold")
@@ -270,13 +269,13 @@ def _pixels(image: Any) -> Any:
     """Pixels as they lie: no EXIF, and values of 0 to 255 whatever their type."""
     if is_pil(image):
         return np.asarray(image if image.mode in ("L", "RGB", "RGBA") else image.convert("RGB"))
-    array = as_array(image)
+    array = _as_array(image)
     if array.dtype.kind == "f":
         return np.clip(array, 0, 255).astype(np.uint8)
     return array
 
 
-def as_array(image: Any) -> Array:
+def _as_array(image: Any) -> Array:
     """An array, or a tensor wherever it lies, as an array."""
     if isinstance(image, np.ndarray):
         return image
@@ -335,12 +334,65 @@ def _cut(image: Any, box: Any, image_size: int, margin: float, path: str | None)
             crop.save(path)
         crop = np.asarray(crop if crop.mode == "RGB" else crop.convert("RGB"))
     else:
-        pixels = as_pixels(_pixels(image))
-        data = _core.resize(pixels.array, pixels.format, edges, (image_size, image_size))
-        crop = np.frombuffer(data, np.uint8).reshape(image_size, image_size, 3)
+        crop = _resized(_pixels(image)[edges[1] : edges[3], edges[0] : edges[2]], image_size, _is_tensor(image))
         if path is not None:
             _save(crop, path)
     return np.ascontiguousarray(crop.transpose(2, 0, 1), np.float32)
+
+
+def _is_tensor(image: Any) -> bool:
+    return not isinstance(image, np.ndarray)
+
+
+def _resized(image: Array, size: int, pooled: bool) -> npt.NDArray[np.uint8]:
+    """size x size x 3, by the rule that the package has for arrays (OpenCV's INTER_AREA) or tensors (pooling)."""
+    rows, columns = image.shape[:2]
+    if pooled:
+        weights, rounding = _pooling, 0.0
+    elif min(rows, columns) >= size:
+        weights, rounding = _areas_of_pixels, 0.5
+    else:
+        weights, rounding = _between_pixels, 0.5
+    values = image.reshape(rows, columns, -1).astype(np.float32)
+    # Rows, then columns: size x columns x channels, then size x channels x size.
+    values = np.tensordot(weights(rows, size), values, 1)
+    values = np.tensordot(values, weights(columns, size), ((1,), (1,))).transpose(0, 2, 1)
+    # Sums of weights are not quite 1, and whole numbers shall stay whole.
+    resized = np.clip(values + np.float32(rounding + 1e-3), 0, 255).astype(np.uint8)
+    return np.repeat(resized, 3, axis=2) if resized.shape[2] == 1 else resized[:, :, :3]
+
+
+# Each: the shares that `pixels` pixels along an axis have in `size` pixels, size x pixels.
+
+
+def _areas_of_pixels(pixels: int, size: int) -> npt.NDArray[np.float32]:
+    """By the area that they cover: shrinking with INTER_AREA."""
+    edges = np.arange(size + 1)[:, None] * (pixels / size)
+    first = np.arange(pixels)[None, :]
+    covered = np.clip(np.minimum(edges[1:], first + 1) - np.maximum(edges[:-1], first), 0, None)
+    return (covered * (size / pixels)).astype(np.float32)
+
+
+def _between_pixels(pixels: int, size: int) -> npt.NDArray[np.float32]:
+    """INTER_AREA where it enlarges: steps with a ramp between them."""
+    inverse = size / pixels
+    index = np.arange(size)
+    left = np.floor(index * (1 / inverse)).astype(int)
+    # Rounded to a float before its whole part is taken off, as there: it matters where a ramp ends.
+    share = ((index + 1) - (left + 1) * inverse).astype(np.float32)
+    share = np.where(share <= 0, 0, share - np.floor(share))
+    weights = np.zeros((size, pixels), np.float32)
+    np.add.at(weights, (index, left), 1 - share)
+    np.add.at(weights, (index, np.minimum(left + 1, pixels - 1)), share)
+    return weights
+
+
+def _pooling(pixels: int, size: int) -> npt.NDArray[np.float32]:
+    """The mean of all pixels that are touched: torch's adaptive pooling."""
+    index = np.arange(size)[:, None]
+    first, last = index * pixels // size, -((index + 1) * pixels // -size)
+    touched = (first <= np.arange(pixels)) & (np.arange(pixels) < last)
+    return (touched / touched.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 def _make_folder(path: str) -> None:
