@@ -203,12 +203,6 @@ Result<ModelData> import_files(std::span<const std::string> inputs) {
   return importer.finish();
 }
 
-#ifdef MTCNN_NO_PROTOZERO
-Status export_onnx(const ModelData&, const std::string& folder) {
-  return Error{ErrorCode::kUnsupported,
-               folder + ": this build has no protozero, which writing ONNX files needs"};
-}
-#else
 Status export_onnx(const ModelData& data, const std::string& folder) {
   std::error_code failed;
   fs::create_directories(folder, failed);
@@ -223,7 +217,6 @@ Status export_onnx(const ModelData& data, const std::string& folder) {
   }
   return std::monostate{};
 }
-#endif
 
 }  // namespace
 

@@ -14,7 +14,7 @@ namespace mtcnn {
 // One net as an ONNX model (opset 13).
 std::string write_onnx(const ModelData& data, const NetSpec& net);
 
-// All tensors as a NumPy archive. Errors: those of zip_stored(), naming `file`.
+// All tensors as a NumPy archive. Errors: kIo from the zip library, naming `file`.
 Result<std::vector<std::byte>> write_npz(const ModelData& data, const std::string& file);
 
 }  // namespace mtcnn
