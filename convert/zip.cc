@@ -99,8 +99,8 @@ Result<std::map<std::string, std::string>> unzip(std::span<const std::byte> byte
       return bad("has a broken zip directory");
     }
     entry.name.resize(info.size_filename);
-    if (unzGetCurrentFileInfo64(archive.get(), &info, entry.name.data(), info.size_filename, nullptr, 0, nullptr,
-                                0) != UNZ_OK) {
+    if (unzGetCurrentFileInfo64(archive.get(), &info, entry.name.data(), info.size_filename, nullptr, 0,
+                                nullptr, 0) != UNZ_OK) {
       return bad("has a broken zip directory");
     }
     if (info.uncompressed_size > kMaxUnpackedBytes - total) {
@@ -125,7 +125,8 @@ Result<std::map<std::string, std::string>> unzip(std::span<const std::byte> byte
         unzReadCurrentFile(archive.get(), &extra, 1) != 0 || unzCloseCurrentFile(archive.get()) != UNZ_OK) {
       return bad("has a broken zip entry");
     }
-    if (!contents.emplace(std::move(entry.name), std::move(content)).second) return bad("has a zip entry twice");
+    if (!contents.emplace(std::move(entry.name), std::move(content)).second)
+      return bad("has a zip entry twice");
   }
   return contents;
 }
@@ -143,7 +144,8 @@ Result<std::vector<std::byte>> zip_stored(std::span<const std::pair<std::string,
     info.dosDate = kNoTime;
     fine = fine &&
            zipOpenNewFileInZip4_64(archive, name.c_str(), &info, nullptr, 0, nullptr, 0, nullptr, 0, 0, 0,
-                                   -MAX_WBITS, DEF_MEM_LEVEL, Z_DEFAULT_STRATEGY, nullptr, 0, 0, kUtf8, 0) == ZIP_OK &&
+                                   -MAX_WBITS, DEF_MEM_LEVEL, Z_DEFAULT_STRATEGY, nullptr, 0, 0, kUtf8,
+                                   0) == ZIP_OK &&
            zipWriteInFileInZip(archive, content.data(), static_cast<unsigned>(content.size())) == ZIP_OK &&
            zipCloseFileInZip(archive) == ZIP_OK;
   }
