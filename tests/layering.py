@@ -21,7 +21,7 @@ LAYERS = [
     ["datasets"],
     ["eval"],
     ["train"],
-    ["apps"],
+    ["apps", "bindings/python"],
 ]
 RANK = {folder: rank for rank, line in enumerate(LAYERS) for folder in line}
 # src/ is on the include path: "image/view.h" is src/image/view.h.
