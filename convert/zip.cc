@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <string_view>
 
 namespace mtcnn {
 namespace {
@@ -65,6 +66,17 @@ zlib_filefunc64_def calls(Memory& memory) {
   return calls;
 }
 
+// Whether the archive's last record, which minizip looks for from the end, is there to its last byte: minizip does not mind
+// if it is cut short.
+bool has_whole_end(std::span<const std::byte> bytes) {
+  constexpr std::size_t kEndBytes = 22;
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const std::size_t at = text.rfind("PK\5\6");
+  if (at == std::string_view::npos || text.size() - at < kEndBytes) return false;
+  const auto byte = [&](std::size_t i) { return std::to_integer<std::size_t>(bytes[at + i]); };
+  return text.size() - at - kEndBytes == (byte(20) | byte(21) << 8);
+}
+
 struct CloseUnzip {
   void operator()(void* archive) const { unzClose(archive); }
 };
@@ -73,11 +85,11 @@ struct CloseUnzip {
 
 Result<std::map<std::string, std::string>> unzip(std::span<const std::byte> bytes, const std::string& file) {
   const auto bad = [&](const std::string& what) { return Error{ErrorCode::kFormat, file + ": " + what}; };
-  if (bytes.empty()) return bad("is empty, not a zip archive");
+  if (!has_whole_end(bytes)) return bad("is truncated or no zip archive");
   Memory memory{bytes, {}, 0};
   zlib_filefunc64_def from_memory = calls(memory);
   const std::unique_ptr<void, CloseUnzip> archive(unzOpen2_64("", &from_memory));
-  if (!archive) return bad("is truncated or no zip archive");
+  if (!archive) return bad("has a broken zip directory");
 
   unz_global_info64 global{};
   if (unzGetGlobalInfo64(archive.get(), &global) != UNZ_OK) return bad("has a broken zip directory");
