@@ -1,6 +1,7 @@
 #include "convert/convert.h"
 
 #include <doctest/doctest.h>
+#include <zlib.h>
 
 #include <algorithm>
 #include <array>
@@ -510,6 +511,80 @@ TEST_CASE("archives that unpack to too much are refused") {
   result = import_files({{"long.bin", zeros}});
   REQUIRE(!result);
   CHECK(result.error().code == ErrorCode::kLimit);
+}
+
+// ---- Zip archives
+
+// An archive of one entry, as other programs write it: with its sizes in the directory alone, and extra fields.
+std::string foreign_zip(const std::string& name, const std::string& content, bool deflated, int flags = 8) {
+  std::string packed = content;
+  if (deflated) {
+    z_stream stream{};
+    REQUIRE(deflateInit2(&stream, 9, Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY) == Z_OK);
+    packed.resize(deflateBound(&stream, static_cast<uLong>(content.size())));
+    stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(content.data()));
+    stream.avail_in = static_cast<uInt>(content.size());
+    stream.next_out = reinterpret_cast<Bytef*>(packed.data());
+    stream.avail_out = static_cast<uInt>(packed.size());
+    REQUIRE(deflate(&stream, Z_FINISH) == Z_STREAM_END);
+    packed.resize(stream.total_out);
+    deflateEnd(&stream);
+  }
+  const auto crc =
+      crc32(0, reinterpret_cast<const Bytef*>(content.data()), static_cast<uInt>(content.size()));
+  const auto method = deflated ? 8 : 0;
+  const auto number = [](std::uint64_t value, int bytes) {
+    return PickleWriter().little(value, bytes).bytes.substr(2);
+  };
+  std::string zip = "PK\3\4" + number(20, 2) + number(flags, 2) + number(method, 2) + number(0, 4) +
+                    number(0, 4) + number(0, 4) + number(0, 4) + number(name.size(), 2) + number(3, 2) +
+                    name + "xyz" + packed;
+  const std::size_t directory = zip.size();
+  zip += "PK\1\2" + number(20, 2) + number(20, 2) + number(flags, 2) + number(method, 2) + number(0, 4) +
+         number(crc, 4) + number(packed.size(), 4) + number(content.size(), 4) + number(name.size(), 2) +
+         number(4, 2) + number(1, 2) + number(0, 8) + number(0, 4) + name + number(0x1234, 2) + number(0, 2) +
+         "c";
+  const std::size_t length = zip.size() - directory;
+  return zip + "PK\5\6" + number(0, 4) + number(1, 2) + number(1, 2) + number(length, 4) +
+         number(directory, 4) + number(0, 2);
+}
+
+Result<std::map<std::string, std::string>> unzip_text(const std::string& zip) {
+  return unzip(std::as_bytes(std::span(zip)), "a.zip");
+}
+
+TEST_CASE("zip archives of other programs are read, stored and deflated") {
+  const std::string content = std::string(1000, 'a') + "bc";
+  for (const bool deflated : {false, true}) {
+    CAPTURE(deflated);
+    const std::string zip = foreign_zip("folder/name", content, deflated);
+    const auto entries = unzip_text(zip);
+    REQUIRE_MESSAGE(entries, (entries ? "" : entries.error().message));
+    CHECK(entries->size() == 1);
+    CHECK(entries->at("folder/name") == content);
+    // However it is cut or damaged, there is the same content or an error.
+    for (std::size_t size = 0; size < zip.size(); ++size) CHECK(!unzip_text(zip.substr(0, size)));
+    for (std::size_t i = 0; i < zip.size(); ++i) {
+      std::string damaged = zip;
+      damaged[i] = static_cast<char>(damaged[i] ^ 0x55);
+      const auto result = unzip_text(damaged);
+      if (result && !result->empty()) CHECK(result->begin()->second == content);
+    }
+  }
+  const auto encrypted = unzip_text(foreign_zip("name", content, false, 1));
+  REQUIRE(!encrypted);
+  CHECK(encrypted.error().code == ErrorCode::kUnsupported);
+}
+
+TEST_CASE("a zip archive of ours is read again") {
+  const std::vector<std::pair<std::string, std::string>> entries{{"b", "content"}, {"a/c", ""}};
+  const auto zip = zip_stored(entries, "t").value();
+  const auto read_back = unzip(zip, "t");
+  REQUIRE(read_back);
+  CHECK(read_back->size() == 2);
+  CHECK(read_back->at("b") == "content");
+  CHECK(read_back->at("a/c").empty());
+  CHECK(zip_stored(entries, "t").value() == zip);
 }
 
 // ---- Pickles

@@ -14,7 +14,8 @@
 namespace mtcnn {
 
 // All entries by name, unpacked. Errors: kFormat for a broken archive; kLimit, before anything is
-// unpacked, if it declares more than 1024 entries or 64 MiB in all; `file` is for messages.
+// unpacked, if it declares more than 1024 entries or 64 MiB in all; kUnsupported if it is encrypted. `file` is for
+// messages.
 Result<std::map<std::string, std::string>> unzip(std::span<const std::byte> bytes, const std::string& file);
 
 // An archive of these entries, stored without compression, in this order; the bytes depend on the

@@ -15,13 +15,13 @@ LAYERS = [
     ["src/image"],
     ["src/engine"],
     ["src/cascade"],
-    ["src/align"],
+    ["src/align", "src/track"],
     ["src/api"],
     ["codecs", "convert"],
     ["datasets"],
     ["eval"],
     ["train"],
-    ["apps"],
+    ["apps", "bindings/python"],
 ]
 RANK = {folder: rank for rank, line in enumerate(LAYERS) for folder in line}
 # src/ is on the include path: "image/view.h" is src/image/view.h.

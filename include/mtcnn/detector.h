@@ -112,6 +112,14 @@ class MTCNN_EXPORT Detector {
   // candidates. The span is valid until the workspace is used again.
   Result<std::span<const Face>> detect(const ImageView& image, Workspace& workspace) const;
 
+  // Looks at these places alone: R-Net and O-Net see the square around each box (pixels of `image`), R-Net to move it, O-Net to
+  // judge it. For video, where faces are near to where they were: two patches a face, in place of the whole pyramid. Returns for
+  // each box the face there, or none if O-Net's score is not above its threshold, or the box is empty or not finite. Two boxes may
+  // find the same face. `region`, `resize`, `largest_only`, face sizes and caps have no effect. The span is valid until the
+  // workspace is used again. Errors: those of detect().
+  Result<std::span<const std::optional<Face>>> detect_at(const ImageView& image, std::span<const Box> boxes,
+                                                         Workspace& workspace) const;
+
   // detect(), and what every stage before it gave.
   Result<Trace> trace(const ImageView& image) const;
 

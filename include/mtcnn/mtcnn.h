@@ -27,6 +27,7 @@
 #include "mtcnn/export.h"
 #include "mtcnn/model.h"
 #include "mtcnn/result.h"
+#include "mtcnn/tracker.h"
 #include "mtcnn/types.h"
 #include "mtcnn/version.h"
 

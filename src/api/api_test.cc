@@ -7,6 +7,8 @@
 #include <functional>
 #include <memory>
 #include <new>
+#include <optional>
+#include <span>
 #include <thread>
 #include <vector>
 
@@ -264,6 +266,64 @@ TEST_CASE("clip and largest_only") {
   for (const Face& face : all) {
     CHECK(face.box.width() * face.box.height() <= one[0].box.width() * one[0].box.height());
   }
+}
+
+TEST_CASE("detect_at() finds the faces where detect() has them, and says so box by box") {
+  DetectorOptions options;
+  options.thresholds = {.6f, .4f, .4f};
+  const Detector d = detector(options);
+  const Picture picture(160, 120, 7);
+  const std::vector<Face> faces = detect(d, picture.view());
+  REQUIRE(faces.size() >= 2);
+  // What R-Net handed to O-Net: seen there again, as O-Net sees it.
+  std::vector<Box> boxes;
+  for (const Face& face : faces) boxes.push_back(face.box);
+  const float nan = NAN;
+  boxes.push_back({nan, 0, 10, 10});
+  boxes.push_back({10, 10, 10, 20});
+  boxes.push_back({0, 0, 3e38f, 3e38f});
+  Workspace workspace;
+  const auto seen = d.detect_at(picture.view(), boxes, workspace);
+  REQUIRE(seen.ok());
+  REQUIRE(seen->size() == boxes.size());
+  for (std::size_t i = faces.size(); i < boxes.size(); ++i) CHECK(!(*seen)[i]);
+  const std::vector<std::optional<Face>> together(seen->begin(), seen->end());
+  std::size_t found = 0;
+  // One by one, in another order, with more threads: the same.
+  DetectorOptions threaded = options;
+  threaded.threads = 3;
+  const Detector d3 = detector(threaded);
+  for (std::size_t i = boxes.size(); i-- > 0;) {
+    const auto alone = d3.detect_at(picture.view(), std::span(&boxes[i], 1), workspace);
+    REQUIRE(alone.ok());
+    REQUIRE(alone->size() == 1);
+    CHECK((*alone)[0].has_value() == together[i].has_value());
+    if (!together[i]) continue;
+    ++found;
+    CHECK(std::abs((*alone)[0]->box.left - together[i]->box.left) < 1e-3f);
+    CHECK(together[i]->score > .4f);
+  }
+  CHECK(found > 0);
+  CHECK(d.detect_at(picture.view(), {}, workspace)->empty());
+  CHECK(!d.detect_at({}, boxes, workspace).ok());
+}
+
+TEST_CASE("a tracker's options out of range are refused by name") {
+  const auto refused = [](const char* name, const TrackerOptions& options, const DetectorOptions& d = {}) {
+    const Result<Tracker> made = Tracker::create(detector(d), options);
+    REQUIRE(!made.ok());
+    CHECK(made.error().code == ErrorCode::kInvalidArgument);
+    CHECK(made.error().message.find(name) != std::string::npos);
+  };
+  refused("detect_every", {.detect_every = 0});
+  refused("min_overlap", {.min_overlap = NAN});
+  refused("keep_lost", {.keep_lost = -1});
+  refused("smoothing", {.smoothing = 1.5f});
+  refused("largest_only", {}, {.largest_only = true});
+  Result<Tracker> tracker = Tracker::create(detector());
+  REQUIRE(tracker.ok());
+  CHECK(!tracker->update({}).ok());
+  CHECK(tracker->frames() == 0);
 }
 
 TEST_CASE("detect on a warm workspace allocates nothing") {

@@ -170,6 +170,17 @@ Result<std::span<const Face>> Detector::detect(const ImageView& image, Workspace
   return out_of_memory();
 }
 
+Result<std::span<const std::optional<Face>>> Detector::detect_at(const ImageView& image,
+                                                                 std::span<const Box> boxes,
+                                                                 Workspace& workspace) const try {
+  if (Status checked = check_view(image); !checked) return checked.error();
+  CascadeWorkspace& own = workspace.state().cascade;
+  impl_->cascade.look(image, boxes, own);
+  return std::span<const std::optional<Face>>(own.seen_again);
+} catch (const std::bad_alloc&) {
+  return out_of_memory();
+}
+
 Result<std::vector<Face>> Detector::detect(const ImageView& image) const try {
   Workspace workspace = impl_->take();
   const Result<std::span<const Face>> faces = detect(image, workspace);

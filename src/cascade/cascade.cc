@@ -61,6 +61,17 @@ std::vector<Candidate> candidates(const std::vector<ScoredBox>& windows) {
   return list;
 }
 
+// What O-Net says of a window; none if its numbers are nonsense. The points are placed in the window as O-Net saw
+// it, not in the regressed box.
+std::optional<Face> face_of(const AcceptedWindow& found) {
+  const Box box = decode_offsets(found.window.box, found.offsets);
+  if (!is_patchable(box) || !std::all_of(found.landmarks.begin(), found.landmarks.end(),
+                                         [](float value) { return std::isfinite(value); })) {
+    return std::nullopt;
+  }
+  return Face{box, found.window.score, decode_landmarks(found.window.box, found.landmarks)};
+}
+
 void place(const Placement& placement, std::vector<Candidate>& list) {
   for (Candidate& candidate : list) candidate.box = placement(candidate.box);
 }
@@ -107,7 +118,8 @@ std::size_t CascadeWorkspace::bytes() const {
                     held(resize_vertical) + held(levels) + held(level_columns) + held(strips) +
                     held(strip_proposals) + held(level_candidates) + held(level_proposals) + held(proposals) +
                     held(nms.order) + held(nms.kept) + held(nms_input) + held(keep) + held(windows) +
-                    held(batch_detections) + held(detections) + held(faces);
+                    held(batch_detections) + held(detections) + held(accepted) + held(faces) + held(shown) +
+                    held(looked) + held(seen_again);
   for (const AxisTaps& taps : level_columns) sum += held(taps);
   for (const auto& list : strip_proposals) sum += held(list);
   for (const auto& list : batch_detections) sum += held(list);
@@ -229,25 +241,60 @@ void Cascade::detect(const ImageView& rgb, CascadeWorkspace& w, Trace* trace) co
   // Stage 3: O-Net. NMS comes after the regression, and by the smaller box: a face inside a face goes.
   if (!onet_) return;
   refine({*onet_, *kernels_, mean_, scale_, thresholds[2], true, options_.mirror_landmarks}, rgb, w);
-  std::erase_if(w.detections, [](const AcceptedWindow& window) {
-    return !is_patchable(decode_offsets(window.window.box, window.offsets)) ||
-           !std::all_of(window.landmarks.begin(), window.landmarks.end(),
-                        [](float value) { return std::isfinite(value); });
-  });
   w.nms_input.clear();
+  w.accepted.clear();
   for (const AcceptedWindow& detection : w.detections) {
-    w.nms_input.push_back({decode_offsets(detection.window.box, detection.offsets), detection.window.score});
+    if (const std::optional<Face> face = face_of(detection)) {
+      w.accepted.push_back(*face);
+      w.nms_input.push_back({face->box, face->score});
+    }
   }
   nms(w.nms_input, Overlap::kSmaller, options_.nms_onet, w.nms, w.keep);
   trim(w.keep, options_.max_candidates[2]);
-  for (const int index : w.keep) {
-    const AcceptedWindow& detection = w.detections[static_cast<std::size_t>(index)];
-    // The points are placed in the window as O-Net saw it, not in the regressed box.
-    w.faces.push_back({w.nms_input[static_cast<std::size_t>(index)].box, detection.window.score,
-                       decode_landmarks(detection.window.box, detection.landmarks)});
-  }
+  for (const int index : w.keep) w.faces.push_back(w.accepted[static_cast<std::size_t>(index)]);
 
   if (lnet_) refine_landmarks({*lnet_, *kernels_, geometry_, mean_, scale_}, rgb, w);
+}
+
+void Cascade::look(const ImageView& image, std::span<const Box> boxes, CascadeWorkspace& w) const {
+  w.use_threads(options_.threads);
+  const ImageView rgb = as_rgb(image, w.rgb);
+  w.seen_again.assign(boxes.size(), std::nullopt);
+
+  w.windows.clear();
+  w.shown.clear();
+  for (std::size_t i = 0; i < boxes.size(); ++i) {
+    const std::size_t before = w.windows.size();
+    // Before anything is computed: squaring a box may overflow.
+    if (is_patchable(boxes[i])) add_window(boxes[i], 1, w.windows);
+    if (w.windows.size() > before) w.shown.push_back(static_cast<int>(i));
+  }
+  // R-Net moves the box and has no say in whether there is a face: O-Net knows better.
+  constexpr float kAnyScore = -1;
+  refine({*rnet_, *kernels_, mean_, scale_, kAnyScore, false, false}, rgb, w);
+  w.windows.clear();
+  w.looked.clear();
+  for (const AcceptedWindow& moved : w.detections) {
+    const std::size_t before = w.windows.size();
+    add_window(decode_offsets(moved.window.box, moved.offsets), moved.window.score, w.windows);
+    if (w.windows.size() > before) w.looked.push_back(w.shown[static_cast<std::size_t>(moved.index)]);
+  }
+  refine({*onet_, *kernels_, mean_, scale_, (*options_.thresholds)[2], true, options_.mirror_landmarks}, rgb,
+         w);
+  w.faces.clear();
+  w.shown.clear();
+  for (const AcceptedWindow& found : w.detections) {
+    const std::optional<Face> face = face_of(found);
+    if (!face) continue;
+    w.faces.push_back(*face);
+    w.shown.push_back(w.looked[static_cast<std::size_t>(found.index)]);
+  }
+  if (lnet_) refine_landmarks({*lnet_, *kernels_, geometry_, mean_, scale_}, rgb, w);
+  for (std::size_t i = 0; i < w.faces.size(); ++i) {
+    if (options_.clip) w.faces[i].box = clipped(w.faces[i].box, {image.width, image.height});
+    w.seen_again[static_cast<std::size_t>(w.shown[i])] = w.faces[i];
+  }
+  w.level_workers();
 }
 
 }  // namespace mtcnn

@@ -3,6 +3,7 @@
 #define MTCNN_CASCADE_CASCADE_H_
 
 #include <optional>
+#include <span>
 
 #include "cascade/workspace.h"
 #include "engine/model_data.h"
@@ -24,6 +25,11 @@ class Cascade {
   // Leaves the faces in workspace.faces, best score first, in pixels of `image`; fills `trace` (its
   // faces too) unless it is null. Requires a view that check_view() accepts. Throws std::bad_alloc only.
   void run(const ImageView& image, CascadeWorkspace& workspace, Trace* trace) const;
+
+  // Shows `boxes`, squared, to R-Net and O-Net alone. Leaves in workspace.seen_again, for each box, the face that
+  // O-Net sees there, in pixels of `image`, or none. Of the options, `region` and `resize` have no effect. Requires and
+  // throws as run(); all three stages.
+  void look(const ImageView& image, std::span<const Box> boxes, CascadeWorkspace& workspace) const;
 
   const DetectorOptions& options() const { return options_; }
 

@@ -20,8 +20,9 @@ void mirror_patches(float* patches, std::size_t count, int side) {
   }
 }
 
+// `first`: index of the first of the windows.
 void refine_batch(const RefineSpec& spec, const ImageView& rgb, std::span<const ScoredBox> windows,
-                  WorkerScratch& worker, std::vector<AcceptedWindow>& found) {
+                  std::size_t first, WorkerScratch& worker, std::vector<AcceptedWindow>& found) {
   const int side = spec.network.spec().side;
   const Size input{side, side};
   const int count = static_cast<int>(windows.size());
@@ -49,7 +50,8 @@ void refine_batch(const RefineSpec& spec, const ImageView& rgb, std::span<const 
     const float* value = plain + i * outputs;
     const float score = face_probability(value[0], value[1]);
     if (!(score > spec.threshold)) continue;
-    AcceptedWindow detection{{windows[i].box, score}, {value[2], value[3], value[4], value[5]}, {}};
+    AcceptedWindow detection{
+        {windows[i].box, score}, {value[2], value[3], value[4], value[5]}, {}, static_cast<int>(first + i)};
     if (spec.landmarks) {
       std::copy_n(value + kLandmarksAt, detection.landmarks.size(), detection.landmarks.begin());
     }
@@ -75,7 +77,7 @@ void refine(const RefineSpec& spec, const ImageView& rgb, CascadeWorkspace& work
     const std::size_t first = static_cast<std::size_t>(task) * kBatch;
     std::vector<AcceptedWindow>& found = workspace.batch_detections[static_cast<std::size_t>(task)];
     found.clear();
-    refine_batch(spec, rgb, windows.subspan(first, std::min(kBatch, windows.size() - first)),
+    refine_batch(spec, rgb, windows.subspan(first, std::min(kBatch, windows.size() - first)), first,
                  workspace.workers[static_cast<std::size_t>(worker)], found);
   });
   workspace.detections.clear();

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "cascade/pyramid.h"
@@ -36,6 +37,7 @@ struct AcceptedWindow {
   ScoredBox window;
   BoxOffsets offsets{};
   LandmarkOffsets landmarks{};  // O-Net only
+  int index = 0;                // among the windows that the net was shown
 };
 
 // One thread's own.
@@ -69,7 +71,11 @@ struct CascadeWorkspace {
   std::vector<ScoredBox> windows;  // what the next stage is shown
   std::vector<std::vector<AcceptedWindow>> batch_detections;
   std::vector<AcceptedWindow> detections;
+  std::vector<Face> accepted;  // O-Net's, before NMS
   std::vector<Face> faces;
+
+  std::vector<int> shown, looked;               // look(): which of its boxes a window or a face belongs to
+  std::vector<std::optional<Face>> seen_again;  // what look() found
 
   // Makes the pool fit. Requires threads >= 1.
   void use_threads(int threads);

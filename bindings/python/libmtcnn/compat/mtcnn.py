@@ -1,0 +1,251 @@
+"""`MTCNN().detect_faces(image)` as in the package `mtcnn`, version 1.0.0, and 0.1.1 where its arguments are used.
+
+from libmtcnn.compat.mtcnn import MTCNN
+for face in MTCNN().detect_faces(image):
+    print(face["box"], face["confidence"], face["keypoints"]["nose"])
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .._detector import Detector
+from .._errors import InvalidArgumentError
+from .._image import as_pixels
+from .._model import Model, StrPath
+
+_STAGES = ("face_detection_only", "face_and_landmarks_detection")
+_BOX_FORMATS = ("xywh", "xyxy")
+_OUTPUT_TYPES = ("json", "numpy")
+_JUSTIFICATIONS = (
+    "center", "top", "topleft", "topright", "bottom", "bottomleft", "bottomright", "left", "right",
+)  # fmt: skip
+_THRESHOLDS = {"threshold_pnet": 0.6, "threshold_rnet": 0.7, "threshold_onet": 0.8}
+
+# image id, x1, y1, x2, y2, score, five x, five y.
+_COLUMNS = 16
+_COLUMNS_WITHOUT_POINTS = 6
+
+FloatArray = npt.NDArray[np.float64]
+
+
+class InvalidImage(InvalidArgumentError):
+    """Version 0.1.1's exception for what is no image."""
+
+
+class MTCNN:
+    """The `mtcnn` package's class over this package's detector.
+
+    stages: "face_and_landmarks_detection", or "face_detection_only", which ends after R-Net as the package does.
+    device: kept, and without effect: this detector runs on the processor.
+    weights_file, min_face_size, steps_threshold, scale_factor: version 0.1.1's arguments. If any of them is
+        given, detect_faces() answers as that version does (whole pixels cut off instead of rounded, points as
+        tuples, boxes not cut at the right and bottom edges), with its thresholds (.6, .7, .7).
+    model: our own: a Model or the path of one; None for the built-in one. weights_file may be either, too.
+    """
+
+    def __init__(
+        self,
+        stages: str = "face_and_landmarks_detection",
+        device: str = "CPU:0",
+        *,
+        weights_file: StrPath | None = None,
+        min_face_size: float | None = None,
+        steps_threshold: list[float] | None = None,
+        scale_factor: float | None = None,
+        model: Model | StrPath | None = None,
+    ) -> None:
+        if stages not in _STAGES:
+            raise InvalidArgumentError(f"stages is {stages!r}, expected one of {', '.join(_STAGES)}")
+        self._points = stages == "face_and_landmarks_detection"
+        self._device = device
+        given = (weights_file, min_face_size, steps_threshold, scale_factor)
+        self._as_old = any(value is not None for value in given)
+        source = model if model is not None else weights_file
+        if source is None:
+            source = Model.builtin()
+        elif not isinstance(source, Model):
+            # Our own file, or the nets of another package.
+            source = Model.convert(source)
+        self._model = source
+        self._min_face_size = 20 if min_face_size is None else min_face_size
+        self._scale_factor = 0.709 if scale_factor is None else scale_factor
+        self._thresholds = [0.6, 0.7, 0.7] if steps_threshold is None else list(steps_threshold)
+        self._detectors: dict[tuple[Any, ...], Detector] = {}
+
+    @property
+    def device(self) -> str:
+        """As given."""
+        return self._device
+
+    # Version 0.1.1 has these.
+    @property
+    def min_face_size(self) -> float:
+        """Smallest face side searched, in pixels, unless detect_faces() is told otherwise."""
+        return self._min_face_size
+
+    @min_face_size.setter
+    def min_face_size(self, value: float) -> None:
+        self._min_face_size = value
+
+    def detect_faces(
+        self,
+        image: Any,
+        fit_to_image: bool = True,
+        limit_boundaries_landmarks: bool = False,
+        box_format: str = "xywh",
+        output_type: str = "json",
+        postprocess: bool = True,
+        batch_stack_justification: str = "center",
+        **kwargs: Any,
+    ) -> Any:
+        """Finds the faces of an image, or of each image of a list.
+
+        image: as Detector.detect() takes it, RGB; or, if PIL is installed, a path or the bytes of an image file.
+        fit_to_image: cut the boxes at the image's edges (its last pixels, as the package does).
+        limit_boundaries_landmarks: and move the points inside.
+        box_format: "xywh" for [x, y, width, height] or "xyxy" for [x1, y1, x2, y2].
+        output_type: "json", or "numpy" for rows of image number, four of the box, score, five x, five y.
+        postprocess: False leaves out what the two before it do.
+        batch_stack_justification: without effect: no image of a list is padded to the size of another.
+        min_face_size, scale_factor, threshold_pnet, threshold_rnet, threshold_onet, nms_pnet1, nms_pnet2,
+            nms_rnet, nms_onet: as in the package, with its defaults. Others are ignored, as there.
+
+        Returns a list of dictionaries with "box" (four ints), "confidence" and "keypoints" ("left_eye",
+        "right_eye", "nose", "mouth_left", "mouth_right", each two ints); a list of such lists for a list of
+        images; an array of N x 16 (N x 6 without points) floats for "numpy". No face gives an empty list or
+        array. Raises InvalidArgumentError (a ValueError) or TypeError for what is no image.
+        """
+        if box_format not in _BOX_FORMATS:
+            raise InvalidArgumentError(f"box_format is {box_format!r}, expected 'xywh' or 'xyxy'")
+        if output_type not in _OUTPUT_TYPES:
+            raise InvalidArgumentError(f"output_type is {output_type!r}, expected 'json' or 'numpy'")
+        if batch_stack_justification not in _JUSTIFICATIONS:
+            raise InvalidArgumentError(f"batch_stack_justification is {batch_stack_justification!r}")
+        if self._as_old:
+            if image is None or not hasattr(image, "shape"):
+                raise InvalidImage("Image not valid.")
+            rows, _ = self._rows(image, 0, kwargs)
+            return [_old_face(row) for row in rows]
+        is_batch = isinstance(image, list)
+        all_rows = []
+        for number, one in enumerate(image if is_batch else [image]):
+            rows, size = self._rows(one, number, kwargs)
+            if postprocess and fit_to_image:
+                _limit(rows, size, limit_boundaries_landmarks)
+            all_rows.append(rows)
+        if output_type == "numpy":
+            result = np.concatenate(all_rows) if all_rows else np.empty((0, _COLUMNS))
+            if box_format == "xywh":
+                result[:, 3:5] -= result[:, 1:3]
+            return result
+        faces = [[_face(row, box_format == "xywh") for row in rows] for rows in all_rows]
+        return faces if is_batch else faces[0]
+
+    def predict(self, image: Any, **kwargs: Any) -> Any:
+        """detect_faces()."""
+        return self.detect_faces(image, **kwargs)
+
+    def _detector(self, options: dict[str, Any]) -> Detector:
+        if self._as_old:
+            defaults = dict(zip(_THRESHOLDS, self._thresholds, strict=True))
+        else:
+            defaults = _THRESHOLDS
+        key = (
+            options.get("min_face_size", self._min_face_size),
+            options.get("scale_factor", self._scale_factor),
+            *(options.get(name, value) for name, value in defaults.items()),
+            options.get("nms_pnet1", 0.5),
+            options.get("nms_pnet2", 0.7),
+            options.get("nms_rnet", 0.7),
+            options.get("nms_onet", 0.7),
+        )
+        detector = self._detectors.get(key)
+        if detector is None:
+            detector = Detector(
+                self._model,
+                min_face=key[0],
+                factor=key[1],
+                thresholds=key[2:5],
+                nms_level=key[5],
+                nms_pyramid=key[6],
+                nms_rnet=key[7],
+                nms_onet=key[8],
+            )
+            self._detectors[key] = detector
+        return detector
+
+    def _rows(self, image: Any, number: int, options: dict[str, Any]) -> tuple[FloatArray, tuple[int, int]]:
+        """The faces as rows like the package's, and the image's (width, height)."""
+        detector = self._detector(options)
+        image = _read(image)
+        if self._points:
+            faces = detector.detect(image)
+            rows = np.empty((len(faces), _COLUMNS))
+            rows[:, 6:11] = faces.landmarks[:, :, 0]
+            rows[:, 11:16] = faces.landmarks[:, :, 1]
+            boxes, scores, size = faces.boxes, faces.scores, faces.image_size
+        else:
+            trace = detector.trace(image)
+            rows = np.empty((len(trace.rnet), _COLUMNS_WITHOUT_POINTS))
+            boxes, scores, size = trace.rnet.boxes, trace.rnet.scores, trace.faces.image_size
+        rows[:, 0] = number
+        rows[:, 1:5] = boxes
+        # The package counts the first pixel as 1 on the left and above: see docs/python.md.
+        rows[:, 1:3] += 1
+        rows[:, 5] = scores
+        return rows, size
+
+
+def _read(image: Any) -> Any:
+    """Pixels as they lie, without what EXIF says of them: the package does not look at that."""
+    if isinstance(image, (str, os.PathLike, bytes, bytearray)):
+        try:
+            from PIL import Image
+        except ImportError as error:
+            raise InvalidArgumentError("reading image files needs PIL (pip install pillow)") from error
+        source = io.BytesIO(image) if isinstance(image, (bytes, bytearray)) else image
+        with Image.open(source) as file:
+            return np.asarray(file.convert("RGB"))
+    return as_pixels(image).array if hasattr(image, "getexif") else image
+
+
+def _limit(rows: FloatArray, size: tuple[int, int], points: bool) -> None:
+    for columns, last in (([1, 3], size[0] - 1), ([2, 4], size[1] - 1)):
+        rows[:, columns] = np.clip(rows[:, columns], 0, last)
+    if points and rows.shape[1] == _COLUMNS:
+        rows[:, 6:11] = np.clip(rows[:, 6:11], 0, size[0] - 1)
+        rows[:, 11:16] = np.clip(rows[:, 11:16], 0, size[1] - 1)
+
+
+def _face(row: FloatArray, as_width_height: bool) -> dict[str, Any]:
+    box = row[1:5].copy()
+    if as_width_height:
+        box[2:] -= box[:2]
+    face: dict[str, Any] = {"box": np.rint(box).astype(int).tolist(), "confidence": float(row[5])}
+    if len(row) == _COLUMNS:
+        whole = np.rint(row[6:]).astype(int).tolist()
+        points = [[whole[i], whole[i + 5]] for i in range(5)]
+        face["keypoints"] = {
+            "nose": points[2],
+            "mouth_right": points[4],
+            "right_eye": points[1],
+            "left_eye": points[0],
+            "mouth_left": points[3],
+        }
+    return face
+
+
+def _old_face(row: FloatArray) -> dict[str, Any]:
+    x, y = max(0, int(row[1])), max(0, int(row[2]))
+    face: dict[str, Any] = {"box": [x, y, int(row[3] - x), int(row[4] - y)], "confidence": float(row[5])}
+    if len(row) == _COLUMNS:
+        points = [(int(row[6 + i]), int(row[11 + i])) for i in range(5)]
+        names = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
+        face["keypoints"] = dict(zip(names, points, strict=True))
+    return face

@@ -1,0 +1,103 @@
+"""Builds the Python package as its users do, installs it in a new virtual environment, and runs its tests there.
+
+    package_test.py --work DIR [--python PYTHON] [--launcher ccache] [--werror ON] [--compat VENV] [-- PYTEST ARGS...]
+
+Exit status 77 if PyPI can't be reached: without it nothing can be built. auditwheel's verdict on the wheel is
+printed, and must be a manylinux tag: nothing is needed from the system beyond what every Linux has. With --compat,
+the environment that has the packages which libmtcnn.compat stands in for, the tests run in that one.
+"""
+
+import argparse
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+SOURCE = HERE.parent.parent
+TOOLS = ["numpy", "pillow", "pytest", "auditwheel", "mypy", "ruff"]
+
+
+def run(*command, check=True, env=None):
+    command = [str(part) for part in command]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env)
+    if check and done.returncode != 0:
+        sys.exit(f"{done.stdout}\nFAILED ({done.returncode}): {' '.join(command)}")
+    return done
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--work", type=pathlib.Path, required=True)
+    parser.add_argument("--python", default=sys.executable)
+    parser.add_argument("--launcher", default="")
+    parser.add_argument("--werror", default="OFF")
+    parser.add_argument("--compat", type=pathlib.Path)
+    parser.add_argument("pytest", nargs="*")
+    args = parser.parse_args()
+    work = args.work.resolve()
+    wheels, venv = work / "wheels", work / "venv"
+    shutil.rmtree(wheels, ignore_errors=True)
+    shutil.rmtree(venv, ignore_errors=True)
+    began = time.monotonic()
+
+    run(args.python, "-m", "venv", venv)
+    pip = [venv / "bin/pip", "--disable-pip-version-check", "--retries", "2", "--timeout", "30"]
+    done = run(*pip, "install", "--quiet", *TOOLS, check=False)
+    if done.returncode != 0:
+        say(done.stdout)
+        say("skipped: PyPI can't be reached")
+        return 77
+    version = run(venv / "bin/python", "--version").stdout.strip()
+
+    env = dict(os.environ)
+    for language in ("C", "CXX"):
+        if args.launcher:
+            env[f"CMAKE_{language}_COMPILER_LAUNCHER"] = args.launcher
+    run(*pip, "wheel", SOURCE, "--no-deps", "--wheel-dir", wheels, f"-Cbuild-dir={work}/cmake",
+        f"-Ccmake.define.MTCNN_WERROR={args.werror}", env=env)  # fmt: skip
+    (wheel,) = wheels.glob("libmtcnn-*.whl")
+    say(f"{version}: {wheel.name}, {wheel.stat().st_size / 1e6:.1f} MB, after {time.monotonic() - began:.0f} s")
+
+    verdict = run(venv / "bin/python", "-m", "auditwheel", "show", wheel).stdout
+    say(" ".join(verdict.split()))
+    if not re.search(r'"manylinux_\d+_\d+_\w+"', verdict):
+        sys.exit("auditwheel: the wheel needs something that is not on every Linux system")
+
+    if args.compat:
+        venv = args.compat
+        pip[0] = venv / "bin/pip"
+        run(*pip, "install", "--quiet", "--force-reinstall", "--no-deps", wheel)
+    else:
+        run(*pip, "install", "--quiet", wheel)
+        run(*pip, "check")
+        run(venv / "bin/ruff", "check", SOURCE)
+        run(venv / "bin/ruff", "format", "--check", SOURCE)
+        # What users' own checks see: the package as it is installed.
+        run(
+            venv / "bin/mypy",
+            "--config-file",
+            SOURCE / "pyproject.toml",
+            "--cache-dir",
+            work / "mypy",
+            "-p",
+            "libmtcnn",
+        )
+    # From another folder, so that the package is the installed one.
+    status = subprocess.call(
+        [venv / "bin/python", "-m", "pytest", "-q", "-rs", "-p", "no:cacheprovider", HERE / "tests", *args.pytest],
+        cwd=work,
+    )
+    say(f"{time.monotonic() - began:.0f} s")
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+// A tracker on footage made of still photographs that move: the same faces as a full detection of every frame, at a fraction
+// of the searches, and ids that stay. Reads the reference data in place.
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include "codecs/image_io.h"
+#include "convert/convert.h"
+#include "geometry/box.h"
+#include "mtcnn/mtcnn.h"
+#include "support/shared_data.h"
+
+namespace mtcnn {
+namespace {
+
+constexpr int kFrames = 60;
+
+Detector released_detector() {
+  const std::string folder = test::shared_data() / "weights" / "release";
+  Result<ModelData> data = import_model(std::vector<std::string>{folder});
+  REQUIRE_MESSAGE(data.ok(), data.error().message);
+  const Result<Detector> detector =
+      Detector::create(Model(std::make_shared<const ModelData>(*std::move(data))), {.min_face = 40});
+  REQUIRE_MESSAGE(detector.ok(), detector.error().message);
+  return *detector;
+}
+
+// A camera that pans over a photograph, there and back: a window of it, `part` of its size, as a view.
+ImageView pan(const Image& image, int frame, double part) {
+  const int width = static_cast<int>(image.width * part), height = static_cast<int>(image.height * part);
+  const double at = (1 - std::cos(2 * 3.14159265 * frame / kFrames)) / 2;
+  const int left = static_cast<int>(at * (image.width - width)),
+            top = static_cast<int>(at * (image.height - height));
+  ImageView view = image.view();
+  view.data += top * view.row_stride + std::ptrdiff_t{3} * left;
+  view.width = width;
+  view.height = height;
+  return view;
+}
+
+TEST_CASE("tracking finds what full detection finds, with a fifth of the searches or less") {
+  const Detector detector = released_detector();
+  const std::filesystem::path images = test::shared_data() / "reference" / "images";
+  int clips = 0;
+  std::size_t expected = 0, found = 0, extra = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(images)) {
+    const Result<Image> image = load_image(entry.path().string());
+    REQUIRE(image.ok());
+    if (image->width > 700 || image->width < 200) continue;  // enough of them
+    CAPTURE(entry.path().string());
+    Result<Tracker> tracker = Tracker::create(detector);
+    REQUIRE(tracker.ok());
+    ++clips;
+    for (int frame = 0; frame < kFrames; ++frame) {
+      const ImageView view = pan(*image, frame, .9);
+      const Result<std::vector<Face>> all = detector.detect(view);
+      const auto tracked = tracker->update(view);
+      REQUIRE(all.ok());
+      REQUIRE(tracked.ok());
+      expected += all->size();
+      std::vector<bool> taken(tracked->size());
+      for (const Face& face : *all) {
+        for (std::size_t i = 0; i < taken.size(); ++i) {
+          if (taken[i] || iou((*tracked)[i].face.box, face.box) < .5f) continue;
+          taken[i] = true;
+          ++found;
+          break;
+        }
+      }
+      extra += static_cast<std::size_t>(std::count(taken.begin(), taken.end(), false));
+    }
+    CHECK(tracker->frames() == kFrames);
+  }
+  REQUIRE(clips >= 2);
+  MESSAGE(clips << " clips: " << found << " of " << expected << " faces, " << extra << " others");
+  REQUIRE(expected > 200);
+  CHECK(static_cast<double>(found) >= .97 * static_cast<double>(expected));
+  CHECK(static_cast<double>(extra) <= .05 * static_cast<double>(expected));
+}
+
+TEST_CASE("one face on steady footage: one id, and one search in ten frames") {
+  const Detector detector = released_detector();
+  const Result<Image> image = load_image(std::string(MTCNN_EXAMPLES_DIR) + "/astronaut.jpg");
+  REQUIRE_MESSAGE(image.ok(), image.error().message);
+  Result<Tracker> tracker = Tracker::create(detector, {.detect_every = 10});
+  REQUIRE(tracker.ok());
+  for (int frame = 0; frame < kFrames; ++frame) {
+    const ImageView view = pan(*image, frame, .9);
+    const auto tracked = tracker->update(view);
+    REQUIRE(tracked.ok());
+    REQUIRE(tracked->size() == 1);
+    CHECK((*tracked)[0].id == 1);
+    CHECK((*tracked)[0].frames == frame + 1);
+    CHECK((*tracked)[0].detected == (frame % 10 == 0));
+    const Result<std::vector<Face>> all = detector.detect(view);
+    REQUIRE(all.ok());
+    REQUIRE(all->size() == 1);
+    CHECK(iou((*all)[0].box, (*tracked)[0].face.box) > .8f);
+    for (std::size_t i = 0; i < 5; ++i) {
+      const Point a = (*all)[0].landmarks[i], b = (*tracked)[0].face.landmarks[i];
+      CHECK(std::hypot(a.x - b.x, a.y - b.y) < .06f * (*all)[0].box.width());
+    }
+  }
+  CHECK(tracker->full_detections() == kFrames / 10);
+
+  // A cut to nothing: looked for everywhere once, gone at once; back within a while with its id.
+  const std::vector<std::uint8_t> grey(static_cast<std::size_t>(3 * 460 * 460), 128);
+  ImageView nothing = pan(*image, 0, .9);
+  nothing.data = grey.data();
+  nothing.row_stride = std::ptrdiff_t{3} * nothing.width;
+  REQUIRE(static_cast<std::size_t>(nothing.width * nothing.height * 3) <= grey.size());
+  CHECK(tracker->update(nothing)->empty());
+  CHECK(tracker->full_detections() == kFrames / 10 + 1);
+  CHECK(tracker->update(nothing)->empty());
+  const auto back = tracker->update(pan(*image, 0, .9));
+  REQUIRE(back->size() == 1);
+  CHECK((*back)[0].id == 1);
+  tracker->reset();
+  CHECK((*tracker->update(pan(*image, 0, .9)))[0].id == 2);
+  // Another size is another video.
+  CHECK((*tracker->update(pan(*image, 0, .8)))[0].id == 3);
+}
+
+}  // namespace
+}  // namespace mtcnn
