@@ -104,7 +104,7 @@ void visit(V& v, StageConfig& c) {
   v("landmarks", c.landmarks, "learn the points too", Range{});
   v("keep_landmarks", c.keep_landmarks, "P-Net, R-Net: keep that head in the model", Range{});
   v("mining_threshold", c.mining_threshold,
-    "score from which this net's windows are mined: for the next net, and as its own false positives",
+    "P-Net, R-Net: score, of the finished net, from which its windows are shown to the nets behind it in mining",
     kShare);
   v("mining_windows", c.mining_windows, "most windows mined from an image", kCount);
   v("check_windows", c.check_windows,
@@ -380,20 +380,19 @@ std::string set_text(const char* key, SetConfig set, bool comments) {
 TrainConfig::TrainConfig() {
   pnet.samples = 12e6;
   pnet.batch = 512;
-  pnet.mining_threshold = .05;
+  pnet.mining_threshold = .2;
   pnet.mining_windows = 150;
   pnet.check_windows = 100;
 
   rnet.samples = 4e6;
   rnet.batch = 256;
-  rnet.mining_threshold = .05;
+  rnet.mining_threshold = .5;
   rnet.mining_windows = 60;
   rnet.check_windows = 20;
 
   onet.samples = 1.2e6;
   onet.batch = 128;
   onet.loss_weights = {1, .5, 1};
-  onet.mining_threshold = .1;
   onet.mining_windows = 60;
   onet.check_windows = .1;
 }

@@ -59,7 +59,7 @@ struct StageConfig {
   double hard_share = .7;
   bool landmarks = true;
   bool keep_landmarks = false;
-  double mining_threshold = .4;
+  double mining_threshold = .2;
   int mining_windows = 200;
   double check_windows = 100;
   int checks = 8;

@@ -282,8 +282,9 @@ Result<MinedWindows> Pipeline::mined(std::size_t stage, Mine what, int round, co
   options.mine = what;
   options.stages = static_cast<int>(what == Mine::kNext ? stage : stage + 1);
   options.search = config_.mining;
-  options.thresholds = {config_.pnet.mining_threshold, config_.rnet.mining_threshold,
-                        config_.onet.mining_threshold};
+  options.thresholds = {config_.pnet.mining_threshold, config_.rnet.mining_threshold, kLeastChecked};
+  // A net that still learns has not had its scores moved.
+  if (what == Mine::kOwn) options.thresholds[stage] = kLeastChecked;
   options.most = stage_config(static_cast<std::size_t>(options.stages) - 1).mining_windows;
   options.threads = threads_;
   const std::string key = net + " " + std::to_string(static_cast<int>(what)) + " " + std::to_string(round);
