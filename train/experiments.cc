@@ -8,6 +8,7 @@
 #include <limits>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <span>
 #include <thread>
 
 #include "engine/network.h"
@@ -109,8 +110,7 @@ class Laboratory {
   // Leaves the weights in `data`, among those of the finished model.
   Result<Trial> trial(const Contestant& contestant, int seed, const Sampler& sampler,
                       const std::vector<Batch>& crops, ModelData& data);
-  void measure(const NetSpec& net, const ModelData& data, const std::vector<Batch>& crops,
-               Trial& trial) const;
+  void measure(const NetSpec& net, const ModelData& data, std::span<const Batch> crops, Trial& trial) const;
   double time_passes(const NetSpec& net, const ModelData& data) const;
   bool stop() const { return events_.stop && *events_.stop; }
   void note(const std::string& text) const {
@@ -142,39 +142,31 @@ Result<MinedWindows> Laboratory::windows(const Photographs& photographs, std::si
 }
 
 // Accuracy and box error on the validation crops, by the engine.
-void Laboratory::measure(const NetSpec& net, const ModelData& data, const std::vector<Batch>& crops,
+void Laboratory::measure(const NetSpec& net, const ModelData& data, std::span<const Batch> crops,
                          Trial& trial) const {
-  const Network network(net, data, *find_kernels("auto"), {"class"});
-  std::unique_ptr<const Network> boxes;
-  if (has_head(net, "box")) {
-    boxes = std::make_unique<const Network>(net, data, *find_kernels("auto"),
-                                            std::initializer_list<std::string_view>{"box"});
-  }
+  using Heads = std::initializer_list<std::string_view>;
+  const bool boxes = has_head(net, "box");
+  const Network network(net, data, *find_kernels("auto"), boxes ? Heads{"class", "box"} : Heads{"class"});
+  const std::size_t outputs = static_cast<std::size_t>(network.outputs());
   std::size_t right = 0, judged = 0, regressed = 0;
   double distance = 0;
   for (const Batch& batch : crops) {
     const int count = static_cast<int>(batch.targets.size());
     const Size size{batch.side, batch.side};
-    const auto run = [&](const Network& part) {
-      AlignedFloats scratch(part.scratch_size(size, count)),
-          out(static_cast<std::size_t>(count * part.outputs()) + kSlack);
-      part.run(batch.pixels.data(), count, size, scratch.data(), out.data());
-      return out;
-    };
-    const AlignedFloats logits = run(network);
-    AlignedFloats offsets;
-    if (boxes) offsets = run(*boxes);
+    AlignedFloats scratch(network.scratch_size(size, count)),
+        out(static_cast<std::size_t>(count) * outputs + kSlack);
+    network.run(batch.pixels.data(), count, size, scratch.data(), out.data());
     for (std::size_t i = 0; i < batch.targets.size(); ++i) {
       const SampleTarget& target = batch.targets[i];
       const bool face = target.kind == SampleKind::kPositive;
       if (face || target.kind == SampleKind::kNegative) {
         ++judged;
-        right += (logits[2 * i + 1] > logits[2 * i]) == face;
+        right += (out[outputs * i + 1] > out[outputs * i]) == face;
       }
       if (boxes && (face || target.kind == SampleKind::kPart)) {
         ++regressed;
         for (std::size_t k = 0; k < 4; ++k) {
-          const double off = double{offsets[4 * i + k]} - target.box[k];
+          const double off = double{out[outputs * i + 2 + k]} - target.box[k];
           distance += off * off;
         }
       }
@@ -249,7 +241,9 @@ Result<Trial> Laboratory::trial(const Contestant& contestant, int seed, const Sa
     }
     if (done * kCurvePoints / steps != step * kCurvePoints / steps) {
       trainer.save(data, true);
-      measure(net, data, crops, trial);
+      // On the way a part of them is enough.
+      const std::span<const Batch> all(crops);
+      measure(net, data, done == steps ? all : all.first(all.size() / 8), trial);
       trial.curve.push_back(trial.accuracy);
     }
   }
