@@ -46,6 +46,7 @@ TEST_CASE("tracking finds what full detection finds, with a fifth of the searche
   const std::filesystem::path images = test::shared_data() / "reference" / "images";
   int clips = 0;
   std::size_t expected = 0, found = 0, extra = 0;
+  std::int64_t frames = 0, searches = 0;
   for (const auto& entry : std::filesystem::directory_iterator(images)) {
     const Result<Image> image = load_image(entry.path().string());
     REQUIRE(image.ok());
@@ -73,9 +74,12 @@ TEST_CASE("tracking finds what full detection finds, with a fifth of the searche
       extra += static_cast<std::size_t>(std::count(taken.begin(), taken.end(), false));
     }
     CHECK(tracker->frames() == kFrames);
+    frames += tracker->frames();
+    searches += tracker->full_detections();
   }
   REQUIRE(clips >= 2);
-  MESSAGE(clips << " clips: " << found << " of " << expected << " faces, " << extra << " others");
+  MESSAGE(clips << " clips: " << found << " of " << expected << " faces, " << extra << " others; " << searches
+                << " full detections in " << frames << " frames");
   REQUIRE(expected > 200);
   CHECK(static_cast<double>(found) >= .97 * static_cast<double>(expected));
   CHECK(static_cast<double>(extra) <= .05 * static_cast<double>(expected));

@@ -144,9 +144,10 @@ Result<MinedWindows> Laboratory::windows(const Photographs& photographs, std::si
 // Accuracy and box error on the validation crops, by the engine.
 void Laboratory::measure(const NetSpec& net, const ModelData& data, std::span<const Batch> crops,
                          Trial& trial) const {
-  using Heads = std::initializer_list<std::string_view>;
   const bool boxes = has_head(net, "box");
-  const Network network(net, data, *find_kernels("auto"), boxes ? Heads{"class", "box"} : Heads{"class"});
+  const Kernels& kernels = *find_kernels("auto");
+  const Network network =
+      boxes ? Network(net, data, kernels, {"class", "box"}) : Network(net, data, kernels, {"class"});
   const std::size_t outputs = static_cast<std::size_t>(network.outputs());
   std::size_t right = 0, judged = 0, regressed = 0;
   double distance = 0;
