@@ -81,6 +81,7 @@ TEST_CASE("tracking finds what full detection finds, with a fifth of the searche
   MESSAGE(clips << " clips: " << found << " of " << expected << " faces, " << extra << " others; " << searches
                 << " full detections in " << frames << " frames");
   REQUIRE(expected > 200);
+  CHECK(5 * searches <= frames);
   CHECK(static_cast<double>(found) >= .97 * static_cast<double>(expected));
   CHECK(static_cast<double>(extra) <= .05 * static_cast<double>(expected));
 }
