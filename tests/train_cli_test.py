@@ -151,6 +151,14 @@ class TrainTest(unittest.TestCase):
         again = self.train("--config", "c.toml").stderr.decode()
         self.assertIn("O-Net is done already", again)
         self.assertEqual(before, (self.folder / "out/model.safetensors").read_bytes())
+        # A comparison of the paper's, in small.
+        table = self.train("--config", "c.toml", "--experiment", "hard-mining", "--samples", "1,1,3000").stdout.decode()
+        self.assertIn("| O-Net without online hard sample mining | ", table)
+        trials = json.loads((self.folder / "out/experiment-hard-mining.json").read_text())["trials"]
+        self.assertEqual(len(trials), 2)
+        for trial in trials:
+            self.assertGreater(trial["accuracy"], .9, trial)  # .75 by always saying "no"
+            self.assertEqual(len(trial["curve"]), 10)
         # Other settings, the same folder: no.
         self.config(more="seed = 2\n")
         refused = self.train("--config", "c.toml", status=2).stderr.decode()

@@ -370,7 +370,8 @@ def _areas_of_pixels(pixels: int, size: int) -> npt.NDArray[np.float32]:
     edges = np.arange(size + 1)[:, None] * (pixels / size)
     first = np.arange(pixels)[None, :]
     covered = np.clip(np.minimum(edges[1:], first + 1) - np.maximum(edges[:-1], first), 0, None)
-    return (covered * (size / pixels)).astype(np.float32)
+    shares: npt.NDArray[np.float32] = (covered * (size / pixels)).astype(np.float32)
+    return shares
 
 
 def _between_pixels(pixels: int, size: int) -> npt.NDArray[np.float32]:
@@ -392,7 +393,8 @@ def _pooling(pixels: int, size: int) -> npt.NDArray[np.float32]:
     index = np.arange(size)[:, None]
     first, last = index * pixels // size, -((index + 1) * pixels // -size)
     touched = (first <= np.arange(pixels)) & (np.arange(pixels) < last)
-    return (touched / touched.sum(axis=1, keepdims=True)).astype(np.float32)
+    shares: npt.NDArray[np.float32] = (touched / touched.sum(axis=1, keepdims=True)).astype(np.float32)
+    return shares
 
 
 def _make_folder(path: str) -> None:
