@@ -98,6 +98,9 @@ void visit(V& v, StageConfig& c) {
     "decay of the running mean of the weights, which is what is checked and kept; 0: the weights themselves",
     Range{0, .999999});
   v("loss_weights", c.loss_weights, "classification, box, landmarks (the paper's alpha)", Range{0, 1e6});
+  v("landmark_loss", c.landmark_loss,
+    "\"squared\" distance of the ten coordinates (the paper), or the sum of the five points' \"distance\"",
+    Range{});
   v("hard_share", c.hard_share,
     "online hard sample mining: this share of a batch's faces and negatives, the worst classified, counts; 1: off",
     Range{.01, 1});
@@ -440,6 +443,9 @@ Result<TrainConfig> parse_config(const std::string& text, const std::string& nam
   for (const StageConfig* stage : {&config.pnet, &config.rnet, &config.onet}) {
     if (stage->optimizer != "adamw" && stage->optimizer != "sgd") {
       return bad("optimizer is \"" + stage->optimizer + "\", expected \"adamw\" or \"sgd\"");
+    }
+    if (stage->landmark_loss != "squared" && stage->landmark_loss != "distance") {
+      return bad("landmark_loss is \"" + stage->landmark_loss + "\", expected \"squared\" or \"distance\"");
     }
   }
   if (config.device != "auto" && config.device != "cpu" && config.device != "cuda") {

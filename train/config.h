@@ -57,6 +57,7 @@ struct StageConfig {
   double average = .999;
   std::array<double, 3> loss_weights{1, .5, .5};  // classification, box, landmarks
   double hard_share = .7;
+  std::string landmark_loss = "squared";
   bool landmarks = true;
   bool keep_landmarks = false;
   double mining_threshold = .2;

@@ -44,7 +44,8 @@ torch::Tensor hard_samples(const torch::Tensor& losses, const torch::Tensor& can
 }
 
 Losses compute_losses(std::span<const torch::Tensor> outputs, const Targets& targets,
-                      const std::array<double, 3>& weights, double hard_share, Ranks& ranks) {
+                      const LossOptions& options, Ranks& ranks) {
+  const auto& [weights, hard_share, landmark_distance] = options;
   const torch::Tensor entropy = torch::nn::functional::cross_entropy(
       outputs[0], targets.label, torch::nn::functional::CrossEntropyFuncOptions().reduction(torch::kNone));
   const torch::Tensor counted =
@@ -52,8 +53,14 @@ Losses compute_losses(std::span<const torch::Tensor> outputs, const Targets& tar
   const torch::Tensor right = (outputs[0].argmax(1) == targets.label) * targets.classify;
   torch::Tensor box = torch::zeros({}, entropy.options()), landmarks = box;
   if (outputs.size() > 1) box = ((outputs[1] - targets.box).square().sum(1) * targets.regress).sum();
-  if (outputs.size() > 2)
-    landmarks = ((outputs[2] - targets.landmarks).square().sum(1) * targets.align).sum();
+  if (outputs.size() > 2) {
+    const torch::Tensor squares = (outputs[2] - targets.landmarks).square();
+    // Five x, then five y. The square root has no gradient at 0.
+    constexpr double kTiny = 1e-8;
+    const torch::Tensor each =
+        landmark_distance ? (squares.view({-1, 2, 5}).sum(1) + kTiny).sqrt().sum(1) : squares.sum(1);
+    landmarks = (each * targets.align).sum();
+  }
   const torch::Tensor classification = (entropy * counted).sum();
 
   // One exchange: the sums and what they are divided by.

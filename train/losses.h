@@ -28,16 +28,23 @@ struct Losses {
   // What is to be differentiated: summed over all ranks, it is the loss of the joined batch.
   torch::Tensor total;
   // Means over the samples of all ranks that teach it: cross-entropy of the hard ones, squared distance of the
-  // four offsets, of the ten coordinates. 0 if there is none.
+  // four offsets, of the ten coordinates (or LossOptions::landmark_distance). 0 if there is none.
   double classification = 0, box = 0, landmarks = 0;
   double accuracy = 0;  // share of negatives and positives that are told right
 };
 
-// `outputs`: of the heads class (or calibration) and, as far as there are any, box and landmarks. `weights`: the paper's alpha. `hard_share`: online hard
-// sample mining: only this share of the samples that teach classification counts, those with the greatest
-// cross-entropy in the joined batch; 1: all.
+struct LossOptions {
+  std::array<double, 3> weights{1, .5, .5};  // the paper's alpha
+  // Online hard sample mining: only this share of the samples that teach classification counts, those with the greatest
+  // cross-entropy in the joined batch; 1: all.
+  double hard_share = .7;
+  // Of landmarks: the sum of the five points' distances, in place of its square over all coordinates.
+  bool landmark_distance = false;
+};
+
+// `outputs`: of the heads class (or calibration) and, as far as there are any, box and landmarks.
 Losses compute_losses(std::span<const torch::Tensor> outputs, const Targets& targets,
-                      const std::array<double, 3>& weights, double hard_share, Ranks& ranks);
+                      const LossOptions& options, Ranks& ranks);
 
 // The mask of that: 1 for the floor(share x candidates), but at least one, with the greatest losses among those
 // where `candidates` is 1, over all ranks; equal ones at the border all count. No gradients.

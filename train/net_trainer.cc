@@ -93,8 +93,8 @@ Result<StepResult> NetTrainer::step(const Batch& batch, double progress) {
           .permute({0, 3, 1, 2})
           .to(s.device);
   const std::vector<torch::Tensor> outputs = s.net.forward(input, s.heads, true);
-  const Losses losses = compute_losses(outputs, make_targets(batch.targets, s.device), s.config.loss_weights,
-                                       s.config.hard_share, s.ranks);
+  const LossOptions options{s.config.loss_weights, s.config.hard_share, s.config.landmark_loss == "distance"};
+  const Losses losses = compute_losses(outputs, make_targets(batch.targets, s.device), options, s.ranks);
   const double total = s.config.loss_weights[0] * losses.classification +
                        s.config.loss_weights[1] * losses.box + s.config.loss_weights[2] * losses.landmarks;
   if (!std::isfinite(total)) {

@@ -116,7 +116,7 @@ TEST_CASE("losses are those of a case worked out by hand") {
   classes[3][1] = -9;          // a landmark face: no matter
   const std::vector<torch::Tensor> outputs{classes, torch::zeros({4, 4}), torch::full({4, 10}, .25f)};
   Ranks alone;
-  const Losses all = compute_losses(outputs, targets, {1, .5, .25}, 1, alone);
+  const Losses all = compute_losses(outputs, targets, {{1, .5, .25}, 1}, alone);
   const double classification = (-std::log(.8) - std::log(.75)) / 2;
   const double box = (4 * .01 + 4 * .04) / 2, landmarks = 10 * .0625;
   CHECK(all.classification == doctest::Approx(classification));
@@ -125,11 +125,15 @@ TEST_CASE("losses are those of a case worked out by hand") {
   CHECK(all.total.item<double>() == doctest::Approx(classification + .5 * box + .25 * landmarks));
   CHECK(all.accuracy == 1);
   // The harder half of two is the positive.
-  const Losses hard = compute_losses(outputs, targets, {1, 0, 0}, .5, alone);
+  const Losses hard = compute_losses(outputs, targets, {{1, 0, 0}, .5}, alone);
   CHECK(hard.classification == doctest::Approx(-std::log(.75)));
   CHECK(hard.total.item<double>() == doctest::Approx(-std::log(.75)));
+  // Points that are off by .3 across and .4 down.
+  std::vector<torch::Tensor> off = outputs;
+  off[2] = torch::cat({torch::full({4, 5}, .8f), torch::full({4, 5}, .1f)}, 1);
+  CHECK(compute_losses(off, targets, {{1, .5, 1}, 1, true}, alone).landmarks == doctest::Approx(5 * .5));
   // Nets without the other heads.
-  CHECK(compute_losses(std::span(outputs).first(1), targets, {1, .5, .5}, 1, alone).total.item<double>() ==
+  CHECK(compute_losses(std::span(outputs).first(1), targets, {{1, .5, .5}, 1}, alone).total.item<double>() ==
         doctest::Approx(classification));
 }
 
@@ -151,7 +155,7 @@ TEST_CASE("hard sample mining takes the greatest losses among the candidates") {
   // Gradients flow through those alone.
   const torch::Tensor logits = torch::tensor({{0.f, 1.f}, {0.f, 3.f}}).requires_grad_(true);
   const std::vector<SampleTarget> two{sample(SampleKind::kNegative), sample(SampleKind::kNegative)};
-  compute_losses(std::vector<torch::Tensor>{logits}, make_targets(two, torch::kCPU), {1, 0, 0}, .5, alone)
+  compute_losses(std::vector<torch::Tensor>{logits}, make_targets(two, torch::kCPU), {{1, 0, 0}, .5}, alone)
       .total.backward();
   CHECK(logits.grad()[0].abs().sum().item<float>() == 0);
   CHECK(logits.grad()[1].abs().sum().item<float>() > .5f);
