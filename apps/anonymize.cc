@@ -18,7 +18,8 @@ struct Area {
 
 // The mean of the 2 radius + 1 pixels about each of `count` pixels that lie `step` bytes apart; ends count once more for
 // those that are not there.
-void blur_line(std::uint8_t* pixels, std::ptrdiff_t step, int count, int radius, std::vector<std::uint8_t>& line) {
+void blur_line(std::uint8_t* pixels, std::ptrdiff_t step, int count, int radius,
+               std::vector<std::uint8_t>& line) {
   line.resize(static_cast<std::size_t>(count));
   for (int channel = 0; channel < 3; ++channel) {
     std::uint8_t* const p = pixels + channel;
@@ -37,12 +38,16 @@ void blur_line(std::uint8_t* pixels, std::ptrdiff_t step, int count, int radius,
 void blur(Image& image, const Area& area, const Box& wanted) {
   const std::ptrdiff_t stride = std::ptrdiff_t{3} * image.width;
   const int width = area.width(), height = area.height();
-  std::vector<std::uint8_t> copy(std::size_t{3} * static_cast<std::size_t>(width) * static_cast<std::size_t>(height)), line;
+  std::vector<std::uint8_t> copy(std::size_t{3} * static_cast<std::size_t>(width) *
+                                 static_cast<std::size_t>(height)),
+      line;
   const std::ptrdiff_t row = std::ptrdiff_t{3} * width;
   for (int y = 0; y < height; ++y) {
-    std::copy_n(image.rgb.data() + (area.top + y) * stride + std::ptrdiff_t{3} * area.left, row, copy.data() + y * row);
+    std::copy_n(image.rgb.data() + (area.top + y) * stride + std::ptrdiff_t{3} * area.left, row,
+                copy.data() + y * row);
   }
-  const int radius = std::max(1, static_cast<int>(std::lround(std::max(wanted.width(), wanted.height()) / 12)));
+  const int radius =
+      std::max(1, static_cast<int>(std::lround(std::max(wanted.width(), wanted.height()) / 12)));
   // Three means make nearly a Gaussian.
   for (int pass = 0; pass < 3; ++pass) {
     for (int y = 0; y < height; ++y) blur_line(copy.data() + y * row, 3, width, radius, line);
@@ -70,13 +75,15 @@ void pixelate(Image& image, const Area& area, const Box& wanted) {
       std::array<std::int64_t, 3> sum{};
       for (int y = top; y < bottom; ++y) {
         for (int x = left; x < right; ++x) {
-          for (std::size_t c = 0; c < 3; ++c) sum[c] += image.rgb[static_cast<std::size_t>(y * stride + 3 * x) + c];
+          for (std::size_t c = 0; c < 3; ++c)
+            sum[c] += image.rgb[static_cast<std::size_t>(y * stride + 3 * x) + c];
         }
       }
       for (int y = top; y < bottom; ++y) {
         for (int x = left; x < right; ++x) {
           for (std::size_t c = 0; c < 3; ++c) {
-            image.rgb[static_cast<std::size_t>(y * stride + 3 * x) + c] = static_cast<std::uint8_t>((sum[c] + count / 2) / count);
+            image.rgb[static_cast<std::size_t>(y * stride + 3 * x) + c] =
+                static_cast<std::uint8_t>((sum[c] + count / 2) / count);
           }
         }
       }
@@ -95,14 +102,16 @@ void anonymize(Image& image, const Box& box, float margin, Cover how) {
     return static_cast<int>(std::clamp(value, 0.f, static_cast<float>(most)));
   };
   const Area area{inside(std::floor(wanted.left), image.width), inside(std::floor(wanted.top), image.height),
-                  inside(std::ceil(wanted.right), image.width), inside(std::ceil(wanted.bottom), image.height)};
+                  inside(std::ceil(wanted.right), image.width),
+                  inside(std::ceil(wanted.bottom), image.height)};
   if (area.width() <= 0 || area.height() <= 0) return;
   switch (how) {
     case Cover::kBlur: blur(image, area, wanted); break;
     case Cover::kPixelate: pixelate(image, area, wanted); break;
     case Cover::kBlack:
       for (int y = area.top; y < area.bottom; ++y) {
-        std::fill_n(image.rgb.data() + (std::ptrdiff_t{y} * image.width + area.left) * 3, 3 * area.width(), std::uint8_t{0});
+        std::fill_n(image.rgb.data() + (std::ptrdiff_t{y} * image.width + area.left) * 3, 3 * area.width(),
+                    std::uint8_t{0});
       }
       break;
   }

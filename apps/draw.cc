@@ -184,8 +184,8 @@ Result<Image> draw_all(const Image& image, std::span<const Face> faces, const st
       for (const Point& point : face.landmarks) {
         draw_point(*canvas, point, std::clamp(side / 40, 1.0, 1.6 * canvas->line()));
       }
-      draw_label(*canvas, labels[i], face.box.left - line / 2,
-                 face.box.top - line / 2, std::clamp(side / 4, 8.0, canvas->font_size()));
+      draw_label(*canvas, labels[i], face.box.left - line / 2, face.box.top - line / 2,
+                 std::clamp(side / 4, 8.0, canvas->font_size()));
     }
     draw_caption(*canvas, caption);
     return canvas->take();
@@ -207,7 +207,8 @@ Result<Image> draw_faces(const Image& image, std::span<const Face> faces, const 
   return draw_all(image, faces, caption, scores);
 }
 
-Result<Image> draw_faces(const Image& image, std::span<const Face> faces, std::span<const std::string> labels) {
+Result<Image> draw_faces(const Image& image, std::span<const Face> faces,
+                         std::span<const std::string> labels) {
   return draw_all(image, faces, "", labels);
 }
 

@@ -26,7 +26,8 @@ Result<Image> draw_candidates(const Image& image, std::span<const Candidate> can
 Result<Image> draw_faces(const Image& image, std::span<const Face> faces, const std::string& caption);
 
 // draw_faces() with other words above the boxes than the scores. Requires one label a face.
-Result<Image> draw_faces(const Image& image, std::span<const Face> faces, std::span<const std::string> labels);
+Result<Image> draw_faces(const Image& image, std::span<const Face> faces,
+                         std::span<const std::string> labels);
 
 }  // namespace mtcnn
 

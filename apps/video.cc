@@ -88,7 +88,9 @@ struct Flags {
 };
 
 void add_flags(CLI::App& app, Flags& flags) {
-  add_text(app, "INPUT", flags.input, "video file, image sequence, camera or address")->type_name("")->required();
+  add_text(app, "INPUT", flags.input, "video file, image sequence, camera or address")
+      ->type_name("")
+      ->required();
 
   const char* const output = "Output";
   add_text(app, "-o,--output", flags.out, "write a video with the faces marked, or made unrecognisable")
@@ -121,7 +123,8 @@ void add_flags(CLI::App& app, Flags& flags) {
       ->type_name("N")
       ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()).description(""))
       ->group(reading);
-  app.add_option("--fps", flags.video.frame_rate, "frames a second of an image sequence (0: 25), or asked of a camera")
+  app.add_option("--fps", flags.video.frame_rate,
+                 "frames a second of an image sequence (0: 25), or asked of a camera")
       ->type_name("RATE")
       ->check(CLI::Range(0., 1000.).description(""))
       ->group(reading);
@@ -130,7 +133,8 @@ void add_flags(CLI::App& app, Flags& flags) {
       ->capture_default_str()
       ->check(CLI::Range(.1, 1e6).description(""))
       ->group(reading);
-  app.add_option("--latency", flags.latency, "of a camera or broadcast: frames that waited longer are dropped")
+  app.add_option("--latency", flags.latency,
+                 "of a camera or broadcast: frames that waited longer are dropped")
       ->type_name("SECONDS")
       ->capture_default_str()
       ->check(CLI::Range(.01, 1e6).description(""))
@@ -142,7 +146,8 @@ void add_flags(CLI::App& app, Flags& flags) {
       ->type_name("N")
       ->capture_default_str()
       ->group(tracking);
-  app.add_option("--keep-lost", flags.tracker.keep_lost, "frames for which a face that is not seen keeps its id")
+  app.add_option("--keep-lost", flags.tracker.keep_lost,
+                 "frames for which a face that is not seen keeps its id")
       ->type_name("N")
       ->capture_default_str()
       ->group(tracking);
@@ -173,7 +178,8 @@ class Queue {
     if (closed_) return 0;
     int dropped = 0;
     const auto now = Clock::now();
-    while (!items_.empty() && (items_.size() >= kQueue || std::chrono::duration<double>(now - items_.front().since).count() > seconds)) {
+    while (!items_.empty() && (items_.size() >= kQueue ||
+                               std::chrono::duration<double>(now - items_.front().since).count() > seconds)) {
       items_.pop_front();
       ++dropped;
     }
@@ -265,8 +271,14 @@ class Run {
       : flags_(flags), reader_(reader), tracker_(tracker), writer_(writer), lines_(lines) {}
 
   int all() {
-    std::thread read([&] { guarded([&] { read_frames(); }); frames_.end(); });
-    std::thread track([&] { guarded([&] { track_frames(); }); tracked_.end(); });
+    std::thread read([&] {
+      guarded([&] { read_frames(); });
+      frames_.end();
+    });
+    std::thread track([&] {
+      guarded([&] { track_frames(); });
+      tracked_.end();
+    });
     guarded([&] { write_frames(); });
     frames_.close();
     tracked_.close();
@@ -321,7 +333,8 @@ class Run {
   void track_frames() {
     while (std::optional<VideoFrame> frame = frames_.take()) {
       const auto faces = tracker_.update(frame->image.view());
-      if (!faces) return fail(flags_.input + ": frame " + std::to_string(frame->number) + ": " + faces.error().message);
+      if (!faces)
+        return fail(flags_.input + ": frame " + std::to_string(frame->number) + ": " + faces.error().message);
       if (!tracked_.put({std::move(*frame), {faces->begin(), faces->end()}})) return;
     }
   }
@@ -389,7 +402,8 @@ class Run {
       // Half a second may be sound that is longer than the pictures.
       const double missing = info.seconds - last_time_ - (info.frame_rate > 0 ? 1 / info.frame_rate : 0);
       if (ended_ && !stop_asked && !info.live && missing > std::max(.5, .02 * info.seconds)) {
-        broken_ = flags_.input + ": ends after " + format_fixed(last_time_, 1) + " of " + format_fixed(info.seconds, 1) + " seconds";
+        broken_ = flags_.input + ": ends after " + format_fixed(last_time_, 1) + " of " +
+                  format_fixed(info.seconds, 1) + " seconds";
       }
     }
     if (!broken_.empty()) {
@@ -401,9 +415,13 @@ class Run {
         lines_->write(json.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n');
       }
     }
-    if (reader_.damaged() > 0) say(flags_.input + ": damaged in " + format_count(reader_.damaged()) + " places");
-    if (dropped_ > 0) std::fprintf(stderr, "mtcnn: %s frames came faster than they could be looked at, and were dropped\n", format_count(dropped_).c_str());
-    if (status == kExitOk && written_ == 0 && !stop_asked) say(flags_.input + ": holds no frame that can be read");
+    if (reader_.damaged() > 0)
+      say(flags_.input + ": damaged in " + format_count(reader_.damaged()) + " places");
+    if (dropped_ > 0)
+      std::fprintf(stderr, "mtcnn: %s frames came faster than they could be looked at, and were dropped\n",
+                   format_count(dropped_).c_str());
+    if (status == kExitOk && written_ == 0 && !stop_asked)
+      say(flags_.input + ": holds no frame that can be read");
     return status;
   }
 
@@ -431,12 +449,14 @@ int run_video(int argc, const char* const* argv) {
   add_flags(app, flags);
   if (const auto status = parse_command_line(app, argc, argv)) return *status;
   const auto usage = [](const std::string& message) { return usage_error("video", message); };
-  if (flags.out.empty() && flags.json.empty()) return usage("nothing to write: name a video (-o FILE) or lines (--json FILE)");
+  if (flags.out.empty() && flags.json.empty())
+    return usage("nothing to write: name a video (-o FILE) or lines (--json FILE)");
   if (flags.cover && flags.out.empty()) return usage("--anonymize goes with -o FILE");
   for (const std::string& file : {flags.out, flags.json}) {
     if (file.empty() || file == "-") continue;
     if (same_file(file, flags.input)) return usage(file + ": is also the input");
-    if (!flags.detector.model.empty() && same_file(file, flags.detector.model)) return usage(file + ": is the model file");
+    if (!flags.detector.model.empty() && same_file(file, flags.detector.model))
+      return usage(file + ": is the model file");
   }
   const auto model = load_model(flags.detector.model);
   if (!model) return usage(model.error().message);
@@ -454,6 +474,11 @@ int run_video(int argc, const char* const* argv) {
   flags.video.max_pixels = flags.detector.limits.max_pixels;
   const auto reader = VideoReader::open(flags.input, flags.video);
   if (!reader) return usage(reader.error().message);
+  Output lines;
+  if (!flags.json.empty()) {
+    if (const Status opened = lines.open(flags.json == "-" ? "" : flags.json, false); !opened)
+      return usage(opened.error().message);
+  }
   std::unique_ptr<VideoWriter> writer;
   if (!flags.out.empty()) {
     (*reader)->keep_other_streams(!flags.no_sound);
@@ -464,11 +489,6 @@ int run_video(int argc, const char* const* argv) {
       std::fprintf(stderr, "mtcnn: %s: this kind of file can't hold the %s, which is left out\n",
                    printable(flags.out).c_str(), printable(writer->left_out()).c_str());
     }
-  }
-  Output lines;
-  if (!flags.json.empty()) {
-    if (const Status opened = lines.open(flags.json == "-" ? "" : flags.json, false); !opened)
-      return usage(opened.error().message);
   }
   return Run(flags, **reader, *tracker, writer.get(), flags.json.empty() ? nullptr : &lines).all();
 }

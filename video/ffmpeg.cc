@@ -30,7 +30,8 @@ Error ffmpeg_error(const std::string& name, const std::string& what, int code) {
   if (code == AVERROR(ENOMEM)) kind = ErrorCode::kOutOfMemory;
   if (code == AVERROR_INVALIDDATA) kind = ErrorCode::kFormat;
   if (code == AVERROR_DECODER_NOT_FOUND || code == AVERROR_ENCODER_NOT_FOUND ||
-      code == AVERROR_PROTOCOL_NOT_FOUND || code == AVERROR_DEMUXER_NOT_FOUND || code == AVERROR_PATCHWELCOME) {
+      code == AVERROR_PROTOCOL_NOT_FOUND || code == AVERROR_DEMUXER_NOT_FOUND ||
+      code == AVERROR_PATCHWELCOME) {
     kind = ErrorCode::kUnsupported;
   }
   return {kind, name + ": " + what + ": " + text};
@@ -41,9 +42,8 @@ std::optional<DisplayMatrix> display_matrix(const AVStream& stream) {
   const std::uint8_t* data = nullptr;
   std::size_t size = 0;
 #if LIBAVFORMAT_VERSION_INT >= AV_VERSION_INT(60, 15, 100)
-  if (const AVPacketSideData* const side =
-          av_packet_side_data_get(stream.codecpar->coded_side_data, stream.codecpar->nb_coded_side_data,
-                                  AV_PKT_DATA_DISPLAYMATRIX)) {
+  if (const AVPacketSideData* const side = av_packet_side_data_get(
+          stream.codecpar->coded_side_data, stream.codecpar->nb_coded_side_data, AV_PKT_DATA_DISPLAYMATRIX)) {
     data = side->data;
     size = side->size;
   }

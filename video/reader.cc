@@ -39,7 +39,8 @@ const VideoInfo& VideoReader::info() const { return state_->info; }
 void VideoReader::keep_other_streams(bool keep) { state_->keep_others = keep; }
 std::int64_t VideoReader::damaged() const { return state_->damaged; }
 
-Result<std::unique_ptr<VideoReader>> VideoReader::open(const std::string& input, const VideoOptions& options) try {
+Result<std::unique_ptr<VideoReader>> VideoReader::open(const std::string& input,
+                                                       const VideoOptions& options) try {
   if (!(options.timeout > 0))
     return Error{ErrorCode::kInvalidArgument, "the timeout must be above 0 seconds"};
   if (!(options.frame_rate >= 0 && options.frame_rate <= 1000))
@@ -68,7 +69,9 @@ int VideoReader::State::interrupted(void* opaque) {
 
 Error VideoReader::State::no_data(const std::string& what, int code) const {
   if (code == AVERROR_EXIT) {
-    return {ErrorCode::kIo, name + ": " + what + ": no data for " + std::to_string(std::lround(options.timeout)) + " seconds"};
+    if (options.stop && *options.stop) return {ErrorCode::kIo, name + ": stopped before it could be read"};
+    return {ErrorCode::kIo, name + ": " + what + ": no data for " +
+                                std::to_string(std::lround(options.timeout)) + " seconds"};
   }
   return ffmpeg_error(name, what, code);
 }
@@ -80,7 +83,8 @@ Status VideoReader::State::open_input() {
   const bool camera = starts_with_any(name, {"/dev/video"});
   const bool address = name.find("://") != std::string::npos;
   // A file of that very name goes first.
-  const bool sequence = !camera && !address && !is_file(name) && name.find_first_of("*?%") != std::string::npos;
+  const bool sequence =
+      !camera && !address && !is_file(name) && name.find_first_of("*?%") != std::string::npos;
   const AVInputFormat* kind = nullptr;
   AVDictionary* settings = nullptr;
   const std::string rate = std::to_string(options.frame_rate);
@@ -107,7 +111,8 @@ Status VideoReader::State::open_input() {
   code = avformat_find_stream_info(format, nullptr);
   if (code < 0) return no_data("its streams can't be read", code);
   info.live = camera || starts_with_any(name, {"rtsp://", "rtsps://", "udp://", "rtp://", "srt://"}) ||
-              (address && format->duration == AV_NOPTS_VALUE);
+              (address && format->duration == AV_NOPTS_VALUE &&
+               !(format->pb && (format->pb->seekable & AVIO_SEEKABLE_NORMAL) != 0));
   return std::monostate{};
 }
 
@@ -121,7 +126,8 @@ Status VideoReader::State::open_decoder() {
   const AVCodecParameters& parameters = *stream->codecpar;
   if (parameters.width < 1 || parameters.height < 1)
     return Error{ErrorCode::kFormat, name + ": its frames have no size"};
-  if (std::int64_t{parameters.width} * parameters.height > options.max_pixels) return too_large(parameters.width, parameters.height);
+  if (std::int64_t{parameters.width} * parameters.height > options.max_pixels)
+    return too_large(parameters.width, parameters.height);
   decoder.reset(avcodec_alloc_context3(codec));
   frame.reset(av_frame_alloc());
   if (!decoder || !frame) return out_of_memory(name);
@@ -154,8 +160,9 @@ Status VideoReader::State::open_decoder() {
 }
 
 Error VideoReader::State::too_large(int width, int height) const {
-  return {ErrorCode::kLimit, name + ": its frames have " + std::to_string(width) + " x " + std::to_string(height) +
-                                 " pixels, more than the limit of " + std::to_string(options.max_pixels)};
+  return {ErrorCode::kLimit, name + ": its frames have " + std::to_string(width) + " x " +
+                                 std::to_string(height) + " pixels, more than the limit of " +
+                                 std::to_string(options.max_pixels)};
 }
 
 Result<std::optional<VideoFrame>> VideoReader::next() try {
@@ -203,7 +210,8 @@ Status VideoReader::State::feed() {
     if (code < 0) {
       if (code == AVERROR(EAGAIN)) continue;
       // What the decoder still holds is shown first, then what went wrong is said.
-      if (code != AVERROR_EOF && !(options.stop && *options.stop) && !broken) broken = no_data("breaks off", code);
+      if (code != AVERROR_EOF && !(options.stop && *options.stop) && !broken)
+        broken = no_data("breaks off", code);
       ended = true;
       avcodec_send_packet(decoder.get(), nullptr);
       return std::monostate{};
@@ -243,9 +251,11 @@ Result<VideoFrame> VideoReader::State::take_frame() {
   Image& image = result.image;
   image.width = from.width;
   image.height = from.height;
-  image.rgb.resize(std::size_t{3} * static_cast<std::size_t>(from.width) * static_cast<std::size_t>(from.height));
-  scaler.reset(sws_getCachedContext(scaler.release(), from.width, from.height, static_cast<AVPixelFormat>(from.format),
-                                    from.width, from.height, AV_PIX_FMT_RGB24, SWS_BILINEAR | SWS_ACCURATE_RND, nullptr, nullptr, nullptr));
+  image.rgb.resize(std::size_t{3} * static_cast<std::size_t>(from.width) *
+                   static_cast<std::size_t>(from.height));
+  scaler.reset(sws_getCachedContext(
+      scaler.release(), from.width, from.height, static_cast<AVPixelFormat>(from.format), from.width,
+      from.height, AV_PIX_FMT_RGB24, SWS_BILINEAR | SWS_ACCURATE_RND, nullptr, nullptr, nullptr));
   if (!scaler)
     return Error{ErrorCode::kUnsupported, name + ": its frames have a pixel format that can't be converted"};
   set_colours(*scaler, from, false);
@@ -265,7 +275,8 @@ Result<VideoFrame> VideoReader::State::take_frame() {
                 image.rgb.data() + static_cast<std::size_t>(y) * row);
   }
   image = apply_orientation(std::move(image), info.orientation);
-  if (taken == 1) first = State::Colours{from.colorspace, from.color_range, from.color_primaries, from.color_trc};
+  if (taken == 1)
+    first = State::Colours{from.colorspace, from.color_range, from.color_primaries, from.color_trc};
   result.also = std::move(others);
   others.clear();
   return result;

@@ -42,7 +42,7 @@ struct VideoReader::State {
   Codec decoder;
   Frame frame, rgb;
   Scaler scaler;
-  Colours first;  // of the first frame
+  Colours first;           // of the first frame
   std::int64_t start = 0;  // in the stream's units
   std::int64_t taken = 0, damaged = 0;
   int damaged_in_a_row = 0;

@@ -43,11 +43,12 @@ struct VideoInfo {
 };
 
 struct VideoFrame {
-  Image image;               // upright
-  std::int64_t number = 0;   // from 0
-  double seconds = 0;        // since the video's start
-  std::int64_t time = 0;     // the same in the stream's own units, for the writer
-  std::vector<Packet> also;  // sound and subtitles that come before it, for the writer; empty if not asked for
+  Image image;              // upright
+  std::int64_t number = 0;  // from 0
+  double seconds = 0;       // since the video's start
+  std::int64_t time = 0;    // the same in the stream's own units, for the writer
+  std::vector<Packet>
+      also;  // sound and subtitles that come before it, for the writer; empty if not asked for
 };
 
 // One at a time; from one thread at a time.
@@ -56,7 +57,8 @@ class VideoReader {
   // `input`: a file; an image sequence as "frames/%04d.png" or "frames/*.jpg"; a camera as "/dev/video0"; an address
   // (rtsp://, http://, udp:// ...). Errors, naming it: kIo if it can't be opened or does not answer; kFormat if it is no
   // video or its header is damaged; kUnsupported if there is no decoder; kLimit; kOutOfMemory.
-  static Result<std::unique_ptr<VideoReader>> open(const std::string& input, const VideoOptions& options = {});
+  static Result<std::unique_ptr<VideoReader>> open(const std::string& input,
+                                                   const VideoOptions& options = {});
   ~VideoReader();
 
   const VideoInfo& info() const;
@@ -87,7 +89,8 @@ class VideoWriter {
   // `path`: its ending says which kind (.mp4, .mkv, .mov, .webm, .avi ...). `like`: not read again, but must outlive the
   // writer. `quality`: 0 (best) to 51, as H.264's constant rate factor. Errors, naming the file: kInvalidArgument for
   // an ending that means no kind of video, or the quality; kIo; kUnsupported if there is no encoder; kOutOfMemory.
-  static Result<std::unique_ptr<VideoWriter>> create(const std::string& path, const VideoReader& like, double quality = 20);
+  static Result<std::unique_ptr<VideoWriter>> create(const std::string& path, const VideoReader& like,
+                                                     double quality = 20);
   // Finishes, as far as that can be done.
   ~VideoWriter();
 

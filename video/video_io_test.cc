@@ -35,7 +35,8 @@ struct Folder {
 
 // Four fields of one colour each, the first of which tells the frame.
 Image picture(int width, int height, int frame) {
-  const std::uint8_t colours[4][3] = {{static_cast<std::uint8_t>(40 + 10 * frame), 60, 200}, {220, 40, 40}, {30, 160, 60}, {230, 220, 90}};
+  const std::uint8_t colours[4][3] = {
+      {static_cast<std::uint8_t>(40 + 10 * frame), 60, 200}, {220, 40, 40}, {30, 160, 60}, {230, 220, 90}};
   Image image{width, height, {}};
   for (int y = 0; y < height; ++y) {
     for (int x = 0; x < width; ++x) {
@@ -53,7 +54,10 @@ double farthest(const Image& a, const Image& b) {
     for (int u : {1, 3}) {
       for (std::size_t c = 0; c < 3; ++c) {
         const auto at = [&](const Image& image) {
-          return static_cast<double>(image.rgb[static_cast<std::size_t>(3 * (image.height * v / 4 * image.width + image.width * u / 4)) + c]);
+          return static_cast<double>(
+              image.rgb[static_cast<std::size_t>(3 *
+                                                 (image.height * v / 4 * image.width + image.width * u / 4)) +
+                        c]);
         };
         most = std::max(most, std::abs(at(a) - at(b)));
       }
@@ -197,7 +201,8 @@ TEST_CASE("inputs that are no videos are refused, by name") {
   CHECK(error_of(folder / "*.png").find("*.png") != std::string::npos);
   CHECK(error_of(folder.path).find(folder.path) != std::string::npos);
   write_sequence(folder, 3, 64, 48);
-  CHECK(error_of(folder / "f%03d.png", {.max_pixels = 64 * 48 - 1}).find("more than the limit") != std::string::npos);
+  CHECK(error_of(folder / "f%03d.png", {.max_pixels = 64 * 48 - 1}).find("more than the limit") !=
+        std::string::npos);
   CHECK(error_of(folder / "f%03d.png", {.timeout = 0}).find("timeout") != std::string::npos);
   CHECK(error_of(folder / "f%03d.png", {.frame_rate = -1}).find("frame rate") != std::string::npos);
 }

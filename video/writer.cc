@@ -2,6 +2,7 @@
 #include <cmath>
 #include <map>
 #include <new>
+#include <optional>
 
 extern "C" {
 #include <libavutil/opt.h>
@@ -16,6 +17,18 @@ namespace {
 
 // What turns an upright frame into the stored one.
 int inverse(int orientation) { return orientation == 6 ? 8 : orientation == 8 ? 6 : orientation; }
+
+// Null: any. FFmpeg 7.1 has its own function for it.
+const AVPixelFormat* pixel_formats(const AVCodec& codec) {
+#if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(61, 13, 100)
+  const void* formats = nullptr;
+  if (avcodec_get_supported_config(nullptr, &codec, AV_CODEC_CONFIG_PIX_FORMAT, 0, &formats, nullptr) < 0)
+    return nullptr;
+  return static_cast<const AVPixelFormat*>(formats);
+#else
+  return codec.pix_fmts;
+#endif
+}
 
 int even(int side) { return side + side % 2; }
 
@@ -65,7 +78,8 @@ struct VideoWriter::State {
   Scaler scaler;
   std::string left_out;
   bool open_file = false, begun = false, has_header = false, finished = false;
-  int width = 0, height = 0;  // of the stored frames
+  std::optional<std::int64_t> last;  // the last frame's time, in the encoder's units
+  int width = 0, height = 0;         // of the stored frames
 };
 
 VideoWriter::VideoWriter(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -126,16 +140,20 @@ Status VideoWriter::State::add_video(double quality) {
   encoder->width = even(width);
   encoder->height = even(height);
   encoder->pix_fmt = AV_PIX_FMT_YUV420P;
-  bool known = false;
-  for (const AVPixelFormat* f = codec->pix_fmts; f && *f != AV_PIX_FMT_NONE; ++f) known = known || *f == encoder->pix_fmt;
-  if (codec->pix_fmts && !known) encoder->pix_fmt = codec->pix_fmts[0];
-  encoder->sample_aspect_ratio = from.sample_aspect_ratio.num != 0 ? from.sample_aspect_ratio : from.codecpar->sample_aspect_ratio;
-  const AVRational rate = from.avg_frame_rate.num > 0 ? from.avg_frame_rate : from.r_frame_rate;
-  if (rate.num > 0 && rate.den > 0) encoder->framerate = rate;
+  const AVPixelFormat* const formats = pixel_formats(*codec);
+  bool known = formats == nullptr;
+  for (const AVPixelFormat* f = formats; f && *f != AV_PIX_FMT_NONE; ++f)
+    known = known || *f == encoder->pix_fmt;
+  if (!known) encoder->pix_fmt = formats[0];
+  encoder->sample_aspect_ratio =
+      from.sample_aspect_ratio.num != 0 ? from.sample_aspect_ratio : from.codecpar->sample_aspect_ratio;
+  AVRational rate = from.avg_frame_rate.num > 0 ? from.avg_frame_rate : from.r_frame_rate;
+  if (rate.num <= 0 || rate.den <= 0) rate = {25, 1};
+  encoder->framerate = rate;
+  // Kinds of file that have one frame rate get it as their unit of time.
+  encoder->time_base = (format->oformat->flags & AVFMT_VARIABLE_FPS) != 0 ? from.time_base : av_inv_q(rate);
   // MPEG-4's clock has 16 bits.
-  encoder->time_base = from.time_base;
-  if (codec->id == AV_CODEC_ID_MPEG4 && encoder->time_base.den > 65535)
-    encoder->time_base = rate.num > 0 && rate.num <= 65535 ? av_inv_q(rate) : AVRational{1, 1000};
+  if (codec->id == AV_CODEC_ID_MPEG4 && encoder->time_base.den > 65535) encoder->time_base = {1, 1000};
   encoder->thread_count = 0;
   if (av_opt_find(encoder->priv_data, "crf", nullptr, 0, 0)) {
     av_opt_set_double(encoder->priv_data, "crf", quality, 0);
@@ -233,8 +251,9 @@ Status VideoWriter::State::convert(const Image& stored, std::int64_t time) {
   fresh->width = frame->width;
   fresh->height = frame->height;
   if (av_frame_get_buffer(fresh.get(), 0) < 0) return out_of_memory();
-  scaler.reset(sws_getCachedContext(scaler.release(), stored.width, stored.height, AV_PIX_FMT_RGB24, width, height,
-                                    encoder->pix_fmt, SWS_BILINEAR | SWS_ACCURATE_RND, nullptr, nullptr, nullptr));
+  scaler.reset(sws_getCachedContext(scaler.release(), stored.width, stored.height, AV_PIX_FMT_RGB24, width,
+                                    height, encoder->pix_fmt, SWS_BILINEAR | SWS_ACCURATE_RND, nullptr,
+                                    nullptr, nullptr));
   if (!scaler) return Error{ErrorCode::kUnsupported, name + ": no conversion to the encoder's pixels"};
   set_colours(*scaler, *fresh, true);
   const std::uint8_t* const planes[] = {stored.rgb.data()};
@@ -242,12 +261,16 @@ Status VideoWriter::State::convert(const Image& stored, std::int64_t time) {
   sws_scale(scaler.get(), planes, strides, 0, stored.height, fresh->data, fresh->linesize);
   repeat_edges(*fresh, width, height);
   fresh->pts = av_rescale_q(time, like.stream->time_base, encoder->time_base);
+  // In coarser units two frames may fall on one another.
+  if (last && fresh->pts <= *last) return std::monostate{};
+  last = fresh->pts;
   return encode(fresh.get());
 }
 
 // `what` null: no more frames.
 Status VideoWriter::State::encode(const AVFrame* what) {
-  if (int code = avcodec_send_frame(encoder.get(), what); code < 0) return ffmpeg_error(name, "can't encode", code);
+  if (int code = avcodec_send_frame(encoder.get(), what); code < 0)
+    return ffmpeg_error(name, "can't encode", code);
   while (true) {
     const int code = avcodec_receive_packet(encoder.get(), packet.get());
     if (code == AVERROR(EAGAIN) || code == AVERROR_EOF) return std::monostate{};

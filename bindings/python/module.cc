@@ -161,7 +161,8 @@ class PythonTracker {
  private:
   void check_process() const {
     if (process_ != getpid())
-      throw Failure(Error{ErrorCode::kUnsupported, "a tracker can't be used in a forked process: make one there"});
+      throw Failure(
+          Error{ErrorCode::kUnsupported, "a tracker can't be used in a forked process: make one there"});
   }
 
   std::unique_ptr<Tracker> tracker_;
@@ -365,15 +366,15 @@ NB_MODULE(_core, m) {
   nb::class_<PythonTracker>(m, "Tracker")
       .def(
           "__init__",
-          [](PythonTracker* self, ForkSafeDetector& detector, int detect_every, float min_overlap, int keep_lost,
-             float smoothing) {
+          [](PythonTracker* self, ForkSafeDetector& detector, int detect_every, float min_overlap,
+             int keep_lost, float smoothing) {
             new (self) PythonTracker(detector, {.detect_every = detect_every,
                                                 .min_overlap = min_overlap,
                                                 .keep_lost = keep_lost,
                                                 .smoothing = smoothing});
           },
-          nb::arg("detector"), nb::kw_only(), nb::arg("detect_every"), nb::arg("min_overlap"), nb::arg("keep_lost"),
-          nb::arg("smoothing"))
+          nb::arg("detector"), nb::kw_only(), nb::arg("detect_every"), nb::arg("min_overlap"),
+          nb::arg("keep_lost"), nb::arg("smoothing"))
       .def("update", &update)
       .def("reset",
            [](PythonTracker& self) {
