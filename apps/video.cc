@@ -99,10 +99,16 @@ void add_flags(CLI::App& app, Flags& flags) {
   add_text(app, "--json", flags.json, "write a line of JSON for each frame; -: to standard output")
       ->type_name("FILE")
       ->group(output);
-  const std::map<std::string, Cover> covers{
-      {"blur", Cover::kBlur}, {"pixelate", Cover::kPixelate}, {"black", Cover::kBlack}};
-  app.add_option("--anonymize", flags.cover, "make the faces unrecognisable: blur, pixelate or black")
-      ->transform(CLI::CheckedTransformer(covers).description("blur, pixelate or black"))
+  add_parsed(
+      app, "--anonymize",
+      [](const std::string& text) -> std::optional<Cover> {
+        if (text == "blur") return Cover::kBlur;
+        if (text == "pixelate") return Cover::kPixelate;
+        if (text == "black") return Cover::kBlack;
+        return std::nullopt;
+      },
+      [&flags](Cover cover) { flags.cover = cover; }, "blur, pixelate or black",
+      "make the faces unrecognisable: blur, pixelate or black")
       ->type_name("HOW")
       ->group(output);
   app.add_option("--margin", flags.margin, "of --anonymize: share of the face's size to add on each side")

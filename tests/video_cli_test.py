@@ -143,7 +143,7 @@ class VideoTest(unittest.TestCase):
         self.assertLess(abs(a - c) + abs(b - d), 12)
 
     def test_truncated(self):
-        make_clip(self.folder / "whole.mkv")
+        make_clip(self.folder / "whole.mkv", "-g", 5)
         data = (self.folder / "whole.mkv").read_bytes()
         (self.folder / "cut.mkv").write_bytes(data[:len(data) // 2])
         done = self.expect(1, "cut.mkv", "-o", "out.mp4", "--json", "lines.jsonl")

@@ -181,10 +181,10 @@ Result<std::optional<VideoFrame>> VideoReader::State::next() {
       damaged_in_a_row = 0;
       // Shown with errors papered over: as good as it gets.
       if ((frame->flags & AV_FRAME_FLAG_CORRUPT) != 0) ++damaged;
-      Result<VideoFrame> taken = take_frame();
+      Result<VideoFrame> video_frame = take_frame();
       av_frame_unref(frame.get());
-      if (!taken) return taken.error();
-      return std::optional<VideoFrame>(std::move(*taken));
+      if (!video_frame) return video_frame.error();
+      return std::optional<VideoFrame>(std::move(*video_frame));
     }
     if (code == AVERROR_EOF) {
       if (broken) return *broken;

@@ -150,8 +150,12 @@ Status VideoWriter::State::add_video(double quality) {
   AVRational rate = from.avg_frame_rate.num > 0 ? from.avg_frame_rate : from.r_frame_rate;
   if (rate.num <= 0 || rate.den <= 0) rate = {25, 1};
   encoder->framerate = rate;
-  // Kinds of file that have one frame rate get it as their unit of time.
-  encoder->time_base = (format->oformat->flags & AVFMT_VARIABLE_FPS) != 0 ? from.time_base : av_inv_q(rate);
+  encoder->time_base = from.time_base;
+  if ((format->oformat->flags & AVFMT_VARIABLE_FPS) == 0) {
+    // Kinds of file without times: a frame is a unit, and none is shown out of its turn.
+    encoder->time_base = av_inv_q(rate);
+    encoder->max_b_frames = 0;
+  }
   // MPEG-4's clock has 16 bits.
   if (codec->id == AV_CODEC_ID_MPEG4 && encoder->time_base.den > 65535) encoder->time_base = {1, 1000};
   encoder->thread_count = 0;
