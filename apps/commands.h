@@ -16,6 +16,7 @@ int run_convert(int argc, const char* const* argv);
 int run_eval(int argc, const char* const* argv);
 int run_inspect(int argc, const char* const* argv);
 int run_train(int argc, const char* const* argv);
+int run_video(int argc, const char* const* argv);
 
 }  // namespace mtcnn
 

@@ -25,6 +25,7 @@
 #include "apps/face_lines.h"
 #include "apps/inputs.h"
 #include "apps/ordered_map.h"
+#include "apps/output.h"
 #include "apps/progress.h"
 #include "apps/resume.h"
 #include "apps/text.h"
@@ -139,41 +140,6 @@ void add_flags(CLI::App& app, Flags& flags) {
   app.add_flag("--no-progress", flags.no_progress, "no progress bar on the terminal")->group(output);
   add_detector_flags(app, flags.detector);
 }
-
-// Where the lines go.
-class Output {
- public:
-  enum class Written { kYes, kReaderGone, kFailed };
-
-  // Empty path: standard output.
-  Status open(const std::string& path, bool append) {
-    name_ = path.empty() ? "standard output" : path;
-    if (path.empty()) return std::monostate{};
-    file_.reset(std::fopen(path.c_str(), append ? "ab" : "wb"));
-    if (!file_) return Error{ErrorCode::kIo, path + ": can't write: " + std::strerror(errno)};
-    return std::monostate{};
-  }
-
-  // Whole at once, so that an interruption tears at most the last line.
-  Written write(const std::string& text) {
-    std::FILE* const file = file_ ? file_.get() : stdout;
-    if (std::fwrite(text.data(), 1, text.size(), file) == text.size() && std::fflush(file) == 0) {
-      return Written::kYes;
-    }
-    if (errno == EPIPE) return Written::kReaderGone;
-    std::fprintf(stderr, "mtcnn: %s: can't write: %s\n", printable(name_).c_str(), std::strerror(errno));
-    return Written::kFailed;
-  }
-
-  bool is_terminal() const { return isatty(file_ ? fileno(file_.get()) : STDOUT_FILENO) == 1; }
-
- private:
-  struct Close {
-    void operator()(std::FILE* file) const { std::fclose(file); }
-  };
-  std::string name_;
-  std::unique_ptr<std::FILE, Close> file_;
-};
 
 struct Job {
   Input input;

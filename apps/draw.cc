@@ -10,6 +10,8 @@
 #include <new>
 #include <numbers>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "apps/text.h"
 
@@ -168,13 +170,8 @@ void draw_caption(const Canvas& canvas, const std::string& caption) {
   if (!caption.empty()) draw_label(canvas, caption, 0, 0, canvas.font_size());
 }
 
-}  // namespace
-
-Result<Image> draw_faces(const Image& image, std::span<const Face> faces) {
-  return draw_faces(image, faces, "");
-}
-
-Result<Image> draw_faces(const Image& image, std::span<const Face> faces, const std::string& caption) {
+Result<Image> draw_all(const Image& image, std::span<const Face> faces, const std::string& caption,
+                       std::span<const std::string> labels) {
   try {
     auto canvas = Canvas::create(image);
     if (!canvas) return canvas.error();
@@ -187,15 +184,32 @@ Result<Image> draw_faces(const Image& image, std::span<const Face> faces, const 
       for (const Point& point : face.landmarks) {
         draw_point(*canvas, point, std::clamp(side / 40, 1.0, 1.6 * canvas->line()));
       }
-      // Three digits are enough to tell .99 from .999, and fit above a small face.
-      draw_label(*canvas, format_fixed(std::floor(face.score * 1000) / 1000, 3), face.box.left - line / 2,
-                 face.box.top - line / 2, std::clamp(side / 4, 8.0, canvas->font_size()));
+      draw_label(*canvas, labels[i], face.box.left - line / 2, face.box.top - line / 2,
+                 std::clamp(side / 4, 8.0, canvas->font_size()));
     }
     draw_caption(*canvas, caption);
     return canvas->take();
   } catch (const std::bad_alloc&) {
     return Error{ErrorCode::kOutOfMemory, "not enough memory to draw"};
   }
+}
+
+}  // namespace
+
+Result<Image> draw_faces(const Image& image, std::span<const Face> faces) {
+  return draw_faces(image, faces, std::string());
+}
+
+Result<Image> draw_faces(const Image& image, std::span<const Face> faces, const std::string& caption) {
+  std::vector<std::string> scores;
+  // Three digits are enough to tell .99 from .999, and fit above a small face.
+  for (const Face& face : faces) scores.push_back(format_fixed(std::floor(face.score * 1000) / 1000, 3));
+  return draw_all(image, faces, caption, scores);
+}
+
+Result<Image> draw_faces(const Image& image, std::span<const Face> faces,
+                         std::span<const std::string> labels) {
+  return draw_all(image, faces, "", labels);
 }
 
 Result<Image> draw_candidates(const Image& image, std::span<const Candidate> candidates,

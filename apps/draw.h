@@ -25,6 +25,10 @@ Result<Image> draw_candidates(const Image& image, std::span<const Candidate> can
 // The same for the last stage: faces and a caption.
 Result<Image> draw_faces(const Image& image, std::span<const Face> faces, const std::string& caption);
 
+// draw_faces() with other words above the boxes than the scores. Requires one label a face.
+Result<Image> draw_faces(const Image& image, std::span<const Face> faces,
+                         std::span<const std::string> labels);
+
 }  // namespace mtcnn
 
 #endif  // MTCNN_APPS_DRAW_H_

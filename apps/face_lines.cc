@@ -78,6 +78,15 @@ constexpr const char* kPointNames[] = {"left_eye", "right_eye", "nose", "left_mo
 
 }  // namespace
 
+Json face_json(const Face& face) {
+  Json item;
+  item["box"] = to_json(face.box);
+  item["score"] = face.score;
+  item["landmarks"] = Json::array();
+  for (const Point& point : face.landmarks) item["landmarks"].push_back(Json::array({point.x, point.y}));
+  return item;
+}
+
 std::string json_line(const ImageFaces& image) {
   Json json;
   json["path"] = image.path;
@@ -87,16 +96,7 @@ std::string json_line(const ImageFaces& image) {
     json["width"] = image.width;
     json["height"] = image.height;
     json["faces"] = Json::array();
-    for (const Face& face : image.faces) {
-      Json item;
-      item["box"] = to_json(face.box);
-      item["score"] = face.score;
-      item["landmarks"] = Json::array();
-      for (const Point& point : face.landmarks) {
-        item["landmarks"].push_back(Json::array({point.x, point.y}));
-      }
-      json["faces"].push_back(std::move(item));
-    }
+    for (const Face& face : image.faces) json["faces"].push_back(face_json(face));
     if (image.trace) json["trace"] = to_json(*image.trace);
   }
   return json.dump(-1, ' ', false, Json::error_handler_t::replace) + '\n';

@@ -35,6 +35,9 @@ struct ImageFaces {
 // [{"box", "score"}]}. Bytes of the path that are not UTF-8 become U+FFFD.
 std::string json_line(const ImageFaces& image);
 
+// {"box", "score", "landmarks"} as in json_line().
+Json face_json(const Face& face);
+
 // What json_line() wrote, but for a trace; nothing if `line` is no such line. Numbers come back as they
 // were.
 std::optional<ImageFaces> parse_json_line(const std::string& line);

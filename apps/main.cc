@@ -21,6 +21,7 @@ struct Command {
 
 constexpr Command kCommands[] = {
     {"detect", "find the faces in photographs", mtcnn::run_detect},
+    {"video", "find and follow the faces in a video; mark or anonymize them", mtcnn::run_video},
     {"eval", "measure detections, or a model, as FDDB, WIDER FACE and others do", mtcnn::run_eval},
     {"train", "train a model on your own photographs", mtcnn::run_train},
     {"convert", "make a model file from other programs' MTCNN weights", mtcnn::run_convert},
@@ -45,6 +46,7 @@ void print_help() {
       "marked\n"
       "  mtcnn detect photos/ --crops faces/        every face as a picture of its own\n"
       "  mtcnn detect photos/ --json -o faces.jsonl one line of JSON for each photograph\n"
+      "  mtcnn video clip.mp4 -o anonymous.mp4 --anonymize blur\n"
       "  mtcnn eval wider --detections DIR --ground-truth DIR\n"
       "  mtcnn convert weights/ -o mtcnn.safetensors\n"
       "\n"

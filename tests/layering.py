@@ -18,7 +18,7 @@ LAYERS = [
     ["src/align", "src/track"],
     ["src/api"],
     ["codecs", "convert"],
-    ["datasets"],
+    ["datasets", "video"],
     ["eval"],
     ["train"],
     ["apps", "bindings/python"],

@@ -16,6 +16,7 @@
 #include <exception>
 #include <limits>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <span>
 #include <string>
@@ -127,6 +128,48 @@ class ForkSafeDetector {
   pid_t process_ = 0;
 };
 
+// A tracker is one video's: a call that comes while another runs waits for it. A forked process has none of the threads that
+// it may work on, and can't use its parent's.
+class PythonTracker {
+ public:
+  PythonTracker(ForkSafeDetector& detector, const TrackerOptions& options)
+      : tracker_(std::make_unique<Tracker>(value_of(Tracker::create(detector.get(), options)))) {}
+  ~PythonTracker() {
+    if (process_ != getpid()) static_cast<void>(tracker_.release());
+  }
+  PythonTracker(const PythonTracker&) = delete;
+  PythonTracker& operator=(const PythonTracker&) = delete;
+
+  std::vector<TrackedFace> update(const ImageView& frame) {
+    check_process();
+    const std::lock_guard lock(mutex_);
+    const std::span<const TrackedFace> faces = value_of(tracker_->update(frame));
+    return {faces.begin(), faces.end()};
+  }
+  void reset() {
+    check_process();
+    const std::lock_guard lock(mutex_);
+    tracker_->reset();
+  }
+  // Frames, and those with a full detection.
+  std::array<std::int64_t, 2> counts() {
+    check_process();
+    const std::lock_guard lock(mutex_);
+    return {tracker_->frames(), tracker_->full_detections()};
+  }
+
+ private:
+  void check_process() const {
+    if (process_ != getpid())
+      throw Failure(
+          Error{ErrorCode::kUnsupported, "a tracker can't be used in a forked process: make one there"});
+  }
+
+  std::unique_ptr<Tracker> tracker_;
+  std::mutex mutex_;
+  const pid_t process_ = getpid();
+};
+
 using FourFloats = std::array<float, 4>;
 using TenFloats = std::array<float, 10>;
 using TwoInts = std::array<int, 2>;
@@ -153,6 +196,22 @@ nb::object detect(ForkSafeDetector& self, nb::handle array, int format) {
     faces = value_of(detector.detect(pixels.view()));
   }
   return floats_object(std::span<const Face>(faces));
+}
+
+nb::tuple update(PythonTracker& self, nb::handle array, int format) {
+  const Pixels pixels(array, format);
+  std::vector<TrackedFace> tracked;
+  {
+    const nb::gil_scoped_release unlocked;
+    tracked = self.update(pixels.view());
+  }
+  std::vector<Face> faces;
+  nb::list about;
+  for (const TrackedFace& face : tracked) {
+    faces.push_back(face.face);
+    about.append(nb::make_tuple(face.id, face.frames, face.detected));
+  }
+  return nb::make_tuple(floats_object(std::span<const Face>(faces)), about);
 }
 
 nb::tuple trace(ForkSafeDetector& self, nb::handle array, int format) {
@@ -302,6 +361,29 @@ NB_MODULE(_core, m) {
         const DetectorOptions& o = self.get().options();
         const std::array<float, 3> t = o.thresholds.value_or(std::array<float, 3>{});
         return nb::make_tuple(nb::make_tuple(t[0], t[1], t[2]), o.threads, o.instruction_set);
+      });
+
+  nb::class_<PythonTracker>(m, "Tracker")
+      .def(
+          "__init__",
+          [](PythonTracker* self, ForkSafeDetector& detector, int detect_every, float min_overlap,
+             int keep_lost, float smoothing) {
+            new (self) PythonTracker(detector, {.detect_every = detect_every,
+                                                .min_overlap = min_overlap,
+                                                .keep_lost = keep_lost,
+                                                .smoothing = smoothing});
+          },
+          nb::arg("detector"), nb::kw_only(), nb::arg("detect_every"), nb::arg("min_overlap"),
+          nb::arg("keep_lost"), nb::arg("smoothing"))
+      .def("update", &update)
+      .def("reset",
+           [](PythonTracker& self) {
+             const nb::gil_scoped_release unlocked;
+             self.reset();
+           })
+      .def("counts", [](PythonTracker& self) {
+        const nb::gil_scoped_release unlocked;
+        return self.counts();
       });
 
   m.def("align", &align_face);

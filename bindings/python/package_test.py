@@ -18,7 +18,7 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 SOURCE = HERE.parent.parent
-TOOLS = ["numpy", "pillow", "pytest", "auditwheel", "mypy", "ruff"]
+TOOLS = ["numpy", "pillow", "pytest", "auditwheel", "mypy", "ruff", "av"]
 
 
 def run(*command, check=True, env=None):

@@ -6,6 +6,9 @@
         print(face.box, face.score, face.landmarks.nose)
         crop = libmtcnn.align(image, face).image  # 112 x 112 x 3
 
+    for frame in libmtcnn.video("clip.mp4"):      # needs PyAV: pip install libmtcnn[video]
+        print(frame.time, [(face.id, face.box) for face in frame.faces])
+
 docs/python.md of the project has the rest. `libmtcnn.compat` has drop-in replacements for the packages
 `mtcnn` and `facenet-pytorch`.
 """
@@ -24,7 +27,21 @@ from ._errors import (
 )
 from ._image import upright
 from ._model import Model
-from ._types import AlignedCrop, Box, Candidates, Face, Faces, Landmarks, ModelInfo, Point, Trace, TraceLevel
+from ._types import (
+    AlignedCrop,
+    Box,
+    Candidates,
+    Face,
+    Faces,
+    Landmarks,
+    ModelInfo,
+    Point,
+    Trace,
+    TraceLevel,
+    TrackedFace,
+    TrackedFaces,
+)
+from ._video import Tracker, VideoFrame, video
 
 __version__: str = _core.version()
 
@@ -48,10 +65,15 @@ __all__ = [
     "Point",
     "Trace",
     "TraceLevel",
+    "TrackedFace",
+    "TrackedFaces",
+    "Tracker",
     "UnsupportedError",
+    "VideoFrame",
     "__version__",
     "align",
     "alignment_template",
     "instruction_sets",
     "upright",
+    "video",
 ]

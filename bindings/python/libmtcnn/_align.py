@@ -11,12 +11,12 @@ import numpy.typing as npt
 from . import _core
 from ._errors import InvalidArgumentError
 from ._image import as_pixels
-from ._types import AlignedCrop, Face, FloatArray
+from ._types import AlignedCrop, Face, FloatArray, TrackedFace
 
 
 def align(
     image: Any,
-    landmarks: Face | npt.ArrayLike,
+    landmarks: Face | TrackedFace | npt.ArrayLike,
     size: Sequence[int] = (112, 112),
     margin: float = 0,
     fill: Sequence[int] = (0, 0, 0),
@@ -25,7 +25,7 @@ def align(
     """Cuts a face out, turned upright and scaled onto the template: bilinear, averaged where it shrinks.
 
     image, format: as in Detector.detect().
-    landmarks: a Face, or its five points, 5 x 2, in pixels of the image.
+    landmarks: a Face, a TrackedFace, or its five points, 5 x 2, in pixels of the image.
     size: (width, height) of the crop in pixels, 8 to 4096. 112 x 112, 96 x 112 and 160 x 160 have templates of
         their own; others get that of 112 x 112, scaled to the shorter side and centred.
     margin: share of the crop's size by which the view is widened on every side, 0 to 2.
@@ -36,7 +36,7 @@ def align(
     2^28 pixels; OutOfMemoryError.
     """
     pixels = as_pixels(image, format)
-    points = np.asarray(landmarks.landmarks if isinstance(landmarks, Face) else landmarks, np.float32)
+    points = np.asarray(landmarks.landmarks if isinstance(landmarks, (Face, TrackedFace)) else landmarks, np.float32)
     if points.shape not in ((5, 2), (10,)):
         raise InvalidArgumentError(f"landmarks have the shape {points.shape}, expected 5 x 2")
     colour = [int(value) for value in fill]

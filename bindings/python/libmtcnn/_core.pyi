@@ -51,6 +51,16 @@ class Detector:
     # Thresholds, threads and instruction set in use.
     def resolved(self) -> tuple[tuple[float, float, float], int, str]: ...
 
+class Tracker:
+    def __init__(
+        self, detector: Detector, *, detect_every: int, min_overlap: float, keep_lost: int, smoothing: float
+    ) -> None: ...
+    # Faces as detect() gives them; for each its id, the frames in which it was seen, whether by a full search.
+    def update(self, pixels: ByteArray, format: int) -> tuple[bytearray, list[tuple[int, int, bool]]]: ...
+    def reset(self) -> None: ...
+    # Frames, and those with a full detection.
+    def counts(self) -> list[int]: ...
+
 # RGB bytes, and the similarities (a, b, tx, ty) to the crop and back.
 def align(
     pixels: ByteArray,

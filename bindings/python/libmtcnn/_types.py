@@ -137,6 +137,71 @@ def _face(v: list[float]) -> Face:
     return Face(Box(*v[:4]), v[4], Landmarks(*points))
 
 
+@dataclass(frozen=True)
+class TrackedFace:
+    """A face of a video's frame, followed from frame to frame."""
+
+    id: int  # counted from 1; the same in every frame; never used again by this tracker
+    box: Box  # pixels of this frame
+    score: float  # 0 to 1
+    landmarks: Landmarks  # pixels of this frame
+    frames: int  # in how many it has been seen, this one included
+    detected: bool  # by a full search, not only where it was expected
+
+
+class TrackedFaces(Sequence[TrackedFace]):
+    """The faces of one frame of a video, oldest id first: a sequence of TrackedFace, and arrays over the same."""
+
+    __slots__ = ("_about", "_faces")
+
+    def __init__(self, faces: Faces, about: Sequence[tuple[int, int, bool]]) -> None:
+        """`about`: of each face its id, the frames in which it was seen, and whether a full search found it."""
+        self._faces = faces
+        self._about = list(about)
+
+    @property
+    def ids(self) -> npt.NDArray[np.int64]:
+        """N int64."""
+        return np.array([id for id, _, _ in self._about], np.int64)
+
+    @property
+    def boxes(self) -> FloatArray:
+        """N x 4 float32: left, top, right, bottom in pixels of the frame. A view."""
+        return self._faces.boxes
+
+    @property
+    def scores(self) -> FloatArray:
+        """N float32: the probability of a face, 0 to 1. A view."""
+        return self._faces.scores
+
+    @property
+    def landmarks(self) -> FloatArray:
+        """N x 5 x 2 float32, as Faces.landmarks. A view."""
+        return self._faces.landmarks
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """(width, height) of the frame in pixels."""
+        return self._faces.image_size
+
+    def __len__(self) -> int:
+        return len(self._about)
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> TrackedFace: ...
+    @overload
+    def __getitem__(self, index: slice) -> TrackedFaces: ...
+    def __getitem__(self, index: SupportsIndex | slice) -> TrackedFace | TrackedFaces:
+        if isinstance(index, slice):
+            return TrackedFaces(self._faces[index], self._about[index])
+        face = self._faces[index]
+        id, frames, detected = self._about[index.__index__()]
+        return TrackedFace(id, face.box, face.score, face.landmarks, frames, detected)
+
+    def __repr__(self) -> str:
+        return f"TrackedFaces({list(self)!r}, image_size={self.image_size})"
+
+
 class Candidates:
     """Boxes that one stage of the cascade let through."""
 

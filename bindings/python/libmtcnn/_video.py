@@ -1,0 +1,163 @@
+"""Faces of videos, each with an id that stays."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _core
+from ._detector import Detector
+from ._errors import FileError, FormatError, InvalidArgumentError
+from ._image import as_pixels
+from ._model import StrPath
+from ._types import Faces, TrackedFaces
+
+
+class Tracker:
+    """Follows the faces of one video, frame by frame: `Tracker(detector).update(image)`.
+
+    A full search comes every few frames, and when a face is lost; in between only the places are looked at where
+    faces should be. One video each; calls from several threads wait for one another. Can't be pickled, nor be used
+    in a forked process.
+    """
+
+    __slots__ = ("_native", "detector")
+
+    def __init__(
+        self,
+        detector: Detector | None = None,
+        *,
+        detect_every: int = 10,
+        min_overlap: float = 0.3,
+        keep_lost: int = 15,
+        smoothing: float = 0,
+    ) -> None:
+        """Begins with no faces.
+
+        detector: finds them; None: Detector().
+        detect_every: frames from one full search to the next, 1 (every frame) to 10000.
+        min_overlap: a detection is a track's face if it overlaps the predicted box by this (intersection over union).
+        keep_lost: frames, to 10000, for which a face that is not seen keeps its id.
+        smoothing: how much boxes and points are calmed, 0 to 1.
+
+        Raises InvalidArgumentError (a ValueError) naming the option and its range, or for a detector with
+        largest_only; what Detector() raises.
+        """
+        #: What finds the faces.
+        self.detector: Detector = detector or Detector()
+        self._native = _core.Tracker(
+            self.detector._native(),
+            detect_every=int(detect_every),
+            min_overlap=float(min_overlap),
+            keep_lost=int(keep_lost),
+            smoothing=float(smoothing),
+        )
+
+    def update(self, image: Any, format: str | None = None) -> TrackedFaces:
+        """The faces of the next frame, oldest id first; a frame of another size than the last begins anew.
+
+        image, format: as in Detector.detect(). Raises what that raises, and the tracks stay as they were.
+        """
+        pixels = as_pixels(image, format)
+        faces, about = self._native.update(pixels.array, pixels.format)
+        return TrackedFaces(Faces(np.frombuffer(faces, np.float32), pixels.size), about)
+
+    def reset(self) -> None:
+        """Forgets all faces, as at a cut."""
+        self._native.reset()
+
+    @property
+    def frames(self) -> int:
+        """How many frames there have been."""
+        return self._native.counts()[0]
+
+    @property
+    def full_detections(self) -> int:
+        """How many of them were searched in full."""
+        return self._native.counts()[1]
+
+
+@dataclass(frozen=True)
+class VideoFrame:
+    """A frame of a video and its faces."""
+
+    number: int  # from 0
+    time: float  # seconds since the video's start
+    image: npt.NDArray[np.uint8]  # height x width x 3, RGB, upright
+    faces: TrackedFaces
+
+
+def video(
+    source: StrPath,
+    detector: Detector | None = None,
+    *,
+    detect_every: int = 10,
+    min_overlap: float = 0.3,
+    keep_lost: int = 15,
+    smoothing: float = 0,
+    timeout: float = 10,
+) -> Iterator[VideoFrame]:
+    """The frames of a video with their faces: `for frame in video("clip.mp4"): frame.faces`.
+
+    source: a file, a camera or an address; what FFmpeg opens, by PyAV (`pip install libmtcnn[video]`).
+    timeout: seconds without data after which a source counts as dead.
+    The other arguments are Tracker's.
+
+    Frames are turned upright as the file says. What can't be decoded is passed over. Raises ImportError without
+    PyAV; FileError (an OSError) for a source that can't be opened or breaks off, after the frames before that;
+    FormatError for one that holds no video; what Tracker raises.
+    """
+    tracker = Tracker(
+        detector, detect_every=detect_every, min_overlap=min_overlap, keep_lost=keep_lost, smoothing=smoothing
+    )
+    if not timeout > 0:
+        raise InvalidArgumentError(f"timeout is {timeout!r}, expected more than 0 seconds")
+    try:
+        import av
+    except ImportError as error:
+        raise ImportError("videos are read by PyAV, which is not installed: pip install libmtcnn[video]") from error
+    return _frames(av, os.fsdecode(source), tracker, float(timeout))
+
+
+def _frames(av: Any, name: str, tracker: Tracker, timeout: float) -> Iterator[VideoFrame]:
+    try:
+        container = av.open(name, timeout=timeout)
+    except av.error.InvalidDataError as error:
+        raise FormatError(f"{name}: is no video that FFmpeg knows: {error}") from error
+    except (av.error.FFmpegError, OSError) as error:
+        raise FileError(f"{name}: can't be opened as a video: {error}") from error
+    with container:
+        if not container.streams.video:
+            raise FormatError(f"{name}: holds no video")
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        number = 0
+        start = None
+        packets = container.demux(stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except (av.error.FFmpegError, OSError) as error:
+                raise FileError(f"{name}: breaks off after {number} frames: {error}") from error
+            if packet is None:
+                return
+            try:
+                decoded = packet.decode()
+            except av.error.InvalidDataError:
+                continue
+            for frame in decoded:
+                image = frame.to_ndarray(format="rgb24")
+                # Against the clock, in degrees.
+                turns = round((getattr(frame, "rotation", 0) or 0) / 90) % 4
+                if turns:
+                    image = np.ascontiguousarray(np.rot90(image, turns))
+                if start is None:
+                    start = frame.time or 0.0
+                time = frame.time - start if frame.time is not None else 0.0
+                yield VideoFrame(number, time, image, tracker.update(image))
+                number += 1

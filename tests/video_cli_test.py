@@ -1,0 +1,255 @@
+"""Runs `mtcnn video` on clips that FFmpeg makes of a photograph, and checks what comes out.
+
+Usage: video_cli_test.py PROGRAM [unittest arguments]. Only the standard library is needed, and the programs ffmpeg and ffprobe.
+The model comes from the released weights under MTCNN_SHARED_DIR (default: ../shared beside the source folder); without
+them, or without ffmpeg, the test says so and exits with status 77.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+SOURCE = pathlib.Path(__file__).resolve().parent.parent
+SHARED = pathlib.Path(os.environ.get("MTCNN_SHARED_DIR", SOURCE.parent / "shared"))
+WEIGHTS = SHARED / "weights" / "release"
+PHOTO = SOURCE / "examples" / "astronaut.jpg"
+PROGRAM = ""
+MODEL = ""
+CLIP = ""  # 3 seconds at 20 frames a second, with sound: the photograph, slowly moving
+
+MOVE = "scale=800:-2,crop=400:400:'(iw-ow)/2+40*sin(t*2)':'20+10*t'"
+
+
+def ffmpeg(*arguments):
+    subprocess.run(["ffmpeg", "-y", "-loglevel", "error", *map(str, arguments)], check=True, stdin=subprocess.DEVNULL)
+
+
+def make_clip(path, *more, seconds=3, source=PHOTO, filters=MOVE, sound=True):
+    audio = ["-f", "lavfi", "-i", "sine=frequency=440"] if sound else []
+    ffmpeg("-loop", 1, "-framerate", 20, "-i", source, *audio, "-t", seconds, "-vf", filters + ",format=yuv420p", *more, path)
+
+
+def probe(path):
+    """Streams by their type."""
+    done = subprocess.run(["ffprobe", "-loglevel", "error", "-of", "json", "-count_frames", "-show_streams", path],
+                          check=True, capture_output=True)
+    return {stream["codec_type"]: stream for stream in json.loads(done.stdout)["streams"]}
+
+
+def rotation(stream):
+    return next((side["rotation"] for side in stream.get("side_data_list", []) if "rotation" in side), 0)
+
+
+def start(*arguments, **named):
+    environment = {**os.environ, "MTCNN_MODEL": MODEL}
+    return subprocess.Popen([PROGRAM, "video", *map(str, arguments)], env=environment, stdin=subprocess.DEVNULL,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, **named)
+
+
+def run(*arguments, timeout=300, **named):
+    process = start(*arguments, **named)
+    out, error = process.communicate(timeout=timeout)
+    return subprocess.CompletedProcess(arguments, process.returncode, out, error)
+
+
+def records(text):
+    return [json.loads(line) for line in text.decode().splitlines()]
+
+
+def middle(face):
+    left, top, right, bottom = face["box"]
+    return (left + right) / 2, (top + bottom) / 2
+
+
+class VideoTest(unittest.TestCase):
+    def setUp(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="mtcnn-video-"))
+
+    def tearDown(self):
+        shutil.rmtree(self.folder)
+
+    def expect(self, status, *arguments, **named):
+        done = run(*arguments, cwd=self.folder, **named)
+        self.assertEqual(done.returncode, status, (arguments, done.stdout[-1000:], done.stderr[-2000:]))
+        return done
+
+    def test_follows_a_face(self):
+        lines = records(self.expect(0, CLIP, "--json", "-").stdout)
+        self.assertEqual([line["frame"] for line in lines], list(range(60)))
+        self.assertAlmostEqual(lines[20]["time"], 1, places=2)
+        self.assertEqual((lines[0]["width"], lines[0]["height"]), (400, 400))
+        ids = [[face["id"] for face in line["faces"]] for line in lines]
+        self.assertEqual(ids, [[1]] * 60)
+        searched = sum(face["detected"] for line in lines for face in line["faces"])
+        self.assertLessEqual(searched, 10)
+        self.assertGreaterEqual(searched, 6)
+        # The same places as a full search of every frame finds.
+        full = records(self.expect(0, CLIP, "--json", "-", "--detect-every", 1).stdout)
+        for one, other in zip(lines, full):
+            (a, b), (c, d) = middle(one["faces"][0]), middle(other["faces"][0])
+            self.assertLess(abs(a - c) + abs(b - d), 12)
+
+    def test_new_video(self):
+        self.expect(0, CLIP, "-o", "marked.mp4", "--json", "lines.jsonl")
+        old, new = probe(CLIP), probe(self.folder / "marked.mp4")
+        self.assertEqual(new["video"]["nb_read_frames"], "60")
+        for key in ("width", "height", "avg_frame_rate"):
+            self.assertEqual(new["video"][key], old["video"][key])
+        self.assertEqual(new["audio"]["codec_name"], old["audio"]["codec_name"])
+        self.assertEqual(new["audio"]["nb_read_frames"], old["audio"]["nb_read_frames"])
+        self.assertEqual(len(records((self.folder / "lines.jsonl").read_bytes())), 60)
+        self.expect(0, CLIP, "-o", "silent.mp4", "--no-sound", "--frames", 5)
+        new = probe(self.folder / "silent.mp4")
+        self.assertEqual(set(new), {"video"})
+        self.assertEqual(new["video"]["nb_read_frames"], "5")
+
+    def test_anonymous(self):
+        """No face is found any more, and what is not a face is as it was."""
+        for how in ("blur", "pixelate", "black"):
+            with self.subTest(how):
+                self.expect(0, CLIP, "-o", "anonymous.mkv", "--anonymize", how, "--frames", 20)
+                lines = records(self.expect(0, "anonymous.mkv", "--json", "-", "--detect-every", 1).stdout)
+                self.assertEqual(len(lines), 20)
+                self.assertEqual(sum(len(line["faces"]) for line in lines), 0)
+
+    def test_turned(self):
+        """Stored lying on its side, with the note that says so: found upright, and written as it was."""
+        clip = self.folder / "turned.mp4"
+        make_clip(self.folder / "lying.mp4", seconds=1, filters=MOVE + ",crop=400:300:0:0,transpose=2")
+        ffmpeg("-i", self.folder / "lying.mp4", "-c", "copy", "-metadata:s:v", "rotate=270", clip)
+        if abs(rotation(probe(clip)["video"])) != 90:  # FFmpeg 6 and later
+            ffmpeg("-display_rotation", 270, "-i", self.folder / "lying.mp4", "-c", "copy", clip)
+        self.assertEqual(abs(rotation(probe(clip)["video"])), 90)
+        lines = records(self.expect(0, clip, "-o", "new.mp4", "--json", "-").stdout)
+        self.assertEqual((lines[0]["width"], lines[0]["height"]), (400, 300))
+        self.assertEqual([len(line["faces"]) for line in lines], [1] * 20)
+        left_eye, right_eye, nose, *_ = lines[0]["faces"][0]["landmarks"]
+        self.assertLess(left_eye[0], right_eye[0])
+        self.assertLess(left_eye[1], nose[1])
+        old, new = probe(clip)["video"], probe(self.folder / "new.mp4")["video"]
+        self.assertEqual(rotation(new), rotation(old))
+        self.assertEqual((new["width"], new["height"]), (old["width"], old["height"]))
+        again = records(self.expect(0, "new.mp4", "--json", "-", "--detect-every", 1).stdout)
+        (a, b), (c, d) = middle(lines[-1]["faces"][0]), middle(again[-1]["faces"][0])
+        self.assertLess(abs(a - c) + abs(b - d), 12)
+
+    def test_truncated(self):
+        make_clip(self.folder / "whole.mkv", "-g", 5)
+        data = (self.folder / "whole.mkv").read_bytes()
+        (self.folder / "cut.mkv").write_bytes(data[:len(data) // 2])
+        done = self.expect(1, "cut.mkv", "-o", "out.mp4", "--json", "lines.jsonl")
+        self.assertIn(b"cut.mkv", done.stderr)
+        *lines, last = records((self.folder / "lines.jsonl").read_bytes())
+        self.assertEqual(last["path"], "cut.mkv")
+        self.assertIn("error", last)
+        self.assertGreater(len(lines), 5)
+        self.assertLess(len(lines), 60)
+        self.assertEqual(probe(self.folder / "out.mp4")["video"]["nb_read_frames"], str(len(lines)))
+
+    def test_interrupted(self):
+        """Ctrl-C leaves a file that can be played."""
+        make_clip(self.folder / "long.mp4", "-preset", "ultrafast", seconds=120, sound=False)
+        process = start(self.folder / "long.mp4", "-o", "part.mp4", "--json", "part.jsonl", "--detect-every", 1, cwd=self.folder)
+        deadline = time.monotonic() + 60
+        lines = self.folder / "part.jsonl"
+        while not (lines.exists() and lines.stat().st_size > 2000) and time.monotonic() < deadline:
+            time.sleep(.05)
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 0, error)
+        done = records(lines.read_bytes())
+        self.assertLess(len(done), 2400)
+        self.assertEqual(probe(self.folder / "part.mp4")["video"]["nb_read_frames"], str(len(done)))
+
+    def test_dead_stream(self):
+        """A server that answers nothing, and one that falls silent in the middle."""
+        make_clip(self.folder / "clip.ts", "-g", 5)
+        part = (self.folder / "clip.ts").read_bytes()
+        for sent in (b"", b"HTTP/1.1 200 OK\r\nContent-Type: video/mp2t\r\n\r\n" + part[:len(part) * 3 // 4]):
+            with self.subTest(bytes=len(sent)), socket.create_server(("127.0.0.1", 0)) as server:
+                held = []
+
+                def serve():
+                    connection, _ = server.accept()
+                    held.append(connection)
+                    connection.recv(4096)
+                    if sent:
+                        connection.sendall(sent)
+
+                threading.Thread(target=serve, daemon=True).start()
+                begun = time.monotonic()
+                address = f"http://127.0.0.1:{server.getsockname()[1]}/clip.ts"
+                done = self.expect(1 if sent else 2, address, "--json", "out.jsonl", "--timeout", 2)
+                self.assertLess(time.monotonic() - begun, 60)
+                self.assertIn(b"no data for 2 seconds", done.stderr)
+                if sent:
+                    *lines, last = records((self.folder / "out.jsonl").read_bytes())
+                    self.assertIn("error", last)
+                    self.assertGreater(len(lines), 5)
+                for connection in held:
+                    connection.close()
+
+    def test_sequence(self):
+        (self.folder / "frames").mkdir()
+        ffmpeg("-i", CLIP, "-frames:v", 8, self.folder / "frames" / "%04d.png")
+        for pattern in ("frames/%04d.png", "frames/*.png"):
+            lines = records(self.expect(0, pattern, "--fps", 5, "--json", "-").stdout)
+            self.assertEqual([round(line["time"], 2) for line in lines], [round(i / 5, 2) for i in range(8)])
+            self.assertEqual([len(line["faces"]) for line in lines], [1] * 8)
+
+    def test_no_face(self):
+        ffmpeg("-f", "lavfi", "-i", "color=c=gray:size=64x48:rate=10", "-t", 1, self.folder / "grey.mp4")
+        lines = records(self.expect(0, "grey.mp4", "-o", "out.webm", "--json", "-").stdout)
+        self.assertEqual([line["faces"] for line in lines], [[]] * 10)
+        self.assertEqual(probe(self.folder / "out.webm")["video"]["nb_read_frames"], "10")
+
+    def test_usage(self):
+        (self.folder / "text.mp4").write_text("no video\n")
+        shutil.copyfile(CLIP, self.folder / "clip.mp4")
+        before = (self.folder / "clip.mp4").read_bytes()
+        for arguments, message in (((CLIP,), b"nothing to write"),
+                                   ((CLIP, "--json", "-", "--anonymize", "blur"), b"-o FILE"),
+                                   ((CLIP, "-o", "o.mp4", "--anonymize", "paint"), b"blur, pixelate or black"),
+                                   (("clip.mp4", "-o", "clip.mp4"), b"is also the input"),
+                                   (("missing.mp4", "--json", "-"), b"missing.mp4: there is no such file"),
+                                   (("text.mp4", "--json", "-"), b"text.mp4"),
+                                   ((CLIP, "-o", "o.txt"), b"o.txt"),
+                                   ((CLIP, "-o", "no/o.mp4"), b"no/o.mp4"),
+                                   ((CLIP, "--json", "-", "--detect-every", "0"), b"detect_every"),
+                                   ((CLIP, "--json", "-", "--largest"), b"largest_only")):
+            with self.subTest(arguments):
+                self.assertIn(message, self.expect(2, *arguments).stderr)
+        self.assertEqual((self.folder / "clip.mp4").read_bytes(), before)
+        self.assertEqual(sorted(p.name for p in self.folder.iterdir()), ["clip.mp4", "text.mp4"])
+
+
+def main():
+    global PROGRAM, MODEL, CLIP
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    PROGRAM = os.path.abspath(sys.argv[1])
+    if not WEIGHTS.is_dir():
+        print("skipped: no reference data")
+        sys.exit(77)
+    if not shutil.which("ffmpeg") or not shutil.which("ffprobe"):
+        print("skipped: no ffmpeg")
+        sys.exit(77)
+    with tempfile.TemporaryDirectory(prefix="mtcnn-video-model-") as folder:
+        MODEL = os.path.join(folder, "release.safetensors")
+        subprocess.run([PROGRAM, "convert", str(WEIGHTS), "-o", MODEL], check=True, capture_output=True)
+        CLIP = os.path.join(folder, "clip.mp4")
+        make_clip(CLIP)
+        unittest.main(argv=[sys.argv[0], *sys.argv[2:]], verbosity=1)
+
+
+if __name__ == "__main__":
+    main()

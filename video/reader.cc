@@ -1,0 +1,285 @@
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <new>
+
+#include "codecs/orientation.h"
+#include "video/ffmpeg.h"
+#include "video/reader_state.h"
+
+namespace mtcnn {
+namespace {
+
+// Packets in a row without a single frame after which a stream is given up: its decoder will not find its way back.
+constexpr int kMostDamaged = 1000;
+
+bool starts_with_any(const std::string& text, std::initializer_list<const char*> beginnings) {
+  for (const char* const beginning : beginnings) {
+    if (text.rfind(beginning, 0) == 0) return true;
+  }
+  return false;
+}
+
+bool is_file(const std::string& path) {
+  struct stat info {};
+  return stat(path.c_str(), &info) == 0;
+}
+
+Error out_of_memory(const std::string& name) {
+  return {ErrorCode::kOutOfMemory, name + ": not enough memory for the video's frames"};
+}
+
+}  // namespace
+
+VideoReader::VideoReader(std::unique_ptr<State> state) : state_(std::move(state)) {}
+VideoReader::~VideoReader() = default;
+const VideoInfo& VideoReader::info() const { return state_->info; }
+void VideoReader::keep_other_streams(bool keep) { state_->keep_others = keep; }
+std::int64_t VideoReader::damaged() const { return state_->damaged; }
+
+Result<std::unique_ptr<VideoReader>> VideoReader::open(const std::string& input,
+                                                       const VideoOptions& options) try {
+  if (!(options.timeout > 0))
+    return Error{ErrorCode::kInvalidArgument, "the timeout must be above 0 seconds"};
+  if (!(options.frame_rate >= 0 && options.frame_rate <= 1000))
+    return Error{ErrorCode::kInvalidArgument, "the frame rate must be from 0 to 1000"};
+  set_up_ffmpeg();
+  auto state = std::make_unique<State>();
+  state->name = input;
+  state->options = options;
+  if (Status status = state->open_input(); !status) return status.error();
+  if (Status status = state->open_decoder(); !status) return status.error();
+  return std::unique_ptr<VideoReader>(new VideoReader(std::move(state)));
+} catch (const std::bad_alloc&) {
+  return out_of_memory(input);
+}
+
+VideoReader::State::~State() {
+  if (format) avformat_close_input(&format);
+}
+
+int VideoReader::State::interrupted(void* opaque) {
+  const State& state = *static_cast<State*>(opaque);
+  if (state.options.stop && *state.options.stop) return 1;
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - state.asked).count() >
+         state.options.timeout;
+}
+
+Error VideoReader::State::no_data(const std::string& what, int code) const {
+  if (code == AVERROR_EXIT) {
+    if (options.stop && *options.stop) return {ErrorCode::kIo, name + ": stopped before it could be read"};
+    return {ErrorCode::kIo, name + ": " + what + ": no data for " +
+                                std::to_string(std::lround(options.timeout)) + " seconds"};
+  }
+  return ffmpeg_error(name, what, code);
+}
+
+Status VideoReader::State::open_input() {
+  format = avformat_alloc_context();
+  if (!format) return out_of_memory(name);
+  format->interrupt_callback = {interrupted, this};
+  const bool camera = starts_with_any(name, {"/dev/video"});
+  const bool address = name.find("://") != std::string::npos;
+  // A file of that very name goes first.
+  const bool sequence =
+      !camera && !address && !is_file(name) && name.find_first_of("*?%") != std::string::npos;
+  const AVInputFormat* kind = nullptr;
+  AVDictionary* settings = nullptr;
+  const std::string rate = std::to_string(options.frame_rate);
+  if (camera) {
+    kind = av_find_input_format("video4linux2");
+    if (options.frame_rate > 0) av_dict_set(&settings, "framerate", rate.c_str(), 0);
+  } else if (sequence) {
+    kind = av_find_input_format("image2");
+    if (options.frame_rate > 0) av_dict_set(&settings, "framerate", rate.c_str(), 0);
+    if (name.find('%') == std::string::npos) av_dict_set(&settings, "pattern_type", "glob", 0);
+  } else if (address) {
+    // TCP first: lost packets are torn frames.
+    if (starts_with_any(name, {"rtsp://", "rtsps://"})) av_dict_set(&settings, "rtsp_flags", "prefer_tcp", 0);
+  } else if (!is_file(name)) {
+    return Error{ErrorCode::kIo, name + ": there is no such file"};
+  }
+  asked = std::chrono::steady_clock::now();
+  // Names with a colon are files, too, unless they are addresses.
+  const std::string url = address || camera || sequence ? name : "file:" + name;
+  int code = avformat_open_input(&format, url.c_str(), kind, &settings);
+  av_dict_free(&settings);
+  if (code < 0) return no_data("can't be opened as a video", code);
+  asked = std::chrono::steady_clock::now();
+  code = avformat_find_stream_info(format, nullptr);
+  if (code < 0) return no_data("its streams can't be read", code);
+  info.live = camera || starts_with_any(name, {"rtsp://", "rtsps://", "udp://", "rtp://", "srt://"}) ||
+              (address && format->duration == AV_NOPTS_VALUE &&
+               !(format->pb && (format->pb->seekable & AVIO_SEEKABLE_NORMAL) != 0));
+  return std::monostate{};
+}
+
+Status VideoReader::State::open_decoder() {
+  const AVCodec* codec = nullptr;
+  const int index = av_find_best_stream(format, AVMEDIA_TYPE_VIDEO, -1, -1, &codec, 0);
+  if (index == AVERROR_DECODER_NOT_FOUND)
+    return Error{ErrorCode::kUnsupported, name + ": there is no decoder for its kind of video"};
+  if (index < 0) return Error{ErrorCode::kFormat, name + ": holds no video"};
+  stream = format->streams[index];
+  const AVCodecParameters& parameters = *stream->codecpar;
+  if (parameters.width < 1 || parameters.height < 1)
+    return Error{ErrorCode::kFormat, name + ": its frames have no size"};
+  if (std::int64_t{parameters.width} * parameters.height > options.max_pixels)
+    return too_large(parameters.width, parameters.height);
+  decoder.reset(avcodec_alloc_context3(codec));
+  frame.reset(av_frame_alloc());
+  if (!decoder || !frame) return out_of_memory(name);
+  if (int code = avcodec_parameters_to_context(decoder.get(), &parameters); code < 0)
+    return ffmpeg_error(name, "its video can't be decoded", code);
+  decoder->pkt_timebase = stream->time_base;
+  decoder->thread_count = 0;
+  decoder->max_pixels = options.max_pixels;
+  // A live source must not wait for as many frames as there are threads.
+  if (info.live) decoder->thread_type = FF_THREAD_SLICE;
+  if (int code = avcodec_open2(decoder.get(), codec, nullptr); code < 0)
+    return ffmpeg_error(name, "its video can't be decoded", code);
+
+  if (const auto matrix = display_matrix(*stream)) info.orientation = orientation_of(*matrix);
+  info.size = {parameters.width, parameters.height};
+  if (info.orientation >= 5) std::swap(info.size.width, info.size.height);
+  AVRational rate = stream->avg_frame_rate;
+  if (rate.num <= 0 || rate.den <= 0) rate = av_guess_frame_rate(format, stream, nullptr);
+  if (rate.num > 0 && rate.den > 0) info.frame_rate = av_q2d(rate);
+  if (stream->duration > 0 && stream->duration != AV_NOPTS_VALUE) {
+    info.seconds = static_cast<double>(stream->duration) * av_q2d(stream->time_base);
+  } else if (format->duration > 0 && format->duration != AV_NOPTS_VALUE) {
+    info.seconds = static_cast<double>(format->duration) / AV_TIME_BASE;
+  }
+  info.frames = stream->nb_frames > 0 ? stream->nb_frames : std::llround(info.seconds * info.frame_rate);
+  start = format->start_time != AV_NOPTS_VALUE
+              ? av_rescale_q(format->start_time, AVRational{1, AV_TIME_BASE}, stream->time_base)
+              : 0;
+  return std::monostate{};
+}
+
+Error VideoReader::State::too_large(int width, int height) const {
+  return {ErrorCode::kLimit, name + ": its frames have " + std::to_string(width) + " x " +
+                                 std::to_string(height) + " pixels, more than the limit of " +
+                                 std::to_string(options.max_pixels)};
+}
+
+Result<std::optional<VideoFrame>> VideoReader::next() try {
+  return state_->next();
+} catch (const std::bad_alloc&) {
+  return out_of_memory(state_->name);
+}
+
+std::vector<Packet> VideoReader::rest() { return std::move(state_->others); }
+
+Result<std::optional<VideoFrame>> VideoReader::State::next() {
+  while (true) {
+    if (options.stop && *options.stop) return std::optional<VideoFrame>();
+    const int code = avcodec_receive_frame(decoder.get(), frame.get());
+    if (code == 0) {
+      damaged_in_a_row = 0;
+      // Shown with errors papered over: as good as it gets.
+      if ((frame->flags & AV_FRAME_FLAG_CORRUPT) != 0) ++damaged;
+      Result<VideoFrame> video_frame = take_frame();
+      av_frame_unref(frame.get());
+      if (!video_frame) return video_frame.error();
+      return std::optional<VideoFrame>(std::move(*video_frame));
+    }
+    if (code == AVERROR_EOF) {
+      if (broken) return *broken;
+      return std::optional<VideoFrame>();
+    }
+    if (code != AVERROR(EAGAIN)) {
+      if (code == AVERROR(ENOMEM)) return out_of_memory(name);
+      ++damaged;
+      if (++damaged_in_a_row > kMostDamaged)
+        return Error{ErrorCode::kFormat, name + ": its video is damaged from here on"};
+    }
+    if (Status status = feed(); !status) return status.error();
+  }
+}
+
+// Gives the decoder one more packet; at the end, tells it so.
+Status VideoReader::State::feed() {
+  while (true) {
+    Packet packet(av_packet_alloc());
+    if (!packet) return out_of_memory(name);
+    asked = std::chrono::steady_clock::now();
+    int code = ended ? AVERROR_EOF : av_read_frame(format, packet.get());
+    if (code < 0) {
+      if (code == AVERROR(EAGAIN)) continue;
+      // What the decoder still holds is shown first, then what went wrong is said.
+      if (code != AVERROR_EOF && !(options.stop && *options.stop) && !broken)
+        broken = no_data("breaks off", code);
+      ended = true;
+      avcodec_send_packet(decoder.get(), nullptr);
+      return std::monostate{};
+    }
+    if (packet->stream_index != stream->index) {
+      if (keep_others) others.push_back(std::move(packet));
+      continue;
+    }
+    code = avcodec_send_packet(decoder.get(), packet.get());
+    if (code == AVERROR(ENOMEM)) return out_of_memory(name);
+    if (code < 0) {
+      ++damaged;
+      if (++damaged_in_a_row > kMostDamaged)
+        return Error{ErrorCode::kFormat, name + ": its video is damaged from here on"};
+    }
+    return std::monostate{};
+  }
+}
+
+Result<VideoFrame> VideoReader::State::take_frame() {
+  const AVFrame& from = *frame;
+  if (std::int64_t{from.width} * from.height > options.max_pixels) return too_large(from.width, from.height);
+  VideoFrame result;
+  result.number = taken++;
+
+  // Times must rise, or no container takes them. A frame without one comes a frame's length after the last.
+  const double unit = av_q2d(stream->time_base);
+  const std::int64_t length =
+      info.frame_rate > 0 ? std::max<std::int64_t>(1, std::llround(1 / (info.frame_rate * unit))) : 1;
+  std::int64_t time = from.best_effort_timestamp;
+  if (time == AV_NOPTS_VALUE) time = last_time ? *last_time + length : start;
+  if (last_time && time <= *last_time) time = *last_time + 1;
+  last_time = time;
+  result.time = time - start;
+  result.seconds = static_cast<double>(result.time) * unit;
+
+  Image& image = result.image;
+  image.width = from.width;
+  image.height = from.height;
+  image.rgb.resize(std::size_t{3} * static_cast<std::size_t>(from.width) *
+                   static_cast<std::size_t>(from.height));
+  scaler.reset(sws_getCachedContext(
+      scaler.release(), from.width, from.height, static_cast<AVPixelFormat>(from.format), from.width,
+      from.height, AV_PIX_FMT_RGB24, SWS_BILINEAR | SWS_ACCURATE_RND, nullptr, nullptr, nullptr));
+  if (!scaler)
+    return Error{ErrorCode::kUnsupported, name + ": its frames have a pixel format that can't be converted"};
+  set_colours(*scaler, from, false);
+  // Into rows with room behind them, which swscale writes to.
+  if (!rgb || rgb->width != from.width || rgb->height != from.height) {
+    rgb.reset(av_frame_alloc());
+    if (!rgb) return out_of_memory(name);
+    rgb->width = from.width;
+    rgb->height = from.height;
+    rgb->format = AV_PIX_FMT_RGB24;
+    if (av_frame_get_buffer(rgb.get(), 0) < 0) return out_of_memory(name);
+  }
+  sws_scale(scaler.get(), from.data, from.linesize, 0, from.height, rgb->data, rgb->linesize);
+  const std::size_t row = std::size_t{3} * static_cast<std::size_t>(from.width);
+  for (int y = 0; y < from.height; ++y) {
+    std::copy_n(rgb->data[0] + std::ptrdiff_t{y} * rgb->linesize[0], row,
+                image.rgb.data() + static_cast<std::size_t>(y) * row);
+  }
+  image = apply_orientation(std::move(image), info.orientation);
+  if (taken == 1)
+    first = State::Colours{from.colorspace, from.color_range, from.color_primaries, from.color_trc};
+  result.also = std::move(others);
+  others.clear();
+  return result;
+}
+
+}  // namespace mtcnn

@@ -1,0 +1,58 @@
+// What a VideoReader holds, and a VideoWriter takes over.
+#ifndef MTCNN_VIDEO_READER_STATE_H_
+#define MTCNN_VIDEO_READER_STATE_H_
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "video/ffmpeg.h"
+#include "video/video_io.h"
+
+namespace mtcnn {
+
+struct VideoReader::State {
+  struct Colours {
+    AVColorSpace space = AVCOL_SPC_UNSPECIFIED;
+    AVColorRange range = AVCOL_RANGE_UNSPECIFIED;
+    AVColorPrimaries primaries = AVCOL_PRI_UNSPECIFIED;
+    AVColorTransferCharacteristic transfer = AVCOL_TRC_UNSPECIFIED;
+  };
+
+  State() = default;
+  ~State();
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+
+  Status open_input();
+  Status open_decoder();
+  Result<std::optional<VideoFrame>> next();
+  Status feed();
+  Result<VideoFrame> take_frame();
+  static int interrupted(void* state);  // what FFmpeg asks while it waits
+  Error no_data(const std::string& what, int code) const;
+  Error too_large(int width, int height) const;
+
+  std::string name;
+  VideoOptions options;
+  VideoInfo info;
+  AVFormatContext* format = nullptr;
+  AVStream* stream = nullptr;  // of `format`
+  Codec decoder;
+  Frame frame, rgb;
+  Scaler scaler;
+  Colours first;           // of the first frame
+  std::int64_t start = 0;  // in the stream's units
+  std::int64_t taken = 0, damaged = 0;
+  int damaged_in_a_row = 0;
+  bool keep_others = false, ended = false;
+  std::optional<std::int64_t> last_time;
+  std::optional<Error> broken;
+  std::vector<Packet> others;
+  std::chrono::steady_clock::time_point asked{};  // when the source was last asked for data
+};
+
+}  // namespace mtcnn
+
+#endif  // MTCNN_VIDEO_READER_STATE_H_
