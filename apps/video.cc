@@ -11,6 +11,7 @@
 #include <deque>
 #include <exception>
 #include <filesystem>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <memory>
@@ -50,8 +51,9 @@ constexpr const char* kFooter =
     "\"detected\" is false where only the place was searched at which it should be. If reading breaks off,\n"
     "a last line has {\"path\", \"error\"}.\n"
     "\n"
-    "The new video has the frame rate, the rotation and the sound of the old one. With --anonymize a face\n"
-    "that is lost stays covered for a third of a second more.\n"
+    "The new video has the frame rate, the rotation and the sound of the old one. With --anonymize every\n"
+    "frame is searched, a face that is lost stays covered for a third of a second more, and titles, dates\n"
+    "and places are left out.\n"
     "\n"
     "Examples:\n"
     "  mtcnn video clip.mp4 -o marked.mp4\n"
@@ -79,6 +81,7 @@ struct Flags {
   VideoOptions video;
   std::string input, out, json;
   std::optional<Cover> cover;
+  std::optional<int> detect_every;
   double margin = .15;
   double quality = 20;
   double latency = .5;
@@ -134,7 +137,8 @@ void add_flags(CLI::App& app, Flags& flags) {
       ->type_name("RATE")
       ->check(CLI::Range(0., 1000.).description(""))
       ->group(reading);
-  app.add_option("--timeout", flags.video.timeout, "seconds without data after which a source counts as dead")
+  app.add_option("--timeout", flags.video.timeout,
+                 "seconds without data after which a source counts as dead; also to open it")
       ->type_name("SECONDS")
       ->capture_default_str()
       ->check(CLI::Range(.1, 1e6).description(""))
@@ -147,10 +151,11 @@ void add_flags(CLI::App& app, Flags& flags) {
       ->group(reading);
 
   const char* const tracking = "Tracking";
-  app.add_option("--detect-every", flags.tracker.detect_every,
-                 "frames from one full search to the next; 1: every frame is searched")
+  app.add_option(
+         "--detect-every", flags.detect_every,
+         "frames from one full search to the next (default: 10; with --anonymize 1, every frame, since a "
+         "new face is seen only then)")
       ->type_name("N")
-      ->capture_default_str()
       ->group(tracking);
   app.add_option("--keep-lost", flags.tracker.keep_lost,
                  "frames for which a face that is not seen keeps its id")
@@ -178,20 +183,21 @@ class Queue {
     return true;
   }
 
-  // Waits for nothing: an item that waited longer than `seconds`, or has no room, makes place. Says how many did.
-  int put_newest(T item, double seconds) {
+  // Waits for nothing: an item that waited longer than `seconds`, or has no room, makes place; drop(old, next) sees it
+  // and the one behind it. False if nobody takes any more.
+  template <typename Drop>
+  bool put_newest(T item, double seconds, Drop&& drop) {
     const std::lock_guard lock(mutex_);
-    if (closed_) return 0;
-    int dropped = 0;
+    if (closed_) return false;
     const auto now = Clock::now();
     while (!items_.empty() && (items_.size() >= kQueue ||
                                std::chrono::duration<double>(now - items_.front().since).count() > seconds)) {
+      drop(items_.front().item, items_.size() > 1 ? items_[1].item : item);
       items_.pop_front();
-      ++dropped;
     }
     items_.push_back({std::move(item), now});
     changed_.notify_all();
-    return dropped;
+    return true;
   }
 
   // Empty at the end.
@@ -327,12 +333,17 @@ class Run {
         ended_ = true;
         return;
       }
-      last_time_ = (*frame)->seconds;
-      if (live) {
-        dropped_ += frames_.put_newest(std::move(**frame), flags_.latency);
-      } else if (!frames_.put(std::move(**frame))) {
-        return;
-      }
+      const bool taken =
+          live ? frames_.put_newest(std::move(**frame), flags_.latency,
+                                    [&](VideoFrame& old, VideoFrame& next) {
+                                      ++dropped_;
+                                      // Its sound is not dropped.
+                                      next.also.insert(next.also.begin(),
+                                                       std::make_move_iterator(old.also.begin()),
+                                                       std::make_move_iterator(old.also.end()));
+                                    })
+               : frames_.put(std::move(**frame));
+      if (!taken) return;
     }
   }
 
@@ -358,14 +369,23 @@ class Run {
       if (lines_) {
         if (shares_terminal) progress.hide();
         const Output::Written written = lines_->write(frame_line(*tracked));
-        if (written == Output::Written::kReaderGone) return;
-        if (written == Output::Written::kFailed) return fail("");
+        if (written == Output::Written::kFailed) {
+          lines_failed_ = true;
+          return;
+        }
+        // The video is still wanted, if one is.
+        if (written == Output::Written::kReaderGone) {
+          lines_ = nullptr;
+          reader_gone_ = true;
+          if (!writer_) return;
+        }
       }
       if (writer_) {
         if (anonymizer) {
           anonymizer->run(*tracked);
         } else if (Status status = mark(*tracked); !status) {
-          return fail(status.error().message);
+          return fail(flags_.input + ": frame " + std::to_string(tracked->frame.number) + ": " +
+                      status.error().message);
         }
         if (Status status = writer_->write(tracked->frame); !status) return fail(status.error().message);
       }
@@ -390,25 +410,22 @@ class Run {
 
   // Says what went wrong. Returns the exit status.
   int finish() {
-    int status = kExitOk;
+    int status = lines_failed_ ? kExitFailed : kExitOk;
     const auto say = [&](const std::string& message) {
       std::fprintf(stderr, "mtcnn: %s\n", printable(message).c_str());
       status = kExitFailed;
     };
     if (writer_) {
-      if (failure_.empty()) {
-        // Sound that goes on after the last frame.
-        if (ended_) (void)writer_->write(reader_.rest());
-      }
+      // Sound that goes on after the last frame.
+      if (failure_.empty() && ended_) (void)writer_->write(reader_.rest());
       if (Status done = writer_->finish(); !done && failure_.empty()) failure_ = done.error().message;
     }
     if (!failure_.empty()) say(failure_);
     if (broken_.empty() && failure_.empty()) {
       const VideoInfo& info = reader_.info();
-      // Half a second may be sound that is longer than the pictures.
-      const double missing = info.seconds - last_time_ - (info.frame_rate > 0 ? 1 / info.frame_rate : 0);
+      const double missing = info.seconds - reader_.seconds_read();
       if (ended_ && !stop_asked && !info.live && missing > std::max(.5, .02 * info.seconds)) {
-        broken_ = flags_.input + ": ends after " + format_fixed(last_time_, 1) + " of " +
+        broken_ = flags_.input + ": ends after " + format_fixed(reader_.seconds_read(), 1) + " of " +
                   format_fixed(info.seconds, 1) + " seconds";
       }
     }
@@ -426,7 +443,7 @@ class Run {
     if (dropped_ > 0)
       std::fprintf(stderr, "mtcnn: %s frames came faster than they could be looked at, and were dropped\n",
                    format_count(dropped_).c_str());
-    if (status == kExitOk && written_ == 0 && !stop_asked)
+    if (status == kExitOk && written_ == 0 && !stop_asked && !reader_gone_)
       say(flags_.input + ": holds no frame that can be read");
     return status;
   }
@@ -442,8 +459,8 @@ class Run {
   std::string failure_, broken_;
   // Each written by one thread, read once all are done.
   std::int64_t written_ = 0, dropped_ = 0;
-  double last_time_ = 0;
   bool ended_ = false;
+  bool lines_failed_ = false, reader_gone_ = false;
 };
 
 }  // namespace
@@ -458,6 +475,11 @@ int run_video(int argc, const char* const* argv) {
   if (flags.out.empty() && flags.json.empty())
     return usage("nothing to write: name a video (-o FILE) or lines (--json FILE)");
   if (flags.cover && flags.out.empty()) return usage("--anonymize goes with -o FILE");
+  if (flags.input.rfind("file:", 0) == 0)
+    return usage(flags.input + ": name a file by its path, without 'file:'");
+  if (!flags.out.empty() &&
+      std::filesystem::weakly_canonical(flags.out) == std::filesystem::weakly_canonical(flags.json))
+    return usage(flags.out + ": can't be both the video and the lines");
   for (const std::string& file : {flags.out, flags.json}) {
     if (file.empty() || file == "-") continue;
     if (same_file(file, flags.input)) return usage(file + ": is also the input");
@@ -470,11 +492,14 @@ int run_video(int argc, const char* const* argv) {
   options.threads = thread_count(options.threads);
   const auto detector = Detector::create(*model, options);
   if (!detector) return usage(detector.error().message);
+  if (flags.cover) flags.tracker.detect_every = 1;
+  if (flags.detect_every) flags.tracker.detect_every = *flags.detect_every;
   auto tracker = Tracker::create(*detector, flags.tracker);
   if (!tracker) return usage(tracker.error().message);
 
   struct sigaction action {};
   action.sa_handler = on_signal;
+  action.sa_flags = SA_RESTART;  // a write to a slow pipe is not torn
   for (const int number : {SIGINT, SIGTERM}) sigaction(number, &action, nullptr);
   flags.video.stop = &stop_asked;
   flags.video.max_pixels = flags.detector.limits.max_pixels;
@@ -482,13 +507,14 @@ int run_video(int argc, const char* const* argv) {
   if (!reader) return usage(reader.error().message);
   Output lines;
   if (!flags.json.empty()) {
-    if (const Status opened = lines.open(flags.json == "-" ? "" : flags.json, false); !opened)
+    // Emptied once nothing else can go wrong.
+    if (const Status opened = lines.open(flags.json == "-" ? "" : flags.json, true); !opened)
       return usage(opened.error().message);
   }
   std::unique_ptr<VideoWriter> writer;
   if (!flags.out.empty()) {
     (*reader)->keep_other_streams(!flags.no_sound);
-    auto created = VideoWriter::create(flags.out, **reader, flags.quality);
+    auto created = VideoWriter::create(flags.out, **reader, flags.quality, !flags.cover);
     if (!created) return usage(created.error().message);
     writer = std::move(*created);
     if (!writer->left_out().empty()) {
@@ -496,6 +522,9 @@ int run_video(int argc, const char* const* argv) {
                    printable(flags.out).c_str(), printable(writer->left_out()).c_str());
     }
   }
+  std::error_code error;
+  if (!flags.json.empty() && flags.json != "-" && std::filesystem::is_regular_file(flags.json, error))
+    std::filesystem::resize_file(flags.json, 0, error);
   return Run(flags, **reader, *tracker, writer.get(), flags.json.empty() ? nullptr : &lines).all();
 }
 

@@ -94,7 +94,9 @@ void set_colours(SwsContext& scaler, const AVFrame& frame, bool from_rgb) {
     default: space = frame.height >= 720 ? SWS_CS_ITU709 : SWS_CS_ITU601;
   }
   const int* const matrix = sws_getCoefficients(space);
-  const int full = frame.color_range == AVCOL_RANGE_JPEG;
+  const bool grey = frame.format == AV_PIX_FMT_GRAY8 || frame.format == AV_PIX_FMT_GRAY16;
+  const int full =
+      frame.color_range == AVCOL_RANGE_JPEG || (grey && frame.color_range == AVCOL_RANGE_UNSPECIFIED);
   constexpr int kOne = 1 << 16;
   // An RGB side ignores its matrix.
   if (from_rgb) {

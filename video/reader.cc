@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 #include <new>
+#include <thread>
 
 #include "codecs/orientation.h"
 #include "video/ffmpeg.h"
@@ -38,6 +39,7 @@ VideoReader::~VideoReader() = default;
 const VideoInfo& VideoReader::info() const { return state_->info; }
 void VideoReader::keep_other_streams(bool keep) { state_->keep_others = keep; }
 std::int64_t VideoReader::damaged() const { return state_->damaged; }
+double VideoReader::seconds_read() const { return state_->seconds_read; }
 
 Result<std::unique_ptr<VideoReader>> VideoReader::open(const std::string& input,
                                                        const VideoOptions& options) try {
@@ -191,24 +193,36 @@ Result<std::optional<VideoFrame>> VideoReader::State::next() {
       return std::optional<VideoFrame>();
     }
     if (code != AVERROR(EAGAIN)) {
-      if (code == AVERROR(ENOMEM)) return out_of_memory(name);
-      ++damaged;
-      if (++damaged_in_a_row > kMostDamaged)
-        return Error{ErrorCode::kFormat, name + ": its video is damaged from here on"};
+      if (Status status = pass_over(code); !status) return status.error();
     }
     if (Status status = feed(); !status) return status.error();
   }
 }
 
+// What the decoder could not decode.
+Status VideoReader::State::pass_over(int code) {
+  if (code == AVERROR(ENOMEM)) return out_of_memory(name);
+  ++damaged;
+  if (++damaged_in_a_row > kMostDamaged)
+    return Error{ErrorCode::kFormat, name + ": its video is damaged from here on"};
+  return std::monostate{};
+}
+
 // Gives the decoder one more packet; at the end, tells it so.
 Status VideoReader::State::feed() {
+  asked = std::chrono::steady_clock::now();
   while (true) {
     Packet packet(av_packet_alloc());
     if (!packet) return out_of_memory(name);
-    asked = std::chrono::steady_clock::now();
     int code = ended ? AVERROR_EOF : av_read_frame(format, packet.get());
+    if (code == AVERROR(EAGAIN)) {
+      if (!interrupted(this)) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        continue;
+      }
+      code = AVERROR_EXIT;
+    }
     if (code < 0) {
-      if (code == AVERROR(EAGAIN)) continue;
       // What the decoder still holds is shown first, then what went wrong is said.
       if (code != AVERROR_EOF && !(options.stop && *options.stop) && !broken)
         broken = no_data("breaks off", code);
@@ -216,18 +230,19 @@ Status VideoReader::State::feed() {
       avcodec_send_packet(decoder.get(), nullptr);
       return std::monostate{};
     }
+    asked = std::chrono::steady_clock::now();
+    if (packet->pts != AV_NOPTS_VALUE) {
+      const double unit = av_q2d(format->streams[packet->stream_index]->time_base);
+      const double begin = static_cast<double>(start) * av_q2d(stream->time_base);
+      seconds_read =
+          std::max(seconds_read, static_cast<double>(packet->pts + packet->duration) * unit - begin);
+    }
     if (packet->stream_index != stream->index) {
       if (keep_others) others.push_back(std::move(packet));
       continue;
     }
     code = avcodec_send_packet(decoder.get(), packet.get());
-    if (code == AVERROR(ENOMEM)) return out_of_memory(name);
-    if (code < 0) {
-      ++damaged;
-      if (++damaged_in_a_row > kMostDamaged)
-        return Error{ErrorCode::kFormat, name + ": its video is damaged from here on"};
-    }
-    return std::monostate{};
+    return code < 0 ? pass_over(code) : Status(std::monostate{});
   }
 }
 
@@ -242,7 +257,13 @@ Result<VideoFrame> VideoReader::State::take_frame() {
   const std::int64_t length =
       info.frame_rate > 0 ? std::max<std::int64_t>(1, std::llround(1 / (info.frame_rate * unit))) : 1;
   std::int64_t time = from.best_effort_timestamp;
-  if (time == AV_NOPTS_VALUE) time = last_time ? *last_time + length : start;
+  if (time == AV_NOPTS_VALUE) time = last_time ? *last_time + length - jumped : start;
+  // A stream that begins anew (a loop, another sender) goes on where it was; other disorder is small.
+  time += jumped;
+  if (last_time && static_cast<double>(*last_time - time) * unit > 1) {
+    jumped += *last_time + length - time;
+    time = *last_time + length;
+  }
   if (last_time && time <= *last_time) time = *last_time + 1;
   last_time = time;
   result.time = time - start;

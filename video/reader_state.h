@@ -29,6 +29,7 @@ struct VideoReader::State {
   Status open_decoder();
   Result<std::optional<VideoFrame>> next();
   Status feed();
+  Status pass_over(int code);
   Result<VideoFrame> take_frame();
   static int interrupted(void* state);  // what FFmpeg asks while it waits
   Error no_data(const std::string& what, int code) const;
@@ -42,8 +43,10 @@ struct VideoReader::State {
   Codec decoder;
   Frame frame, rgb;
   Scaler scaler;
-  Colours first;           // of the first frame
-  std::int64_t start = 0;  // in the stream's units
+  Colours first;            // of the first frame
+  std::int64_t start = 0;   // in the stream's units
+  std::int64_t jumped = 0;  // what is added to its times since they last fell back
+  double seconds_read = 0;
   std::int64_t taken = 0, damaged = 0;
   int damaged_in_a_row = 0;
   bool keep_others = false, ended = false;

@@ -73,6 +73,9 @@ class VideoReader {
   // After the last frame: what came after it.
   std::vector<Packet> rest();
 
+  // Up to where all streams have been read, in seconds since the video's start.
+  double seconds_read() const;
+
   // Places of the stream that could not be decoded so far.
   std::int64_t damaged() const;
 
@@ -86,11 +89,11 @@ class VideoReader {
 // A video with other pixels: times, frame rate, orientation, sound and subtitles are those of the one that it is made from.
 class VideoWriter {
  public:
-  // `path`: its ending says which kind (.mp4, .mkv, .mov, .webm, .avi ...). `like`: not read again, but must outlive the
-  // writer. `quality`: 0 (best) to 51, as H.264's constant rate factor. Errors, naming the file: kInvalidArgument for
+  // `path`: its ending says which kind (.mp4, .mkv, .mov, .webm, .avi ...). `like`: must outlive the writer; another thread
+  // may go on reading it. `metadata`: whether titles, dates, places and the like are copied. `quality`: 0 (best) to 51, as H.264's constant rate factor. Errors, naming the file: kInvalidArgument for
   // an ending that means no kind of video, or the quality; kIo; kUnsupported if there is no encoder; kOutOfMemory.
   static Result<std::unique_ptr<VideoWriter>> create(const std::string& path, const VideoReader& like,
-                                                     double quality = 20);
+                                                     double quality = 20, bool metadata = true);
   // Finishes, as far as that can be done.
   ~VideoWriter();
 

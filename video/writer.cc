@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
 #include <map>
 #include <new>
 #include <optional>
@@ -30,6 +31,15 @@ const AVPixelFormat* pixel_formats(const AVCodec& codec) {
 #endif
 }
 
+// Of MPEG-TS FFmpeg does not know what it holds.
+bool can_hold(const AVOutputFormat& kind, AVCodecID codec) {
+  const int answer = avformat_query_codec(&kind, codec, FF_COMPLIANCE_NORMAL);
+  if (answer != AVERROR_PATCHWELCOME) return answer == 1;
+  return std::string(kind.name) == "mpegts" &&
+         (codec == AV_CODEC_ID_H264 || codec == AV_CODEC_ID_AAC || codec == AV_CODEC_ID_AC3 ||
+          codec == AV_CODEC_ID_MP2 || codec == AV_CODEC_ID_MP3);
+}
+
 int even(int side) { return side + side % 2; }
 
 // The last column and row once more, where the encoder wants an even number of them.
@@ -52,15 +62,20 @@ struct VideoWriter::State {
   State(const std::string& path, const VideoReader::State& reader) : name(path), like(reader) {}
   ~State() {
     if (!format) return;
-    if (open_file) avio_closep(&format->pb);
+    if (open_file) {
+      avio_closep(&format->pb);
+      // Nothing but the name.
+      if (!has_header) std::remove(name.c_str());
+    }
     avformat_free_context(format);
   }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
 
-  Status create(double quality);
+  Status create(double quality, bool metadata);
   Status add_video(double quality);
   Status add_others();
+  void add_metadata();
   Status begin();
   Status convert(const Image& stored, std::int64_t time);
   Status encode(const AVFrame* what);
@@ -70,8 +85,15 @@ struct VideoWriter::State {
   std::string name;
   const VideoReader::State& like;
   AVFormatContext* format = nullptr;
-  AVStream* stream = nullptr;      // of `format`
-  std::map<int, AVStream*> taken;  // by the index of the other streams in the reader
+  AVStream* stream = nullptr;  // of `format`
+  struct Other {
+    AVStream* to;  // of `format`
+    AVRational base;
+  };
+  // What is copied here at the beginning, the reader's thread may change while it reads on.
+  std::map<int, Other> taken;  // by the index of the other streams in the reader
+  AVRational from_base{};
+  std::optional<DisplayMatrix> turn;
   Codec encoder;
   Frame frame;
   Packet packet;
@@ -89,12 +111,12 @@ VideoWriter::~VideoWriter() {
 const std::string& VideoWriter::left_out() const { return state_->left_out; }
 
 Result<std::unique_ptr<VideoWriter>> VideoWriter::create(const std::string& path, const VideoReader& like,
-                                                         double quality) try {
+                                                         double quality, bool metadata) try {
   if (!(quality >= 0 && quality <= 51))
     return Error{ErrorCode::kInvalidArgument, "the quality must be from 0 (best) to 51"};
   set_up_ffmpeg();
   auto state = std::make_unique<State>(path, *like.state_);
-  if (Status status = state->create(quality); !status) {
+  if (Status status = state->create(quality, metadata); !status) {
     state->finished = true;
     return status.error();
   }
@@ -103,7 +125,7 @@ Result<std::unique_ptr<VideoWriter>> VideoWriter::create(const std::string& path
   return Error{ErrorCode::kOutOfMemory, path + ": not enough memory to encode"};
 }
 
-Status VideoWriter::State::create(double quality) {
+Status VideoWriter::State::create(double quality, bool metadata) {
   const AVOutputFormat* const kind = av_guess_format(nullptr, name.c_str(), nullptr);
   // Formats for single pictures would write a picture a frame under one name.
   if (!kind || kind->video_codec == AV_CODEC_ID_NONE || (kind->flags & AVFMT_NOFILE) != 0)
@@ -116,6 +138,8 @@ Status VideoWriter::State::create(double quality) {
   if (!packet || !frame) return out_of_memory();
   if (Status status = add_video(quality); !status) return status.error();
   if (Status status = add_others(); !status) return status.error();
+  if (metadata) add_metadata();
+  turn = display_matrix(*like.stream);
   const std::string url = "file:" + name;
   if (int code = avio_open(&format->pb, url.c_str(), AVIO_FLAG_WRITE); code < 0)
     return ffmpeg_error(name, "can't be written", code);
@@ -126,8 +150,7 @@ Status VideoWriter::State::create(double quality) {
 Status VideoWriter::State::add_video(double quality) {
   // H.264 where the file can hold it and FFmpeg was built with x264, or what the kind of file usually holds.
   const AVCodec* codec = nullptr;
-  if (avformat_query_codec(format->oformat, AV_CODEC_ID_H264, FF_COMPLIANCE_NORMAL) == 1)
-    codec = avcodec_find_encoder_by_name("libx264");
+  if (can_hold(*format->oformat, AV_CODEC_ID_H264)) codec = avcodec_find_encoder_by_name("libx264");
   if (!codec) codec = avcodec_find_encoder(format->oformat->video_codec);
   if (!codec) return Error{ErrorCode::kUnsupported, name + ": there is no encoder for this kind of video"};
   encoder.reset(avcodec_alloc_context3(codec));
@@ -147,10 +170,12 @@ Status VideoWriter::State::add_video(double quality) {
   if (!known) encoder->pix_fmt = formats[0];
   encoder->sample_aspect_ratio =
       from.sample_aspect_ratio.num != 0 ? from.sample_aspect_ratio : from.codecpar->sample_aspect_ratio;
+  stream->sample_aspect_ratio = encoder->sample_aspect_ratio;
   AVRational rate = from.avg_frame_rate.num > 0 ? from.avg_frame_rate : from.r_frame_rate;
   if (rate.num <= 0 || rate.den <= 0) rate = {25, 1};
   encoder->framerate = rate;
-  encoder->time_base = from.time_base;
+  from_base = from.time_base;
+  encoder->time_base = from_base;
   if ((format->oformat->flags & AVFMT_VARIABLE_FPS) == 0) {
     // Kinds of file without times: a frame is a unit, and none is shown out of its turn.
     encoder->time_base = av_inv_q(rate);
@@ -181,7 +206,7 @@ Status VideoWriter::State::add_others() {
     const AVStream& from = *like.format->streams[i];
     const AVMediaType type = from.codecpar->codec_type;
     if (&from == like.stream || (type != AVMEDIA_TYPE_AUDIO && type != AVMEDIA_TYPE_SUBTITLE)) continue;
-    if (avformat_query_codec(format->oformat, from.codecpar->codec_id, FF_COMPLIANCE_NORMAL) != 1) {
+    if (!can_hold(*format->oformat, from.codecpar->codec_id)) {
       left_out += (left_out.empty() ? "" : ", ") +
                   std::string(type == AVMEDIA_TYPE_AUDIO ? "sound" : "subtitles") + " (" +
                   avcodec_get_name(from.codecpar->codec_id) + ")";
@@ -192,17 +217,21 @@ Status VideoWriter::State::add_others() {
     to->codecpar->codec_tag = 0;
     to->time_base = from.time_base;
     to->disposition = from.disposition;
-    av_dict_copy(&to->metadata, from.metadata, 0);
-    taken[from.index] = to;
+    taken[from.index] = {to, from.time_base};
   }
+  return std::monostate{};
+}
+
+void VideoWriter::State::add_metadata() {
   av_dict_copy(&format->metadata, like.format->metadata, 0);
   av_dict_copy(&stream->metadata, like.stream->metadata, 0);
+  for (const auto& [index, other] : taken)
+    av_dict_copy(&other.to->metadata, like.format->streams[index]->metadata, 0);
   // Describes the stored file, not the new one.
   for (const char* key : {"major_brand", "minor_version", "compatible_brands", "encoder"}) {
     av_dict_set(&format->metadata, key, nullptr, 0);
     av_dict_set(&stream->metadata, key, nullptr, 0);
   }
-  return std::monostate{};
 }
 
 // Once the first frame has said which colours they are.
@@ -219,8 +248,7 @@ Status VideoWriter::State::begin() {
   if (avcodec_parameters_from_context(stream->codecpar, encoder.get()) < 0) return out_of_memory();
   stream->time_base = encoder->time_base;
   stream->avg_frame_rate = encoder->framerate;
-  if (const auto matrix = display_matrix(*like.stream); matrix && !set_display_matrix(*stream, *matrix))
-    return out_of_memory();
+  if (turn && !set_display_matrix(*stream, *turn)) return out_of_memory();
   frame->format = encoder->pix_fmt;
   frame->width = encoder->width;
   frame->height = encoder->height;
@@ -239,9 +267,9 @@ Status VideoWriter::write(const VideoFrame& video_frame) try {
   }
   if (!s.has_header) return Error{ErrorCode::kIo, s.name + ": its header could not be written"};
   if (Status status = s.mux(video_frame.also); !status) return status.error();
-  const int turn = inverse(s.like.info.orientation);
-  if (turn == 1) return s.convert(video_frame.image, video_frame.time);
-  return s.convert(apply_orientation(video_frame.image, turn), video_frame.time);
+  const int back = inverse(s.like.info.orientation);
+  if (back == 1) return s.convert(video_frame.image, video_frame.time);
+  return s.convert(apply_orientation(video_frame.image, back), video_frame.time);
 } catch (const std::bad_alloc&) {
   return state_->out_of_memory();
 }
@@ -264,7 +292,7 @@ Status VideoWriter::State::convert(const Image& stored, std::int64_t time) {
   const int strides[] = {3 * stored.width};
   sws_scale(scaler.get(), planes, strides, 0, stored.height, fresh->data, fresh->linesize);
   repeat_edges(*fresh, width, height);
-  fresh->pts = av_rescale_q(time, like.stream->time_base, encoder->time_base);
+  fresh->pts = av_rescale_q(time, from_base, encoder->time_base);
   // In coarser units two frames may fall on one another.
   if (last && fresh->pts <= *last) return std::monostate{};
   last = fresh->pts;
@@ -290,14 +318,14 @@ Status VideoWriter::State::mux(const std::vector<Packet>& also) {
   for (const Packet& one : also) {
     const auto found = taken.find(one->stream_index);
     if (found == taken.end()) continue;
-    const AVStream& from = *like.format->streams[one->stream_index];
+    const auto& [to, base] = found->second;
     Packet copy(av_packet_clone(one.get()));
     if (!copy) return out_of_memory();
-    const std::int64_t begin = av_rescale_q(like.start, like.stream->time_base, from.time_base);
+    const std::int64_t begin = av_rescale_q(like.start, from_base, base);
     if (copy->pts != AV_NOPTS_VALUE) copy->pts -= begin;
     if (copy->dts != AV_NOPTS_VALUE) copy->dts -= begin;
-    av_packet_rescale_ts(copy.get(), from.time_base, found->second->time_base);
-    copy->stream_index = found->second->index;
+    av_packet_rescale_ts(copy.get(), base, to->time_base);
+    copy->stream_index = to->index;
     copy->pos = -1;
     // One that does not fit (times that run backwards) is lost; the video goes on.
     if (int code = av_interleaved_write_frame(format, copy.get()); code < 0 && code != AVERROR(EINVAL))
