@@ -11,6 +11,7 @@ inline constexpr int kExitFailed = 1;  // some inputs failed, each named on stde
 inline constexpr int kExitUsage = 2;   // nothing was done: unknown option, bad value, no model, no inputs
 
 // Each runs one command; argv[0] is the command's own name. Returns one of the statuses above.
+int run_bench(int argc, const char* const* argv);
 int run_detect(int argc, const char* const* argv);
 int run_convert(int argc, const char* const* argv);
 int run_eval(int argc, const char* const* argv);

@@ -25,6 +25,7 @@ constexpr Command kCommands[] = {
     {"eval", "measure detections, or a model, as FDDB, WIDER FACE and others do", mtcnn::run_eval},
     {"train", "train a model on your own photographs", mtcnn::run_train},
     {"convert", "make a model file from other programs' MTCNN weights", mtcnn::run_convert},
+    {"bench", "measure how fast this machine finds faces, and where the time goes", mtcnn::run_bench},
     {"inspect", "show what a model file holds", mtcnn::run_inspect},
 };
 

@@ -125,39 +125,49 @@ def video(
 
 
 def _frames(av: Any, name: str, tracker: Tracker, timeout: float) -> Iterator[VideoFrame]:
+    # A file's name may look like an address ("12:30.mp4").
+    url = f"file:{name}" if os.path.isfile(name) else name
     try:
-        container = av.open(name, timeout=timeout)
+        container = av.open(url, timeout=timeout)
     except av.error.InvalidDataError as error:
         raise FormatError(f"{name}: is no video that FFmpeg knows: {error}") from error
     except (av.error.FFmpegError, OSError) as error:
         raise FileError(f"{name}: can't be opened as a video: {error}") from error
     with container:
-        if not container.streams.video:
+        stream = container.streams.best("video")
+        if stream is None:
             raise FormatError(f"{name}: holds no video")
-        stream = container.streams.video[0]
         stream.thread_type = "AUTO"
-        number = 0
-        start = None
-        packets = container.demux(stream)
-        while True:
-            try:
-                packet = next(packets, None)
-            except (av.error.FFmpegError, OSError) as error:
-                raise FileError(f"{name}: breaks off after {number} frames: {error}") from error
-            if packet is None:
-                return
-            try:
-                decoded = packet.decode()
-            except av.error.InvalidDataError:
-                continue
-            for frame in decoded:
-                image = frame.to_ndarray(format="rgb24")
-                # Against the clock, in degrees.
-                turns = round((getattr(frame, "rotation", 0) or 0) / 90) % 4
-                if turns:
-                    image = np.ascontiguousarray(np.rot90(image, turns))
-                if start is None:
-                    start = frame.time or 0.0
-                time = frame.time - start if frame.time is not None else 0.0
-                yield VideoFrame(number, time, image, tracker.update(image))
-                number += 1
+        rate = float(stream.average_rate or 25)
+        start = 0.0 if stream.start_time is None else float(stream.start_time * stream.time_base)
+        time = -1 / rate
+        for number, decoded in enumerate(_decoded(av, name, container, stream)):
+            # A frame without a time comes when its turn is.
+            time = decoded.time - start if decoded.time is not None else time + 1 / rate
+            image = decoded.to_ndarray(format="rgb24")
+            # Against the clock, in degrees.
+            turns = round(decoded.rotation / 90) % 4
+            if turns:
+                image = np.ascontiguousarray(np.rot90(image, turns))
+            yield VideoFrame(number, time, image, tracker.update(image))
+
+
+def _decoded(av: Any, name: str, container: Any, stream: Any) -> Iterator[Any]:
+    """Frames as they are stored; if the source breaks off, those that came whole before that."""
+    packets = container.demux(stream)
+    broken = None
+    while True:
+        try:
+            packet = next(packets, None)
+        except (av.error.FFmpegError, OSError) as error:
+            packet, broken = None, error
+        try:
+            # None: what the decoder still holds.
+            decoded = packet.decode() if packet is not None else stream.decode(None) if broken else []
+        except av.error.FFmpegError:
+            decoded = []
+        yield from decoded
+        if broken:
+            raise FileError(f"{name}: breaks off: {broken}") from broken
+        if packet is None:
+            return

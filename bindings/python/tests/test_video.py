@@ -119,8 +119,37 @@ def test_video(detector, clip, photo):
     assert [round(frame.time, 3) for frame in frames] == [i / 10 for i in range(20)]
     assert [frame.faces.ids.tolist() for frame in frames] == [[1]] * 20
     assert sum(frame.faces[0].detected for frame in frames) == 4
+    assert all(type(frame.time) is float for frame in frames)
     assert frames[3].image.shape == (400, 400, 3)
     assert np.abs(frames[3].image.astype(int) - pan(photo, 3)).mean() < 8
+
+
+def test_a_name_that_looks_like_an_address(detector, clip, tmp_path, monkeypatch):
+    named = tmp_path / "12:30.mp4"
+    named.write_bytes(clip.read_bytes())
+    assert len(list(libmtcnn.video(named, detector))) == 20
+    monkeypatch.chdir(tmp_path)
+    assert len(list(libmtcnn.video("12:30.mp4", detector))) == 20
+
+
+@pytest.mark.parametrize("degrees", [90, 180, -90])
+def test_frames_are_turned_upright(detector, photo, tmp_path, degrees):
+    av = pytest.importorskip("av")
+    path = tmp_path / "turned.mp4"
+    upright = pan(photo, 0)[:300]
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        if not hasattr(stream, "set_display_rotation"):
+            pytest.skip("this PyAV writes no rotation")
+        stored = np.ascontiguousarray(np.rot90(upright, -degrees // 90))
+        stream.height, stream.width = stored.shape[:2]
+        stream.bit_rate = 4_000_000
+        stream.set_display_rotation(degrees)
+        for packet in [*stream.encode(av.VideoFrame.from_ndarray(stored, format="rgb24")), *stream.encode()]:
+            container.mux(packet)
+    (frame,) = libmtcnn.video(path, detector)
+    assert np.abs(frame.image.astype(int) - upright).mean() < 8
+    assert len(frame.faces) == 1
 
 
 def test_videos_that_are_none(detector, tmp_path):
