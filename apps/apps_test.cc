@@ -254,6 +254,15 @@ TEST_CASE("output names never repeat") {
   CHECK(stems.next("x-2.jpg") == "x-2-2");
   CHECK(stems.next(".jpg") == ".jpg");
   CHECK(stems.next("d.e/name") == "d.e/name");
+  // Pictures about "a" are called so.
+  CHECK(stems.next("a.jpg") == "a");
+  CHECK(stems.next("a_face1.jpg") == "a_face1-2");
+  CHECK(stems.next("a.2-pnet.jpg") == "a.2-pnet-2");
+  CHECK(stems.next("a_face.jpg") == "a_face");
+  CHECK(stems.next("b_face12.jpg") == "b_face12");
+  CHECK(stems.next("b.jpg") == "b-2");
+  CHECK(stems.next("c.4-onet.jpg") == "c.4-onet");
+  CHECK(stems.next("c.png") == "c-2");
   std::set<std::string> all;
   OutputStems many;
   for (int i = 0; i < 1000; ++i) all.insert(many.next(i % 3 == 0 ? "x-2.jpg" : "x.jpg"));

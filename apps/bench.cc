@@ -96,7 +96,8 @@ Image filled(const Image& photograph, Size size) {
   make_taps(left, photograph.width - left, size.width, 0, size.width, photograph.width, horizontal);
   make_taps(top, photograph.height - top, size.height, 0, size.height, photograph.height, vertical);
   Image result{size.width, size.height, {}};
-  const std::size_t count = std::size_t{3} * static_cast<std::size_t>(size.width) * static_cast<std::size_t>(size.height);
+  const std::size_t count =
+      std::size_t{3} * static_cast<std::size_t>(size.width) * static_cast<std::size_t>(size.height);
   AlignedFloats values(count + kSlack);
   ResampleScratch scratch;
   resample(photograph.view(), horizontal, vertical, 0, 1, *find_kernels("auto"), scratch, values.data());
@@ -150,7 +151,8 @@ double run_once(Case& one) {
 }
 
 // The table of the cascade's times.
-Json measure(const Flags& flags, const ModelData& data, const std::vector<Picture>& pictures, const Kernels& kernels) {
+Json measure(const Flags& flags, const ModelData& data, const std::vector<Picture>& pictures,
+             const Kernels& kernels) {
   std::vector<Case> cases;
   for (const Picture& picture : pictures) {
     for (const float min_face : flags.min_faces) {
@@ -190,30 +192,42 @@ Json measure(const Flags& flags, const ModelData& data, const std::vector<Pictur
   std::vector<std::vector<std::string>> rows;
   for (const Case& one : cases) {
     const double median = quantile(one.seconds, .5);
-    list.push_back({{"photograph", one.photograph},
-                    {"width", one.size.size.width},
-                    {"height", one.size.size.height},
-                    {"min_face", one.min_face},
-                    {"threads", one.threads},
-                    {"instruction_set", kernels.name},
-                    {"rnet_windows", one.windows[0]},
-                    {"onet_windows", one.windows[1]},
-                    {"faces", one.faces},
-                    {"seconds", {{"median", median}, {"quartiles", {quantile(one.seconds, .25), quantile(one.seconds, .75)}}}},
-                    {"rounds", rounds},
-                    {"workspace_bytes", one.bytes}});
-    rows.push_back({printable(one.photograph), text_of(one.size), format_float(one.min_face), std::to_string(one.threads),
-                    format_count(static_cast<std::int64_t>(one.windows[0])),
+    list.push_back(
+        {{"photograph", one.photograph},
+         {"width", one.size.size.width},
+         {"height", one.size.size.height},
+         {"min_face", one.min_face},
+         {"threads", one.threads},
+         {"instruction_set", kernels.name},
+         {"rnet_windows", one.windows[0]},
+         {"onet_windows", one.windows[1]},
+         {"faces", one.faces},
+         {"seconds",
+          {{"median", median}, {"quartiles", {quantile(one.seconds, .25), quantile(one.seconds, .75)}}}},
+         {"rounds", rounds},
+         {"workspace_bytes", one.bytes}});
+    rows.push_back({printable(one.photograph), text_of(one.size), format_float(one.min_face),
+                    std::to_string(one.threads), format_count(static_cast<std::int64_t>(one.windows[0])),
                     format_count(static_cast<std::int64_t>(one.windows[1])),
                     format_count(static_cast<std::int64_t>(one.faces)), format_fixed(1e3 * median, 2),
                     format_fixed(1e3 * quantile(one.seconds, .25), 2) + " - " +
                         format_fixed(1e3 * quantile(one.seconds, .75), 2),
-                    format_fixed(1 / median, 1), format_fixed(static_cast<double>(one.bytes) / (1 << 20), 1)});
+                    format_fixed(1 / median, 1),
+                    format_fixed(static_cast<double>(one.bytes) / (1 << 20), 1)});
   }
   if (!flags.json) {
     std::printf("%s\n%s", kernels.name,
-                format_table({{"photograph", false}, {"size", false}, {"min face"}, {"threads"}, {"to R-Net"}, {"to O-Net"},
-                              {"faces"}, {"ms"}, {"quartiles"}, {"a second"}, {"MiB"}},
+                format_table({{"photograph", false},
+                              {"size", false},
+                              {"min face"},
+                              {"threads"},
+                              {"to R-Net"},
+                              {"to O-Net"},
+                              {"faces"},
+                              {"ms"},
+                              {"quartiles"},
+                              {"a second"},
+                              {"MiB"}},
                              rows)
                     .c_str());
   }
@@ -227,7 +241,8 @@ struct Profiled {
   double seconds = 0;
 };
 
-Profiled profile(const ModelData& data, const Image& image, float min_face, double seconds, const Kernels& kernels) {
+Profiled profile(const ModelData& data, const Image& image, float min_face, double seconds,
+                 const Kernels& kernels) {
   Profile watch(kernels);
   const Cascade cascade(data, options_of(data, min_face, 1), watch.kernels());
   CascadeWorkspace workspace;
@@ -243,7 +258,8 @@ Profiled profile(const ModelData& data, const Image& image, float min_face, doub
     rounds.push_back({watch.parts(), std::chrono::duration<double>(Clock::now() - begin).count()});
     sum += rounds.back().seconds;
   }
-  std::sort(rounds.begin(), rounds.end(), [](const Profiled& a, const Profiled& b) { return a.seconds < b.seconds; });
+  std::sort(rounds.begin(), rounds.end(),
+            [](const Profiled& a, const Profiled& b) { return a.seconds < b.seconds; });
   rounds.resize((rounds.size() + 1) / 2);
   Profiled mean = rounds[0];
   for (std::size_t r = 1; r < rounds.size(); ++r) {
@@ -276,9 +292,10 @@ Json measure_profile(const Flags& flags, const ModelData& data, const std::vecto
   Json all{{"instruction_set", kernels.name}, {"peak_flop", peak}, {"memory_bandwidth", bandwidth}};
   all["profiles"] = Json::array();
   if (!flags.json) {
-    std::printf("One core with %s: %s GFLOP/s at best, %s GB/s out of memory; the roofline bends at %s FLOP a byte.\n",
-                kernels.name, format_fixed(peak / 1e9, 1).c_str(), format_fixed(bandwidth / 1e9, 1).c_str(),
-                format_fixed(peak / bandwidth, 1).c_str());
+    std::printf(
+        "One core with %s: %s GFLOP/s at best, %s GB/s out of memory; the roofline bends at %s FLOP a byte.\n",
+        kernels.name, format_fixed(peak / 1e9, 1).c_str(), format_fixed(bandwidth / 1e9, 1).c_str(),
+        format_fixed(peak / bandwidth, 1).c_str());
   }
   for (const Picture& picture : pictures) {
     for (const float min_face : flags.min_faces) {
@@ -304,8 +321,15 @@ Json measure_profile(const Flags& flags, const ModelData& data, const std::vecto
                         works ? format_fixed(part.flop / part.seconds / 1e9, 1) : "",
                         works && peak > 0 ? format_fixed(100 * part.flop / part.seconds / peak, 0) : ""});
       }
-      std::printf("%s", format_table({{"stage", false}, {"part", false}, {"ms"}, {"%"}, {"MFLOP"}, {"MB"}, {"FLOP/B"},
-                                      {"GFLOP/s"}, {"% of peak"}},
+      std::printf("%s", format_table({{"stage", false},
+                                      {"part", false},
+                                      {"ms"},
+                                      {"%"},
+                                      {"MFLOP"},
+                                      {"MB"},
+                                      {"FLOP/B"},
+                                      {"GFLOP/s"},
+                                      {"% of peak"}},
                                      rows)
                             .c_str());
     }
@@ -348,7 +372,8 @@ Json measure_kernels(const Flags& flags, const ModelData& data, const std::vecto
       for (auto& row : rows) row.resize(columns.size());
       if (!flags.json) {
         std::printf("%s, %s, minimum face %s, one thread: GFLOP/s\n%s\n", printable(picture.name).c_str(),
-                    text_of(picture.size).c_str(), format_float(min_face).c_str(), format_table(columns, rows).c_str());
+                    text_of(picture.size).c_str(), format_float(min_face).c_str(),
+                    format_table(columns, rows).c_str());
       }
     }
   }
@@ -373,15 +398,17 @@ void add_flags(CLI::App& app, Flags& flags) {
       [&](std::vector<float> list) { flags.threads = std::move(list); }, "a list of numbers",
       "threads; 0: one per core (default: 1,0)")
       ->type_name("LIST");
-  add_text(app, "--isa", flags.instruction_set, "instruction set: auto, scalar, or another that this machine has")
+  add_text(app, "--isa", flags.instruction_set,
+           "instruction set: auto, scalar, or another that this machine has")
       ->type_name("NAME")
       ->capture_default_str();
   app.add_option("--seconds", flags.seconds, "time for each case")
       ->type_name("S")
       ->capture_default_str()
       ->check(CLI::Range(.001, 1e5).description(""));
-  CLI::Option* const profile = app.add_flag(
-      "--profile", flags.profile, "where one thread's time goes, in FLOP and bytes, beside what the processor can do");
+  CLI::Option* const profile =
+      app.add_flag("--profile", flags.profile,
+                   "where one thread's time goes, in FLOP and bytes, beside what the processor can do");
   app.add_flag("--kernels", flags.kernels, "every layer with every instruction set")->excludes(profile);
   app.add_flag("--json", flags.json, "as one JSON object");
 }
@@ -396,7 +423,8 @@ int run_bench(int argc, const char* const* argv) {
   if (const auto status = parse_command_line(app, argc, argv)) return *status;
 
   const Kernels* const kernels = find_kernels(flags.instruction_set);
-  if (!kernels) return usage_error("bench", "--isa: this machine and this build have no '" + flags.instruction_set + "'");
+  if (!kernels)
+    return usage_error("bench", "--isa: this machine and this build have no '" + flags.instruction_set + "'");
   const auto model = load_model(flags.model);
   if (!model) return usage_error("bench", printable(model.error().message));
   for (const float min_face : flags.min_faces) {
@@ -414,7 +442,8 @@ int run_bench(int argc, const char* const* argv) {
       std::fprintf(stderr, "mtcnn bench: %s\n", printable(photograph.error().message).c_str());
       return kExitFailed;
     }
-    for (const NamedSize& size : flags.sizes) pictures.push_back({path, size, filled(*photograph, size.size)});
+    for (const NamedSize& size : flags.sizes)
+      pictures.push_back({path, size, filled(*photograph, size.size)});
   }
 
   Json json;

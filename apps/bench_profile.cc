@@ -34,10 +34,10 @@ struct Watch {
   Layers layers;
   std::array<int, kStageCount> resize{}, choice{}, rest{};  // rows of `layers.parts`
   int stage = 0;
-  Clock::time_point last;          // the end of the last call
-  double gap = 0;                  // between the last layer and the first resize behind it
+  Clock::time_point last;  // the end of the last call
+  double gap = 0;          // between the last layer and the first resize behind it
   double resizing = 0, flop = 0, bytes = 0, calls = 0;  // since the last layer
-  double inside = 0;               // between the resizes
+  double inside = 0;                                    // between the resizes
   bool running = false;
 };
 Watch watch;
@@ -113,7 +113,8 @@ void max_pool(const PoolArgs& a) {
 void lrn(const LrnArgs& a) { watch.inner->lrn(a); }
 
 void blend_rows(const BlendRowsArgs& a) {
-  resize(watch.inner->blend_rows, a, 2. * a.rows * a.count, a.rows * static_cast<double>(a.count) + kFloat * a.count);
+  resize(watch.inner->blend_rows, a, 2. * a.rows * a.count,
+         a.rows * static_cast<double>(a.count) + kFloat * a.count);
 }
 
 void blend_columns(const BlendColumnsArgs& a) {
@@ -154,8 +155,8 @@ void add_parts() {
     // The heads run as one; P-Net's and R-Net's points are left out.
     int outputs = 0;
     for (const Layer& head : net.heads) outputs += head.optional ? 0 : head.outputs;
-    watch.layers.places[{0, shape.channels * shape.height * shape.width, outputs, 1}] = {stage,
-                                                                                        add_part(stage, "heads")};
+    watch.layers.places[{0, shape.channels * shape.height * shape.width, outputs, 1}] = {
+        stage, add_part(stage, "heads")};
     watch.rest[s] = add_part(stage, "the rest");
   }
   watch.choice[0] = watch.rest[0];

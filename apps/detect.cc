@@ -167,21 +167,21 @@ Status draw_stages(const Image& image, const Trace& trace, const std::string& st
   const auto caption = [](const char* stage, std::size_t boxes) {
     return std::string(stage) + ": " + format_count(static_cast<std::int64_t>(boxes));
   };
+  const auto name = [&](std::size_t stage) { return stem + std::string(kStageEndings[stage]) + ".png"; };
   Status status = save_picture(
-      stem + ".1-pnet-proposals.png",
+      name(0),
       draw_candidates(image, trace.proposals, caption("1  P-Net, all levels", trace.proposals.size())));
   if (status) {
     status = save_picture(
-        stem + ".2-pnet.png",
+        name(1),
         draw_candidates(image, trace.pnet, caption("2  P-Net, merged and regressed", trace.pnet.size())));
   }
   if (status) {
-    status = save_picture(stem + ".3-rnet.png",
-                          draw_candidates(image, trace.rnet, caption("3  R-Net", trace.rnet.size())));
+    status =
+        save_picture(name(2), draw_candidates(image, trace.rnet, caption("3  R-Net", trace.rnet.size())));
   }
   if (status) {
-    status = save_picture(stem + ".4-onet.png",
-                          draw_faces(image, trace.faces, caption("4  O-Net", trace.faces.size())));
+    status = save_picture(name(3), draw_faces(image, trace.faces, caption("4  O-Net", trace.faces.size())));
   }
   return status;
 }

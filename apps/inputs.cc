@@ -10,6 +10,7 @@
 #include <cstring>
 #include <filesystem>
 #include <istream>
+#include <string_view>
 #include <system_error>
 
 #include "codecs/image_io.h"
@@ -153,24 +154,52 @@ bool same_file(const std::string& a, const std::string& b) {
   return fs::equivalent(a, b, error) && !error;
 }
 
+namespace {
+
+// "a" of "a_face12" and of "a.2-pnet", which are names of pictures about "a"; empty if it is none such.
+std::string beginning(const std::string& stem) {
+  constexpr std::string_view kDigits = "0123456789";
+  const std::size_t last = stem.find_last_not_of(kDigits);
+  constexpr std::string_view kFace = "_face";
+  if (last != std::string::npos && last + 1 < stem.size() && last + 1 >= kFace.size() &&
+      stem.compare(last + 1 - kFace.size(), kFace.size(), kFace) == 0) {
+    return stem.substr(0, last + 1 - kFace.size());
+  }
+  for (const std::string_view ending : kStageEndings) {
+    if (stem.size() > ending.size() && stem.ends_with(ending))
+      return stem.substr(0, stem.size() - ending.size());
+  }
+  return {};
+}
+
+}  // namespace
+
+bool OutputStems::is_free(const std::string& stem) const {
+  return !used_.contains(stem) && !beginnings_.contains(stem) && !used_.contains(beginning(stem));
+}
+
+void OutputStems::use(const std::string& stem) {
+  used_.try_emplace(stem, 1);
+  if (std::string before = beginning(stem); !before.empty()) beginnings_.insert(std::move(before));
+}
+
 std::string OutputStems::next(const std::string& relative) {
   const std::size_t slash = relative.rfind('/');
   const std::size_t dot = relative.rfind('.');
   const std::size_t name = slash == std::string::npos ? 0 : slash + 1;
   // A dot at the start of the name begins no ending.
   const std::string stem = dot == std::string::npos || dot <= name ? relative : relative.substr(0, dot);
-  int& tried = used_.try_emplace(stem, 0).first->second;
-  if (tried == 0) {
-    tried = 1;
+  if (is_free(stem)) {
+    use(stem);
     return stem;
   }
-  int number = tried;
+  int number = used_.try_emplace(stem, 1).first->second;
   std::string numbered;
   do {
     numbered = stem + "-" + std::to_string(++number);
-  } while (used_.contains(numbered));
+  } while (!is_free(numbered));
   used_[stem] = number;
-  used_.try_emplace(numbered, 1);
+  use(numbered);
   return numbered;
 }
 

@@ -9,7 +9,9 @@
 #include <iosfwd>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -77,16 +79,24 @@ bool lies_in(const std::string& path, const std::string& folder);
 // Whether both exist and are the same file.
 bool same_file(const std::string& a, const std::string& b);
 
+// Endings of the pictures of what each stage found, behind a stem.
+inline constexpr std::string_view kStageEndings[] = {".1-pnet-proposals", ".2-pnet", ".3-rnet", ".4-onet"};
+
 // File names for what is written about each input: `relative` without its ending, "photos/a.jpg" ->
 // "photos/a". A stem that was given out already gets "-2", "-3" ... at its end, so that inputs of
-// the same name do not overwrite each other's pictures. The same inputs in the same order give the
+// the same name do not overwrite each other's pictures; so does one that another's "_face1" or stages' pictures
+// would meet. The same inputs in the same order give the
 // same stems. Remembers every stem: memory grows with the number of inputs.
 class OutputStems {
  public:
   std::string next(const std::string& relative);
 
  private:
-  std::unordered_map<std::string, int> used_;  // and the last number tried for it
+  bool is_free(const std::string& stem) const;
+  void use(const std::string& stem);
+
+  std::unordered_map<std::string, int> used_;   // and the last number tried for it
+  std::unordered_set<std::string> beginnings_;  // of used stems that look like a picture of another stem's
 };
 
 }  // namespace mtcnn

@@ -60,7 +60,8 @@ def number(value):
 
 def settings_text(settings):
     return (f"minimum face {number(settings['min_face'])}, factor {number(settings['factor'])}, thresholds "
-            + " ".join(map(number, settings["thresholds"])))
+            + " ".join(map(number, settings["thresholds"]))
+            + ("; images at their own size" if not settings.get("resize") else f"; images resized to {settings['resize']}"))
 
 
 def main():
@@ -77,7 +78,7 @@ def main():
         title = next(row[1] for row in ROWS if row[0] == result)
         texts = list(dict.fromkeys(settings_text(run["run"]["settings"]) for run in results[result]))
         if not title.startswith("..."):
-            lines.append(f"- {title}: {'; '.join(texts)}; images at their own size")
+            lines.append(f"- {title}: {' / '.join(texts)}")
     problems = sum(len(run["problems"]) for runs in results.values() for run in runs)
     left_out = "Nothing was left out." if not problems else f"{problems} things were left out or missing."
     lines += ["", left_out + " Models:", ""]

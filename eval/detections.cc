@@ -7,6 +7,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "codecs/image_io.h"
 #include "datasets/reader.h"
 #include "util/file.h"
 
@@ -141,10 +142,8 @@ std::string image_name(std::string_view path) {
   for (char& c : ending) {
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   }
-  for (const char* const known : {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".ppm"}) {
-    if (ending == known) return name.substr(0, dot);
-  }
-  return name;
+  const auto known = image_extensions();
+  return std::find(known.begin(), known.end(), ending) != known.end() ? name.substr(0, dot) : name;
 }
 
 Result<Blocks> read_blocks(const std::string& path, std::span<const std::size_t> columns) {

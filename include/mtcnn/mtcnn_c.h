@@ -125,6 +125,32 @@ MTCNN_EXPORT int mtcnn_model_save(const mtcnn_model* model, const char* path, mt
 /* The default score thresholds of P-, R- and O-Net. Errors: only a NULL argument. */
 MTCNN_EXPORT int mtcnn_model_thresholds(const mtcnn_model* model, float thresholds[3], mtcnn_error* error);
 
+/* What a model file says of itself. */
+typedef struct mtcnn_model_info {
+  int format_version;
+  char architecture[17]; /* hash of the layers of all nets, 16 hexadecimal digits */
+  int release_geometry; /* not 0: windows in whole pixels, as the authors' release has them (imported weights) */
+  float pixel_mean;     /* the nets' input is (pixel - pixel_mean) * pixel_scale */
+  float pixel_scale;
+  float thresholds[3]; /* default score thresholds of P-, R- and O-Net */
+  int has_lnet;        /* not 0: for mtcnn_options.lnet */
+} mtcnn_model_info;
+
+/* Fills in *info, of which the caller knows the first `info_size` bytes, its sizeof(mtcnn_model_info); what the library does not
+ * know of a longer one is set to 0. Errors: only a NULL argument. */
+MTCNN_EXPORT int mtcnn_model_get_info(const mtcnn_model* model, mtcnn_model_info* info, size_t info_size,
+                                      mtcnn_error* error);
+
+/* A line that the file's metadata holds under `key` ("provenance", ...), or NULL if there is none or an argument is NULL. The text
+ * lives as long as the model. */
+MTCNN_EXPORT const char* mtcnn_model_metadata(const mtcnn_model* model, const char* key);
+
+/* The model as the bytes of a model file: stores their number in *size and, if `room` is at least that, writes them to
+ * `bytes`, which may be NULL if `room` is 0. Errors: MTCNN_INVALID_ARGUMENT for too little room other than 0;
+ * MTCNN_OUT_OF_MEMORY. */
+MTCNN_EXPORT int mtcnn_model_serialize(const mtcnn_model* model, void* bytes, size_t room, size_t* size,
+                                       mtcnn_error* error);
+
 /* NULL is fine. Detectors made of the model go on working. */
 MTCNN_EXPORT void mtcnn_model_free(mtcnn_model* model);
 
@@ -212,6 +238,91 @@ MTCNN_EXPORT void mtcnn_workspace_free(mtcnn_workspace* workspace);
 MTCNN_EXPORT int mtcnn_detect(const mtcnn_detector* detector, const mtcnn_image* image,
                               mtcnn_workspace* workspace, const mtcnn_face** faces, size_t* count,
                               mtcnn_error* error);
+
+/* Looks at these `count` places alone: R-Net and O-Net see the square around each box (pixels of `image`). Stores the address of
+ * `count` faces in *faces: the face at each place, or one of score 0 where there is none, or the box is empty or not
+ * finite. They belong to the workspace, as those of mtcnn_detect(), whose errors it has, too. */
+MTCNN_EXPORT int mtcnn_detect_at(const mtcnn_detector* detector, const mtcnn_image* image,
+                                 const mtcnn_box* boxes, size_t count, mtcnn_workspace* workspace,
+                                 const mtcnn_face** faces, mtcnn_error* error);
+
+/* ---- What every stage finds ---- */
+
+typedef struct mtcnn_candidate {
+  mtcnn_box box;
+  float score;
+} mtcnn_candidate;
+
+typedef struct mtcnn_level {
+  float scale; /* level size / image size */
+  int width, height;
+  int candidates; /* cells at or above the threshold, before any NMS */
+} mtcnn_level;
+
+typedef enum mtcnn_stage {
+  MTCNN_PROPOSALS = 0, /* P-Net's windows after the NMS of each level, not regressed */
+  MTCNN_PNET = 1,      /* after the NMS across levels, regressed and squared: R-Net's input */
+  MTCNN_RNET = 2       /* R-Net's boxes after NMS, regressed and squared: O-Net's input */
+} mtcnn_stage;
+
+/* The boxes after every stage, in pixels of the image given. Immutable. */
+typedef struct mtcnn_trace mtcnn_trace;
+
+/* mtcnn_detect(), and what every stage before it gave. Stores a trace in *trace, which the caller frees. Errors: those of
+ * mtcnn_detect(). */
+MTCNN_EXPORT int mtcnn_trace_create(const mtcnn_detector* detector, const mtcnn_image* image,
+                                    mtcnn_trace** trace, mtcnn_error* error);
+
+/* Their number, and their address in *levels, *candidates and *faces, which belong to the trace. 0 and NULL for a NULL trace
+ * or an unknown stage. */
+MTCNN_EXPORT size_t mtcnn_trace_levels(const mtcnn_trace* trace, const mtcnn_level** levels);
+MTCNN_EXPORT size_t mtcnn_trace_stage(const mtcnn_trace* trace, int stage,
+                                      const mtcnn_candidate** candidates);
+MTCNN_EXPORT size_t mtcnn_trace_faces(const mtcnn_trace* trace, const mtcnn_face** faces);
+
+/* NULL is fine. */
+MTCNN_EXPORT void mtcnn_trace_free(mtcnn_trace* trace);
+
+/* ---- Video ---- */
+
+/* Fill it with mtcnn_tracker_options_init() first. */
+typedef struct mtcnn_tracker_options {
+  size_t struct_size; /* set by mtcnn_tracker_options_init() */
+  int detect_every;   /* frames from one full detection to the next, 1 to 10000 */
+  float min_overlap;  /* intersection over union from which a detection is the face of a track, 0 to 1 */
+  int keep_lost;      /* frames, 0 to 10000, for which a face that is not seen keeps its id */
+  float smoothing;    /* how much boxes and points are calmed, 0 to 1 */
+} mtcnn_tracker_options;
+
+/* Fills in the defaults: 10, .3, 15, 0. As mtcnn_options_init(). */
+MTCNN_EXPORT void mtcnn_tracker_options_init(mtcnn_tracker_options* options, size_t struct_size);
+
+typedef struct mtcnn_tracked_face {
+  int64_t id; /* counted from 1 by each tracker; never used again */
+  mtcnn_face face;
+  int frames;   /* how often it has been seen, this frame included */
+  int detected; /* not 0: by a full detection, not where it was expected alone */
+} mtcnn_tracked_face;
+
+/* Faces of a video, each with an id that stays: one for each video, one call at a time. */
+typedef struct mtcnn_tracker mtcnn_tracker;
+
+/* Stores a tracker in *tracker, which the caller frees. `options` NULL: the defaults. The detector may be freed
+ * afterwards. Errors: MTCNN_INVALID_ARGUMENT, naming the option and its range, or for a detector with largest_only;
+ * MTCNN_UNSUPPORTED for an option that only a newer library has; MTCNN_OUT_OF_MEMORY. */
+MTCNN_EXPORT int mtcnn_tracker_create(const mtcnn_detector* detector, const mtcnn_tracker_options* options,
+                                      mtcnn_tracker** tracker, mtcnn_error* error);
+
+/* The faces of the next frame, oldest id first; a frame of another size than the last begins anew. They belong to the tracker and
+ * are valid until the next call. Errors: those of mtcnn_detect(), which leave the tracks as they were. */
+MTCNN_EXPORT int mtcnn_tracker_update(mtcnn_tracker* tracker, const mtcnn_image* frame,
+                                      const mtcnn_tracked_face** faces, size_t* count, mtcnn_error* error);
+
+/* Forgets all faces, as at a cut. NULL is fine. */
+MTCNN_EXPORT void mtcnn_tracker_reset(mtcnn_tracker* tracker);
+
+/* NULL is fine. */
+MTCNN_EXPORT void mtcnn_tracker_free(mtcnn_tracker* tracker);
 
 /* ---- Alignment ---- */
 

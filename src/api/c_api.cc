@@ -6,7 +6,9 @@
 #include <cstring>
 #include <exception>
 #include <iterator>
+#include <memory>
 #include <new>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,7 +20,9 @@
 #include "mtcnn/mtcnn_c.h"
 
 struct mtcnn_model {
+  explicit mtcnn_model(mtcnn::Model m) : model(std::move(m)), info(model.info()) {}
   mtcnn::Model model;
+  mtcnn::ModelInfo info;
 };
 
 struct mtcnn_detector {
@@ -28,6 +32,17 @@ struct mtcnn_detector {
 struct mtcnn_workspace {
   mtcnn::Workspace workspace;
   std::vector<mtcnn_face> faces;
+};
+
+struct mtcnn_trace {
+  std::vector<mtcnn_level> levels;
+  std::vector<mtcnn_candidate> stages[3];
+  std::vector<mtcnn_face> faces;
+};
+
+struct mtcnn_tracker {
+  mtcnn::Tracker tracker;
+  std::vector<mtcnn_tracked_face> faces;
 };
 
 namespace mtcnn {
@@ -90,7 +105,7 @@ Status done() { return std::monostate{}; }
 // A model, or why there is none, to where the caller wants it.
 Status hand_over(Result<Model> model, mtcnn_model** out) {
   if (!model) return model.error();
-  *out = new mtcnn_model{*std::move(model)};
+  *out = new mtcnn_model(*std::move(model));
   return done();
 }
 
@@ -110,10 +125,30 @@ void copy_points(const Landmarks& from, mtcnn_point to[5]) {
 
 mtcnn_similarity to_c(const Similarity& s) { return {s.a, s.b, s.tx, s.ty}; }
 
+mtcnn_box to_c(const Box& box) { return {box.left, box.top, box.right, box.bottom}; }
+
 mtcnn_face to_c(const Face& face) {
-  mtcnn_face result{{face.box.left, face.box.top, face.box.right, face.box.bottom}, face.score, {}};
+  mtcnn_face result{to_c(face.box), face.score, {}};
   copy_points(face.landmarks, result.landmarks);
   return result;
+}
+
+std::vector<mtcnn_candidate> to_c(const std::vector<Candidate>& candidates) {
+  std::vector<mtcnn_candidate> result;
+  for (const Candidate& candidate : candidates) result.push_back({to_c(candidate.box), candidate.score});
+  return result;
+}
+
+template <typename T>
+size_t show(const std::vector<T>& list, const T** address) {
+  if (address != nullptr) *address = list.data();
+  return list.size();
+}
+
+template <typename T>
+size_t show_nothing(const T** address) {
+  if (address != nullptr) *address = nullptr;
+  return 0;
 }
 
 mtcnn_options default_options() {
@@ -148,9 +183,21 @@ mtcnn_align_options default_align_options() {
   return o;
 }
 
+mtcnn_tracker_options default_tracker_options() {
+  const TrackerOptions d;
+  mtcnn_tracker_options o{};
+  o.struct_size = sizeof o;
+  o.detect_every = d.detect_every;
+  o.min_overlap = d.min_overlap;
+  o.keep_lost = d.keep_lost;
+  o.smoothing = d.smoothing;
+  return o;
+}
+
 // Up to where the first version of each struct reached. These never change: new fields go behind.
 constexpr std::size_t kFirstOptionsSize = offsetof(mtcnn_options, instruction_set) + sizeof(const char*);
 constexpr std::size_t kFirstAlignOptionsSize = offsetof(mtcnn_align_options, fill) + 3;
+constexpr std::size_t kFirstTrackerOptionsSize = offsetof(mtcnn_tracker_options, smoothing) + sizeof(float);
 
 // Writes defaults to a caller's struct, which may be shorter or longer than ours.
 template <typename Options>
@@ -280,8 +327,55 @@ int mtcnn_model_thresholds(const mtcnn_model* model, float thresholds[3], mtcnn_
   return guarded(error, [&] {
     if (model == nullptr) return null_argument("model");
     if (thresholds == nullptr) return null_argument("thresholds");
-    const std::array<float, 3> values = model->model.info().thresholds;
+    const std::array<float, 3> values = model->info.thresholds;
     std::copy(values.begin(), values.end(), thresholds);
+    return done();
+  });
+}
+
+int mtcnn_model_get_info(const mtcnn_model* model, mtcnn_model_info* info, size_t info_size,
+                         mtcnn_error* error) {
+  return guarded(error, [&] {
+    if (model == nullptr) return null_argument("model");
+    if (info == nullptr) return null_argument("info");
+    const ModelInfo& from = model->info;
+    mtcnn_model_info all{};
+    all.format_version = from.format_version;
+    from.architecture.copy(all.architecture, sizeof all.architecture - 1);
+    all.release_geometry = from.geometry == CellGeometry::kRelease;
+    all.pixel_mean = from.pixel_mean;
+    all.pixel_scale = from.pixel_scale;
+    std::copy(from.thresholds.begin(), from.thresholds.end(), all.thresholds);
+    all.has_lnet = std::any_of(from.nets.begin(), from.nets.end(),
+                               [](const NetInfo& net) { return net.name == "lnet"; });
+    std::memset(static_cast<void*>(info), 0, info_size);
+    std::memcpy(static_cast<void*>(info), &all, std::min(info_size, sizeof all));
+    return done();
+  });
+}
+
+const char* mtcnn_model_metadata(const mtcnn_model* model, const char* key) {
+  if (model == nullptr || key == nullptr) return nullptr;
+  for (const auto& [name, value] : model->info.metadata) {
+    if (name == key) return value.c_str();
+  }
+  return nullptr;
+}
+
+int mtcnn_model_serialize(const mtcnn_model* model, void* bytes, size_t room, size_t* size,
+                          mtcnn_error* error) {
+  if (size != nullptr) *size = 0;
+  return guarded(error, [&]() -> Status {
+    if (model == nullptr) return null_argument("model");
+    if (size == nullptr) return null_argument("size");
+    if (bytes == nullptr && room > 0) return null_argument("bytes");
+    const std::vector<std::byte> all = model->model.serialize();
+    if (room > 0 && room < all.size()) {
+      return Error{ErrorCode::kInvalidArgument,
+                   "room is " + std::to_string(room) + " bytes, the model has " + std::to_string(all.size())};
+    }
+    if (room > 0) std::memcpy(bytes, all.data(), all.size());
+    *size = all.size();
     return done();
   });
 }
@@ -344,6 +438,114 @@ int mtcnn_detect(const mtcnn_detector* detector, const mtcnn_image* image, mtcnn
     return done();
   });
 }
+
+int mtcnn_detect_at(const mtcnn_detector* detector, const mtcnn_image* image, const mtcnn_box* boxes,
+                    size_t count, mtcnn_workspace* workspace, const mtcnn_face** faces, mtcnn_error* error) {
+  if (faces != nullptr) *faces = nullptr;
+  return guarded(error, [&]() -> Status {
+    if (detector == nullptr) return null_argument("detector");
+    if (image == nullptr) return null_argument("image");
+    if (boxes == nullptr && count > 0) return null_argument("boxes");
+    if (workspace == nullptr) return null_argument("workspace");
+    if (faces == nullptr) return null_argument("faces");
+    std::vector<Box> places;
+    for (std::size_t i = 0; i < count; ++i)
+      places.push_back({boxes[i].left, boxes[i].top, boxes[i].right, boxes[i].bottom});
+    const auto found = detector->detector.detect_at(to_view(*image), places, workspace->workspace);
+    if (!found) return found.error();
+    workspace->faces.clear();
+    for (const std::optional<Face>& face : *found)
+      workspace->faces.push_back(face ? to_c(*face) : mtcnn_face{});
+    *faces = workspace->faces.data();
+    return done();
+  });
+}
+
+int mtcnn_trace_create(const mtcnn_detector* detector, const mtcnn_image* image, mtcnn_trace** trace,
+                       mtcnn_error* error) {
+  if (trace != nullptr) *trace = nullptr;
+  return guarded(error, [&]() -> Status {
+    if (detector == nullptr) return null_argument("detector");
+    if (image == nullptr) return null_argument("image");
+    if (trace == nullptr) return null_argument("trace");
+    const Result<Trace> found = detector->detector.trace(to_view(*image));
+    if (!found) return found.error();
+    auto result = std::make_unique<mtcnn_trace>();
+    for (const Trace::Level& level : found->levels)
+      result->levels.push_back({level.scale, level.size.width, level.size.height, level.candidates});
+    result->stages[MTCNN_PROPOSALS] = to_c(found->proposals);
+    result->stages[MTCNN_PNET] = to_c(found->pnet);
+    result->stages[MTCNN_RNET] = to_c(found->rnet);
+    for (const Face& face : found->faces) result->faces.push_back(to_c(face));
+    *trace = result.release();
+    return done();
+  });
+}
+
+size_t mtcnn_trace_levels(const mtcnn_trace* trace, const mtcnn_level** levels) {
+  return trace != nullptr ? show(trace->levels, levels) : show_nothing(levels);
+}
+
+size_t mtcnn_trace_stage(const mtcnn_trace* trace, int stage, const mtcnn_candidate** candidates) {
+  if (trace == nullptr || stage < MTCNN_PROPOSALS || stage > MTCNN_RNET) return show_nothing(candidates);
+  return show(trace->stages[stage], candidates);
+}
+
+size_t mtcnn_trace_faces(const mtcnn_trace* trace, const mtcnn_face** faces) {
+  return trace != nullptr ? show(trace->faces, faces) : show_nothing(faces);
+}
+
+void mtcnn_trace_free(mtcnn_trace* trace) { delete trace; }
+
+void mtcnn_tracker_options_init(mtcnn_tracker_options* options, size_t struct_size) {
+  init_options(options, struct_size, default_tracker_options());
+}
+
+int mtcnn_tracker_create(const mtcnn_detector* detector, const mtcnn_tracker_options* options,
+                         mtcnn_tracker** tracker, mtcnn_error* error) {
+  if (tracker != nullptr) *tracker = nullptr;
+  return guarded(error, [&]() -> Status {
+    if (detector == nullptr) return null_argument("detector");
+    if (tracker == nullptr) return null_argument("tracker");
+    const Result<mtcnn_tracker_options> read =
+        read_options(options, kFirstTrackerOptionsSize, default_tracker_options());
+    if (!read) return read.error();
+    TrackerOptions wanted;
+    wanted.detect_every = read->detect_every;
+    wanted.min_overlap = read->min_overlap;
+    wanted.keep_lost = read->keep_lost;
+    wanted.smoothing = read->smoothing;
+    Result<Tracker> created = Tracker::create(detector->detector, wanted);
+    if (!created) return created.error();
+    *tracker = new mtcnn_tracker{*std::move(created), {}};
+    return done();
+  });
+}
+
+int mtcnn_tracker_update(mtcnn_tracker* tracker, const mtcnn_image* frame, const mtcnn_tracked_face** faces,
+                         size_t* count, mtcnn_error* error) {
+  if (faces != nullptr) *faces = nullptr;
+  if (count != nullptr) *count = 0;
+  return guarded(error, [&]() -> Status {
+    if (tracker == nullptr) return null_argument("tracker");
+    if (frame == nullptr) return null_argument("frame");
+    if (faces == nullptr) return null_argument("faces");
+    if (count == nullptr) return null_argument("count");
+    const auto found = tracker->tracker.update(to_view(*frame));
+    if (!found) return found.error();
+    tracker->faces.clear();
+    for (const TrackedFace& face : *found)
+      tracker->faces.push_back({face.id, to_c(face.face), face.frames, face.detected});
+    *count = show(tracker->faces, faces);
+    return done();
+  });
+}
+
+void mtcnn_tracker_reset(mtcnn_tracker* tracker) {
+  if (tracker != nullptr) tracker->tracker.reset();
+}
+
+void mtcnn_tracker_free(mtcnn_tracker* tracker) { delete tracker; }
 
 void mtcnn_align_options_init(mtcnn_align_options* options, size_t struct_size) {
   init_options(options, struct_size, default_align_options());

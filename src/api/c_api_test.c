@@ -304,6 +304,192 @@ static void test_detect(void) {
   mtcnn_workspace_free(NULL);
 }
 
+static void test_about(void) {
+  size_t size, needed = 7;
+  const void* bytes = random_model(&size);
+  mtcnn_model* model = NULL;
+  mtcnn_model_info info;
+  unsigned char longer[sizeof(mtcnn_model_info) + 8];
+  char* copy = malloc(size);
+
+  CHECK(copy != NULL);
+  if (copy == NULL) return;
+  CHECK(mtcnn_model_parse(bytes, size, NULL, &model, NULL) == MTCNN_OK);
+  memset(&info, 0x55, sizeof info);
+  CHECK(mtcnn_model_get_info(model, &info, sizeof info, NULL) == MTCNN_OK);
+  CHECK(info.format_version >= 1);
+  CHECK(strlen(info.architecture) == 16 && strspn(info.architecture, "0123456789abcdef") == 16);
+  CHECK(info.release_geometry == 0 && info.has_lnet == 0);
+  CHECK(info.pixel_mean == 127.5f && info.pixel_scale == 1 / 128.f);
+  CHECK(info.thresholds[0] == .25f && info.thresholds[2] == .75f);
+  /* An older caller's struct is not overrun, a newer one's rest is cleared. */
+  memset(longer, 0x55, sizeof longer);
+  CHECK(mtcnn_model_get_info(model, (mtcnn_model_info*)(void*)longer, sizeof(int), NULL) == MTCNN_OK);
+  CHECK(longer[sizeof(int)] == 0x55);
+  CHECK(mtcnn_model_get_info(model, (mtcnn_model_info*)(void*)longer, sizeof longer, NULL) == MTCNN_OK);
+  CHECK(longer[sizeof longer - 1] == 0);
+  CHECK_ERROR(mtcnn_model_get_info(NULL, &info, sizeof info, &error), MTCNN_INVALID_ARGUMENT, "model");
+  CHECK_ERROR(mtcnn_model_get_info(model, NULL, sizeof info, &error), MTCNN_INVALID_ARGUMENT, "info");
+
+  CHECK(mtcnn_model_metadata(model, "no such key") == NULL);
+  CHECK(mtcnn_model_metadata(NULL, "provenance") == NULL && mtcnn_model_metadata(model, NULL) == NULL);
+
+  CHECK(mtcnn_model_serialize(model, NULL, 0, &needed, NULL) == MTCNN_OK);
+  CHECK(needed == size);
+  CHECK(mtcnn_model_serialize(model, copy, size, &needed, NULL) == MTCNN_OK);
+  CHECK(needed == size && memcmp(copy, bytes, size) == 0);
+  CHECK_ERROR(mtcnn_model_serialize(model, copy, size - 1, &needed, &error), MTCNN_INVALID_ARGUMENT, "room");
+  CHECK(needed == 0);
+  CHECK_ERROR(mtcnn_model_serialize(model, NULL, size, &needed, &error), MTCNN_INVALID_ARGUMENT, "bytes");
+  CHECK_ERROR(mtcnn_model_serialize(model, copy, size, NULL, &error), MTCNN_INVALID_ARGUMENT, "size");
+  CHECK_ERROR(mtcnn_model_serialize(NULL, copy, size, &needed, &error), MTCNN_INVALID_ARGUMENT, "model");
+  mtcnn_model_free(model);
+  free(copy);
+}
+
+/* A detector that calls much of the noise a face. */
+static mtcnn_detector* generous_detector(void) {
+  size_t size, i;
+  const void* bytes = random_model(&size);
+  mtcnn_model* model = NULL;
+  mtcnn_detector* detector = NULL;
+  mtcnn_options options;
+  CHECK(mtcnn_model_parse(bytes, size, NULL, &model, NULL) == MTCNN_OK);
+  mtcnn_options_init(&options, sizeof options);
+  for (i = 0; i < 3; ++i) {
+    options.thresholds[i] = 0;
+    options.max_candidates[i] = 50;
+  }
+  CHECK(mtcnn_detector_create(model, &options, &detector, NULL) == MTCNN_OK);
+  mtcnn_model_free(model);
+  return detector;
+}
+
+static void test_trace(void) {
+  mtcnn_detector* detector = generous_detector();
+  const mtcnn_image image = test_image();
+  mtcnn_workspace* workspace = NULL;
+  mtcnn_trace* trace = NULL;
+  const mtcnn_face *faces = NULL, *traced = NULL;
+  const mtcnn_candidate* candidates = NULL;
+  const mtcnn_level* levels = NULL;
+  size_t count = 0, i;
+  int stage;
+
+  CHECK(mtcnn_workspace_create(&workspace, NULL) == MTCNN_OK);
+  CHECK(mtcnn_detect(detector, &image, workspace, &faces, &count, NULL) == MTCNN_OK);
+  CHECK(mtcnn_trace_create(detector, &image, &trace, NULL) == MTCNN_OK);
+  CHECK(count > 0 && mtcnn_trace_faces(trace, &traced) == count);
+  CHECK(traced != NULL && memcmp(faces, traced, count * sizeof *faces) == 0);
+  CHECK(mtcnn_trace_faces(trace, NULL) == count);
+  for (stage = MTCNN_PROPOSALS; stage <= MTCNN_RNET; ++stage) {
+    CHECK(mtcnn_trace_stage(trace, stage, &candidates) >= count);
+    CHECK(candidates != NULL && candidates[0].box.left < candidates[0].box.right);
+  }
+  count = mtcnn_trace_levels(trace, &levels);
+  CHECK(count > 1);
+  for (i = 0; i < count; ++i) {
+    CHECK(levels[i].width >= 12 && levels[i].height >= 12 && levels[i].candidates > 0);
+    CHECK(i == 0 || levels[i].scale < levels[i - 1].scale);
+  }
+  candidates = (const mtcnn_candidate*)(const void*)trace;
+  CHECK(mtcnn_trace_stage(trace, 3, &candidates) == 0 && candidates == NULL);
+  CHECK(mtcnn_trace_stage(trace, -1, &candidates) == 0);
+  CHECK(mtcnn_trace_stage(NULL, MTCNN_PNET, &candidates) == 0);
+  CHECK(mtcnn_trace_faces(NULL, &traced) == 0 && traced == NULL);
+  CHECK(mtcnn_trace_levels(NULL, &levels) == 0 && levels == NULL);
+  mtcnn_trace_free(trace);
+  mtcnn_trace_free(NULL);
+  CHECK_ERROR(mtcnn_trace_create(NULL, &image, &trace, &error), MTCNN_INVALID_ARGUMENT, "detector");
+  CHECK(trace == NULL);
+  CHECK_ERROR(mtcnn_trace_create(detector, NULL, &trace, &error), MTCNN_INVALID_ARGUMENT, "image");
+  CHECK_ERROR(mtcnn_trace_create(detector, &image, NULL, &error), MTCNN_INVALID_ARGUMENT, "trace");
+  mtcnn_workspace_free(workspace);
+  mtcnn_detector_free(detector);
+}
+
+static void test_detect_at(void) {
+  mtcnn_detector* detector = generous_detector();
+  const mtcnn_image image = test_image();
+  mtcnn_workspace* workspace = NULL;
+  const mtcnn_box boxes[3] = {{20, 10, 60, 50}, {5, 5, 5, 9}, {30, 20, 62, 52}};
+  const mtcnn_face* faces = NULL;
+
+  CHECK(mtcnn_workspace_create(&workspace, NULL) == MTCNN_OK);
+  CHECK(mtcnn_detect_at(detector, &image, boxes, 3, workspace, &faces, NULL) == MTCNN_OK);
+  CHECK(faces != NULL && faces[0].score > 0 && faces[1].score == 0 && faces[2].score > 0);
+  CHECK(mtcnn_detect_at(detector, &image, NULL, 0, workspace, &faces, NULL) == MTCNN_OK);
+  CHECK_ERROR(mtcnn_detect_at(detector, &image, NULL, 1, workspace, &faces, &error), MTCNN_INVALID_ARGUMENT,
+              "boxes");
+  CHECK(faces == NULL);
+  CHECK_ERROR(mtcnn_detect_at(NULL, &image, boxes, 1, workspace, &faces, &error), MTCNN_INVALID_ARGUMENT,
+              "detector");
+  CHECK_ERROR(mtcnn_detect_at(detector, NULL, boxes, 1, workspace, &faces, &error), MTCNN_INVALID_ARGUMENT,
+              "image");
+  CHECK_ERROR(mtcnn_detect_at(detector, &image, boxes, 1, NULL, &faces, &error), MTCNN_INVALID_ARGUMENT,
+              "workspace");
+  CHECK_ERROR(mtcnn_detect_at(detector, &image, boxes, 1, workspace, NULL, &error), MTCNN_INVALID_ARGUMENT,
+              "faces");
+  mtcnn_workspace_free(workspace);
+  mtcnn_detector_free(detector);
+}
+
+static void test_tracker(void) {
+  mtcnn_detector* detector = generous_detector();
+  const mtcnn_image image = test_image();
+  mtcnn_image bad = image;
+  mtcnn_tracker* tracker = NULL;
+  mtcnn_tracker_options options;
+  const mtcnn_tracked_face* faces = NULL;
+  size_t count = 0, first;
+  int64_t most = 0;
+
+  memset(&options, 0x55, sizeof options);
+  mtcnn_tracker_options_init(&options, sizeof options);
+  CHECK(options.struct_size == sizeof options && options.detect_every == 10 && options.min_overlap == .3f);
+  CHECK(options.keep_lost == 15 && options.smoothing == 0);
+  CHECK(mtcnn_tracker_create(detector, NULL, &tracker, NULL) == MTCNN_OK);
+  mtcnn_tracker_free(tracker);
+  options.detect_every = 1;
+  CHECK(mtcnn_tracker_create(detector, &options, &tracker, NULL) == MTCNN_OK);
+  mtcnn_detector_free(detector); /* the tracker keeps what it needs */
+  CHECK(mtcnn_tracker_update(tracker, &image, &faces, &count, NULL) == MTCNN_OK);
+  CHECK(count > 0 && faces != NULL);
+  if (count > 0 && faces != NULL) {
+    CHECK(faces[0].id == 1 && faces[0].frames == 1 && faces[0].detected);
+    most = faces[count - 1].id;
+  }
+  bad.width = 0;
+  CHECK_ERROR(mtcnn_tracker_update(tracker, &bad, &faces, &count, &error), MTCNN_INVALID_ARGUMENT, "0 x 70");
+  CHECK(faces == NULL && count == 0);
+  CHECK(mtcnn_tracker_update(tracker, &image, &faces, &count, NULL) == MTCNN_OK);
+  /* Boxes in noise lie close together: not every one finds itself again. */
+  for (first = 0; first < count && faces[first].frames < 2; ++first) continue;
+  CHECK(first < count && faces[first].id <= most);
+  mtcnn_tracker_reset(tracker);
+  mtcnn_tracker_reset(NULL);
+  CHECK(mtcnn_tracker_update(tracker, &image, &faces, &count, NULL) == MTCNN_OK);
+  if (count > 0) CHECK(faces[0].id > most && faces[0].frames == 1);
+
+  CHECK_ERROR(mtcnn_tracker_update(NULL, &image, &faces, &count, &error), MTCNN_INVALID_ARGUMENT, "tracker");
+  CHECK_ERROR(mtcnn_tracker_update(tracker, NULL, &faces, &count, &error), MTCNN_INVALID_ARGUMENT, "frame");
+  CHECK_ERROR(mtcnn_tracker_update(tracker, &image, NULL, &count, &error), MTCNN_INVALID_ARGUMENT, "faces");
+  CHECK_ERROR(mtcnn_tracker_update(tracker, &image, &faces, NULL, &error), MTCNN_INVALID_ARGUMENT, "count");
+  mtcnn_tracker_free(tracker);
+  mtcnn_tracker_free(NULL);
+  tracker = NULL;
+  detector = generous_detector();
+  options.keep_lost = -1;
+  CHECK_ERROR(mtcnn_tracker_create(detector, &options, &tracker, &error), MTCNN_INVALID_ARGUMENT,
+              "keep_lost");
+  options.struct_size = 0;
+  CHECK_ERROR(mtcnn_tracker_create(detector, &options, &tracker, &error), MTCNN_INVALID_ARGUMENT,
+              "struct_size");
+  CHECK_ERROR(mtcnn_tracker_create(NULL, NULL, &tracker, &error), MTCNN_INVALID_ARGUMENT, "detector");
+  CHECK_ERROR(mtcnn_tracker_create(detector, NULL, NULL, &error), MTCNN_INVALID_ARGUMENT, "tracker");
+  mtcnn_detector_free(detector);
+}
+
 static void test_align(void) {
   enum { kBytes = 3 * 160 * 160 };
   const mtcnn_image image = test_image();
@@ -379,6 +565,10 @@ int main(int argc, char** argv) {
   test_models(argc > 1 ? argv[1] : "c_api_test.safetensors");
   test_options();
   test_detect();
+  test_about();
+  test_trace();
+  test_detect_at();
+  test_tracker();
   test_align();
   if (failures > 0) fprintf(stderr, "%d checks failed\n", failures);
   return failures > 0;

@@ -130,8 +130,10 @@ struct Detector::Impl {
   Status run(const ImageView& image, Workspace& workspace, Trace* trace) const try {
     if (Status checked = check_view(image); !checked) return checked;
     const DetectorOptions& o = cascade.options();
-    const double longest =
-        o.resize ? std::max(o.resize->width, o.resize->height) : std::max(image.width, image.height);
+    double longest = std::max(image.width, image.height);
+    // Rounded outwards, a side of the region grows by less than two pixels.
+    if (o.region) longest = std::min<double>(longest, std::max(o.region->width(), o.region->height()) + 2);
+    if (o.resize) longest = std::max(o.resize->width, o.resize->height);
     if (longest * kCellSize / o.min_face > kMaxLevelSide) {
       return Error{ErrorCode::kLimit, "an image of " + std::to_string(image.width) + " x " +
                                           std::to_string(image.height) + " pixels is too long for min_face " +

@@ -61,12 +61,15 @@ Result<Tracker> Tracker::create(const Detector& detector, const TrackerOptions& 
 Result<std::span<const TrackedFace>> Tracker::update(const ImageView& frame) try {
   State& s = *state_;
   const Size size{frame.width, frame.height};
-  if (!(size == s.size)) reset();
+  const bool anew = !(size == s.size);
 
-  s.tracks.predict();
+  // Nothing is changed that a failure below would have to take back.
   s.places.clear();
-  for (const Track& track : s.tracks.list()) s.places.push_back(track.predicted);
   s.seen.clear();
+  if (!anew) {
+    s.tracks.predict();
+    for (const Track& track : s.tracks.list()) s.places.push_back(track.predicted);
+  }
   // One that was in sight and is not where it should be: look everywhere. One that is lost anyway is looked for
   // where it may be, and everywhere when it is time.
   bool lost = false;
@@ -76,13 +79,14 @@ Result<std::span<const TrackedFace>> Tracker::update(const ImageView& frame) try
     s.seen.assign(looked->begin(), looked->end());
     for (std::size_t i = 0; i < s.seen.size(); ++i) lost |= !s.seen[i] && s.tracks.list()[i].missing == 0;
   }
-  const bool full = s.since_full < 0 || s.since_full + 1 >= s.options.detect_every || lost;
+  const bool full = anew || s.since_full < 0 || s.since_full + 1 >= s.options.detect_every || lost;
   std::span<const Face> detections;
   if (full) {
     const auto found = s.detector.detect(frame, s.workspace);
     if (!found) return found.error();
     detections = *found;
   }
+  if (anew) reset();
   s.tracks.update(detections, s.seen);
   s.size = size;
   s.since_full = full ? 0 : s.since_full + 1;
