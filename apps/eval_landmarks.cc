@@ -102,6 +102,11 @@ class EvalLandmarks : public EvalCommand {
            {result.detected, result.centre_crops, result.missing, without, left_out}) {
         cells.push_back(count(number));
       }
+      if (!flags_.report.empty() && !flags_.images.empty()) {
+        auto worst = worst_points(set->images, predictions, result, set_loader(flags_));
+        report.problems.insert(report.problems.end(), worst.problems.begin(), worst.problems.end());
+        report.pictures = std::move(worst.pictures);
+      }
       report.json = result;
       report.json["missing_faces"] = missing_name();
       report.json["match_iou"] = std::strtod(format_float(least_iou_).c_str(), nullptr);

@@ -47,6 +47,13 @@ std::string settings_text(const EvalJson& settings) {
   return text;
 }
 
+LoadImage set_loader(const RunFlags& flags) {
+  return [&flags](const std::string& path) -> Result<Image> {
+    const std::string file = find_set_image(flags.images, path);
+    return load_image(file.empty() ? flags.images + "/" + path : file, flags.detector.limits);
+  };
+}
+
 std::vector<ReportPicture> pictures_of(const Run& run, const RunFlags& flags,
                                        std::span<const LabelledImage> images, float overlap,
                                        std::vector<Problem>& problems) {
@@ -65,11 +72,7 @@ std::vector<ReportPicture> pictures_of(const Run& run, const RunFlags& flags,
   BoxOptions options;
   options.iou = overlap;
   auto pictures = worst_pictures(looked_at, detections, evaluate_boxes(looked_at, detections, options),
-                                 [&](const std::string& path) -> Result<Image> {
-                                   const std::string file = find_set_image(flags.images, path);
-                                   return load_image(file.empty() ? flags.images + "/" + path : file,
-                                                     flags.detector.limits);
-                                 });
+                                 set_loader(flags));
   problems.insert(problems.end(), pictures.problems.begin(), pictures.problems.end());
   return std::move(pictures.pictures);
 }

@@ -46,6 +46,9 @@ std::vector<ReportPicture> pictures_of(const Run& run, const RunFlags& flags,
                                        std::span<const LabelledImage> images, float overlap,
                                        std::vector<Problem>& problems);
 
+// Loads photographs of the set from --images.
+LoadImage set_loader(const RunFlags& flags);
+
 // "12.3 %" of a share.
 std::string percent(double share, int digits = 2);
 

@@ -23,14 +23,31 @@ Json boxes_json(const std::vector<Box>& boxes) {
   return json;
 }
 
+constexpr std::pair<ReportPicture::Kind, const char*> kPictureKinds[] = {
+    {ReportPicture::Kind::kMiss, "miss"},
+    {ReportPicture::Kind::kFalsePositive, "false_positive"},
+    {ReportPicture::Kind::kPoints, "points"}};
+
+Json points_json(const std::vector<Point>& points) {
+  Json json = Json::array();
+  for (const Point& point : points) json.push_back({point.x, point.y});
+  return json;
+}
+
 Json picture_json(const ReportPicture& picture) {
-  return {{"kind", picture.kind == ReportPicture::Kind::kMiss ? "miss" : "false_positive"},
+  const char* kind = nullptr;
+  for (const auto& [value, name] : kPictureKinds) {
+    if (value == picture.kind) kind = name;
+  }
+  return {{"kind", kind},
           {"image", picture.image},
           {"caption", picture.caption},
           {"side", picture.side},
           {"box", box_json(picture.box)},
           {"labelled", boxes_json(picture.labelled)},
           {"detected", boxes_json(picture.detected)},
+          {"labelled_points", points_json(picture.labelled_points)},
+          {"detected_points", points_json(picture.detected_points)},
           {"jpeg", picture.jpeg}};
 }
 
@@ -40,16 +57,25 @@ Box read_box(const Json& json) {
   return {json.at(0).get<float>(), json.at(1).get<float>(), json.at(2).get<float>(), json.at(3).get<float>()};
 }
 
+std::vector<Point> read_points(const Json& json) {
+  std::vector<Point> points;
+  for (const Json& point : json) points.push_back({point.at(0).get<float>(), point.at(1).get<float>()});
+  return points;
+}
+
 ReportPicture read_picture(const Json& json) {
   ReportPicture picture;
-  if (json.at("kind").get<std::string>() == "false_positive")
-    picture.kind = ReportPicture::Kind::kFalsePositive;
+  for (const auto& [value, name] : kPictureKinds) {
+    if (json.at("kind").get<std::string>() == name) picture.kind = value;
+  }
   picture.image = json.at("image").get<std::string>();
   picture.caption = json.at("caption").get<std::string>();
   picture.side = json.at("side").get<int>();
   picture.box = read_box(json.at("box"));
   for (const Json& box : json.at("labelled")) picture.labelled.push_back(read_box(box));
   for (const Json& box : json.at("detected")) picture.detected.push_back(read_box(box));
+  picture.labelled_points = read_points(json.at("labelled_points"));
+  picture.detected_points = read_points(json.at("detected_points"));
   picture.jpeg = json.at("jpeg").get<std::string>();
   return picture;
 }

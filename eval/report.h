@@ -18,15 +18,16 @@
 #include "codecs/image_io.h"
 #include "datasets/dataset.h"
 #include "eval/boxes.h"
+#include "eval/landmarks.h"
 #include "mtcnn/detector.h"
 #include "mtcnn/result.h"
 #include "mtcnn/types.h"
 
 namespace mtcnn {
 
-// A box that the detector and the labels do not agree on, cut out with what is around it.
+// A box, or the points of a face, that the detector and the labels do not agree on, cut out with what is around it.
 struct ReportPicture {
-  enum class Kind { kMiss, kFalsePositive };
+  enum class Kind { kMiss, kFalsePositive, kPoints };
   Kind kind = Kind::kMiss;
   std::string image;    // the photograph's path
   std::string caption;  // a few words: size or score
@@ -34,8 +35,9 @@ struct ReportPicture {
   int side = 0;         // its pixels, each way
   // In pixels of the thumbnail, beyond which they may reach. The first is the one in question.
   Box box;
-  std::vector<Box> labelled;  // other labelled faces there
-  std::vector<Box> detected;  // other detections there
+  std::vector<Box> labelled;                            // other labelled faces there
+  std::vector<Box> detected;                            // other detections there
+  std::vector<Point> labelled_points, detected_points;  // kPoints: the face's five, and where they were found
 };
 
 // What one model, or one set of detections, gave on one set of images. Runs of the same `name` have
@@ -91,6 +93,12 @@ struct ReportPictures {
 ReportPictures worst_pictures(std::span<const LabelledImage> images,
                               std::span<const std::vector<Candidate>> detections, const BoxResult& result,
                               const LoadImage& load, std::size_t most = 12);
+
+// Likewise of the `most` faces whose points are farthest off. `result` is what evaluate_landmarks() gave for these images
+// and predictions.
+ReportPictures worst_points(std::span<const LabelledImage> images,
+                            std::span<const std::vector<LandmarkPrediction>> predictions,
+                            const LandmarkResult& result, const LoadImage& load, std::size_t most = 24);
 
 }  // namespace mtcnn
 

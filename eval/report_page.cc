@@ -65,7 +65,7 @@ tbody th{text-align:left;font-weight:400;min-width:9rem;max-width:24rem}
 figure{margin:0}
 figcaption{font-size:.78rem;line-height:1.3;overflow-wrap:anywhere;margin-top:.2rem}
 .cut{display:block;width:100%;height:auto;border-radius:4px}
-.cut rect,.mark rect{fill:none;stroke-width:1.2}
+.cut rect,.mark rect,.cut circle,.mark circle{fill:none;stroke-width:1.2}
 .cut .main,.mark .main{stroke-width:2.6}
 .cut .under{stroke:#000;stroke-width:4.4;stroke-opacity:.55}
 .truth{stroke:var(--truth)}
@@ -328,12 +328,12 @@ class Page {
   }
 
   void add_pictures(const ReportRun& run) {
-    for (const auto kind : {ReportPicture::Kind::kMiss, ReportPicture::Kind::kFalsePositive}) {
-      const bool miss = kind == ReportPicture::Kind::kMiss;
+    using Kind = ReportPicture::Kind;
+    for (const auto kind : {Kind::kMiss, Kind::kFalsePositive, Kind::kPoints}) {
       bool any = false;
       for (const ReportPicture& picture : run.pictures) {
         if (picture.kind != kind) continue;
-        if (!any) add_picture_head(run, miss);
+        if (!any) add_picture_head(run, kind);
         any = true;
         const std::string side = std::to_string(picture.side), caption = escape_html(picture.caption);
         const std::string image = escape_html(picture.image);
@@ -343,19 +343,43 @@ class Page {
                  "\"/>";
         for (const Box& box : picture.labelled) html_ += rect("truth", box);
         for (const Box& box : picture.detected) html_ += rect("found", box);
-        html_ += rect("under", picture.box) + rect(miss ? "truth main" : "found main", picture.box) +
-                 "</svg><figcaption title=\"" + image + "\"><b>" + caption + "</b><br/>" +
+        if (kind == Kind::kPoints) {
+          html_ += rect("truth", picture.box);
+          for (const Point& point : picture.labelled_points) html_ += circle("truth main", point);
+          for (const Point& point : picture.detected_points) html_ += circle("found main", point);
+        } else {
+          html_ += rect("under", picture.box) +
+                   rect(kind == Kind::kMiss ? "truth main" : "found main", picture.box);
+        }
+        html_ += "</svg><figcaption title=\"" + image + "\"><b>" + caption + "</b><br/>" +
                  escape_html(file_name(picture.image)) + "</figcaption></figure>\n";
       }
       if (any) html_ += "</div>\n";
     }
   }
 
-  void add_picture_head(const ReportRun& run, bool miss) {
-    const auto mark = [](const std::string& kind, const std::string& words) {
-      return " <span class=\"key\"><svg class=\"mark\" viewBox=\"0 0 40 20\" aria-hidden=\"true\">" +
-             rect(kind, {5, 4, 35, 16}) + "</svg>" + words + "</span>";
+  static std::string circle(const std::string& kind, Point at) {
+    return "<circle class=\"" + kind + "\" cx=\"" + short_number(at.x) + "\" cy=\"" + short_number(at.y) +
+           "\" r=\"4\"/>";
+  }
+
+  void add_picture_head(const ReportRun& run, ReportPicture::Kind kind) {
+    const auto key = [](const std::string& shape, const std::string& words) {
+      return " <span class=\"key\"><svg class=\"mark\" viewBox=\"0 0 40 20\" aria-hidden=\"true\">" + shape +
+             "</svg>" + words + "</span>";
     };
+    const auto mark = [&](const std::string& of, const std::string& words) {
+      return key(rect(of, {5, 4, 35, 16}), words);
+    };
+    if (kind == ReportPicture::Kind::kPoints) {
+      html_ += "<h3>" + run_label(run.name) + ": points that are farthest off</h3>\n<p class=\"note\">" +
+               "The mean distance, in the unit of the table." +
+               key(circle("truth main", {20, 10}), "labelled") +
+               key(circle("found main", {20, 10}), "found") + mark("truth", "labelled face") +
+               "</p>\n<div class=\"pictures\">\n";
+      return;
+    }
+    const bool miss = kind == ReportPicture::Kind::kMiss;
     html_ += "<h3>" + run_label(run.name) +
              (miss ? ": largest faces missed" : ": false positives of the best score") +
              "</h3>\n<p class=\"note\">" +

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <map>
+#include <optional>
 #include <utility>
 
 #include "codecs/image_io.h"
@@ -33,9 +34,9 @@ struct Cut {
   Image pixels;
   Similarity to_image;
 
+  Point moved(Point point) const { return inverse(to_image).apply(point); }
   Box moved(const Box& box) const {
-    const Similarity to_cut = inverse(to_image);
-    const Point from = to_cut.apply({box.left, box.top}), to = to_cut.apply({box.right, box.bottom});
+    const Point from = moved(Point{box.left, box.top}), to = moved(Point{box.right, box.bottom});
     return {from.x, from.y, to.x, to.y};
   }
   bool shows(const Box& box) const {
@@ -78,6 +79,27 @@ std::vector<Chosen> choose(const List& list, std::size_t most, const Index& inde
   return chosen;
 }
 
+// The cut around `box` of this photograph; none, and a problem, if it can't be had.
+std::optional<Cut> add_picture(const std::string& path, const Box& box, ReportPicture::Kind kind,
+                               const LoadImage& load, ReportPictures& report) {
+  const auto problem = [&](const Error& error) {
+    report.problems.push_back({path, 0, "no picture of it: " + error.message});
+    return std::nullopt;
+  };
+  const Result<Image> image = load(path);
+  if (!image) return problem(image.error());
+  Cut cut = cut_out(*image, box);
+  const Result<std::vector<std::byte>> jpeg = encode_image(cut.pixels.view(), ".jpg");
+  if (!jpeg) return problem(jpeg.error());
+  ReportPicture& picture = report.pictures.emplace_back();
+  picture.kind = kind;
+  picture.image = path;
+  picture.jpeg = base64(*jpeg);
+  picture.side = kSide;
+  picture.box = cut.moved(box);
+  return cut;
+}
+
 }  // namespace
 
 ReportPictures worst_pictures(std::span<const LabelledImage> images,
@@ -87,25 +109,12 @@ ReportPictures worst_pictures(std::span<const LabelledImage> images,
   const auto add = [&](const Chosen& at, ReportPicture::Kind kind) {
     const LabelledImage& labelled = images[at.image];
     const std::vector<Candidate>& detected = detections[at.image];
-    const Result<Image> image = load(labelled.path);
-    if (!image) {
-      report.problems.push_back({labelled.path, 0, "no picture of it: " + image.error().message});
-      return;
-    }
     const bool miss = kind == ReportPicture::Kind::kMiss;
     const Box& box = miss ? labelled.faces[at.index].box : detected[at.index].box;
-    const Cut cut = cut_out(*image, box);
-    const Result<std::vector<std::byte>> jpeg = encode_image(cut.pixels.view(), ".jpg");
-    if (!jpeg) {
-      report.problems.push_back({labelled.path, 0, "no picture of it: " + jpeg.error().message});
-      return;
-    }
-    ReportPicture& picture = report.pictures.emplace_back();
-    picture.kind = kind;
-    picture.image = labelled.path;
-    picture.jpeg = base64(*jpeg);
-    picture.side = kSide;
-    picture.box = cut.moved(box);
+    const std::optional<Cut> made = add_picture(labelled.path, box, kind, load, report);
+    if (!made) return;
+    const Cut& cut = *made;
+    ReportPicture& picture = report.pictures.back();
     // How near the other side came: a face may be missed because the box on it is too loose.
     float nearest = 0;
     for (std::size_t f = 0; f < labelled.faces.size(); ++f) {
@@ -136,6 +145,28 @@ ReportPictures worst_pictures(std::span<const LabelledImage> images,
   for (const Chosen& at : choose(result.false_positives, most,
                                  [](const BoxResult::FalsePositive& wrong) { return wrong.detection; })) {
     add(at, ReportPicture::Kind::kFalsePositive);
+  }
+  return report;
+}
+
+ReportPictures worst_points(std::span<const LabelledImage> images,
+                            std::span<const std::vector<LandmarkPrediction>> predictions,
+                            const LandmarkResult& result, const LoadImage& load, std::size_t most) {
+  ReportPictures report;
+  std::map<std::pair<std::size_t, std::size_t>, double> errors;
+  for (const LandmarkResult::FaceError& one : result.errors) errors[{one.image, one.face}] = one.error;
+  for (const Chosen& at :
+       choose(result.errors, most, [](const LandmarkResult::FaceError& error) { return error.face; })) {
+    const LabelledFace& face = images[at.image].faces[at.index];
+    const LandmarkPrediction& found = predictions[at.image][at.index];
+    const std::optional<Cut> cut =
+        add_picture(images[at.image].path, face.box, ReportPicture::Kind::kPoints, load, report);
+    if (!cut) continue;
+    ReportPicture& picture = report.pictures.back();
+    for (const Point& point : *face.landmarks) picture.labelled_points.push_back(cut->moved(point));
+    for (const Point& point : *found.points) picture.detected_points.push_back(cut->moved(point));
+    picture.caption = text_of(100 * errors[{at.image, at.index}], 1) + " %, " +
+                      (found.centre_crop ? "not detected (centre crop)" : "detected");
   }
   return report;
 }

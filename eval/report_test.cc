@@ -566,5 +566,48 @@ TEST_CASE("a box at the border is shown with the image beside it, not with nothi
   }
 }
 
+TEST_CASE("the worst points are shown where they are") {
+  LabelledFace labelled = face({20, 20, 60, 60});
+  labelled.landmarks = Landmarks{Point{30, 30}, {50, 30}, {40, 42}, {32, 50}, {48, 50}};
+  const std::vector<LabelledImage> images = {{"near", {labelled}}, {"far", {labelled}}, {"none", {labelled}}};
+  const auto moved = [&](float by) {
+    Landmarks points = *labelled.landmarks;
+    for (Point& point : points) point.x += by;
+    return points;
+  };
+  const std::vector<std::vector<LandmarkPrediction>> predictions = {
+      {{moved(1), false}}, {{moved(5), true}}, {LandmarkPrediction{}}};
+  const LandmarkResult result = evaluate_landmarks(images, predictions);
+  const LoadImage load = [](const std::string&) { return Result<Image>(two_colours(200, 100)); };
+  ReportPictures worst = worst_points(images, predictions, result, load);
+  REQUIRE(worst.pictures.size() == 2);
+  CHECK(worst.problems.empty());
+  const ReportPicture& far = worst.pictures[0];
+  CHECK(far.image == "far");
+  CHECK(far.caption == "25.0 %, not detected (centre crop)");
+  CHECK(worst.pictures[1].caption == "5.0 %, detected");
+  // A cut of 100 pixels of the image is 160 wide.
+  REQUIRE(far.labelled_points.size() == 5);
+  REQUIRE(far.detected_points.size() == 5);
+  CHECK(far.detected_points[2].x - far.labelled_points[2].x == doctest::Approx(5 * 1.6));
+  CHECK(far.labelled_points[2].x == doctest::Approx((far.box.left + far.box.right) / 2));
+
+  Report report;
+  report.runs = {whole_run("one")};
+  report.runs[0].pictures = worst.pictures;
+  const Folder folder;
+  REQUIRE(write_report(folder / "a.html", report).ok());
+  const Result<Report> read = read_report(folder / "a.json");
+  REQUIRE(read.ok());
+  CHECK(Json(*read) == Json(report));
+  CHECK(page_of(*read).count("//svg[@class='cut']/circle") == 20);
+  REQUIRE(write_report(folder / "a.html", *read).ok());
+  worst = worst_points(images, predictions, result, [](const std::string&) {
+    return Result<Image>(Error{ErrorCode::kIo, "gone"});
+  });
+  CHECK(worst.pictures.empty());
+  CHECK(worst.problems.size() == 2);
+}
+
 }  // namespace
 }  // namespace mtcnn
