@@ -16,7 +16,8 @@ How a time comes to count:
 
 The photographs are read from MTCNN_SHARED_DIR (default: ../shared), data/scenes: `few` is one photograph with two faces,
 `many` is a sheet of group photographs, about 640x360 pixels each. Their labels come from YuNet, seen through by people: good
-enough to tell whether a rival works, not which one finds more. Results go to build/bench/, and are kept round by round.
+enough to tell whether a rival works, not which one finds more. Results go to build/bench/, and are kept round by round; the results.json
+of an earlier run gets its date into its name.
 """
 
 import argparse
@@ -234,15 +235,13 @@ def make_scene(scene, size, folder, work):
     if scene == "few":
         names, columns, rows = [FEW], 1, 1
     else:
-        # Those with the most faces that are worth finding, and of a shape that covering does not cut to pieces.
+        # Those with the most faces, but for collages and crowds, and of a shape that covering does not cut to pieces.
         from PIL import Image
 
-        def worth(name):
-            faces = labels[name]
-            return -int(np.sum((np.sqrt(areas(faces)) >= 24) & (faces[:, 4] == 0))), name
-
+        count = {name: len(faces) for name, faces in labels.items() if name.startswith("group_")}
+        groups = sorted((name for name in count if 6 <= count[name] <= 17), key=lambda name: (-count[name], name))
         names = []
-        for name in sorted((name for name in labels if name.startswith("group_")), key=worth):
+        for name in groups:
             with Image.open(folder / "images" / name) as file:
                 if 1.2 < file.width / file.height < 2:
                     names.append(name)
@@ -448,11 +447,11 @@ def table(results, cell):
         text = number(times[0]) if result["passed"] else f"({number(times[0])})"
         spread = f"{number(times[1])} to {number(times[2])}" if len(result["rounds"]) > 1 else "one round"
         ratio, ratio_spread = ("", "") if ratios is None else (number(ratios[0]), f"{number(ratios[1])} to {number(ratios[2])}")
-        if not result["passed"]:
+        if ratio and not result["passed"]:
             ratio = f"({ratio})"
         if "error" in result:
             title += f" (then: {result['error']})"
-        found = f"{result['found']} of {result['of']}"
+        found = f"{result['found']} of {result['of']}" if result["of"] else "none that large"
         rows.append(
             (
                 times[0],
@@ -466,6 +465,7 @@ def table(results, cell):
 def report(results):
     """All of it as Markdown."""
     yield f"{results['processor']}, {results['date'][:10]}; up to {results['rounds']} rounds."
+    yield f"libmtcnn with {results['model'] or 'its built-in model'}, instruction set {results['instruction_set']}."
     if results["load_before"] > 0.5:
         yield f"The machine was busy (load {results['load_before']:.1f}): these figures mean little."
     yield ""
@@ -521,6 +521,8 @@ def draw(results, folder):
             axis.set_yticks(range(len(bars)), titles, fontsize=7)
             axis.set_xscale("log")
             axis.set_xlim(min(bar[0][1] for bar in bars) / 2, max(bar[0][2] for bar in bars) * 8)
+            axis.xaxis.set_major_formatter("{x:g}")
+            axis.xaxis.set_minor_formatter("")
             axis.tick_params(axis="x", labelsize=7)
             axis.spines[["top", "right"]].set_visible(False)
             axis.set_title(f"{cell['size']}, minimum face {cell['min_face']:g}", fontsize=9)
@@ -603,6 +605,10 @@ def main():
             say(f"{rival.name}: {rival.error}")
     if args.setup:
         return 1 if any(rival.error for rival in rivals) else 0
+    last = args.output / "results.json"
+    if last.exists():
+        date = datetime.datetime.fromtimestamp(last.stat().st_mtime)
+        last.replace(args.output / f"results-{date:%Y%m%d-%H%M%S}.json")
     bench = Bench(args, rivals)
     if bench.results["load_before"] > 0.5:
         say(f"Other programs are running (load {bench.results['load_before']:.1f}): the times will mean little")
