@@ -5,19 +5,20 @@
 
 How a time comes to count:
 
-- Every rival runs in a process of its own, pinned to as many processors as it may have threads, and stopped whenever
-  it is not its turn: no thread of a rival that waits by spinning takes time from the next one.
+- Every rival runs in a process of its own, pinned to as many processors as it may have threads, and stopped
+  whenever it is not its turn: no thread of a rival that waits by spinning takes time from the next one.
 - In every round each rival has one short batch of calls on the same image in memory, in another order each round. A
-  round's figure is the batch's median; reported are the median over rounds, the least and the largest, and the ratio to
-  ours of the same round, so that a machine that becomes slower for a while does so for all.
+  round's figure is the batch's median; reported are the median over rounds, the least and the largest, and the
+  ratio to ours of the same round, so that a machine that becomes slower for a while does so for all.
 - First it must find the faces: of the labelled faces whose side is 1.2 times the minimum face size or more, it must
-  find --recall with an overlap (IoU) of .4. One that doesn't is listed with what it found, and its time in brackets.
+  find --recall with an overlap (IoU) of .4. One that doesn't is listed with what it found, and its time in
+  brackets.
 - Where the minimum face size is no option of a rival, its file says what stands in for it (--list).
 
-The photographs are read from MTCNN_SHARED_DIR (default: ../shared), data/scenes: `few` is one photograph with two faces,
-`many` is a sheet of group photographs, about 640x360 pixels each. Their labels come from YuNet, seen through by people: good
-enough to tell whether a rival works, not which one finds more. Results go to build/bench/, and are kept round by round; the results.json
-of an earlier run gets its date into its name.
+The photographs are read from MTCNN_SHARED_DIR (default: ../shared), data/scenes: `few` is one photograph with two
+faces, `many` is a sheet of group photographs, about 640x360 pixels each. Their labels are another detector's
+(YuNet's): good enough to tell whether a rival works, not which one finds more. Results go to build/bench/, and are
+kept round by round; the results.json of an earlier run gets its date into its name.
 """
 
 import argparse
@@ -61,7 +62,7 @@ def say(text=""):
     print(text, flush=True)
 
 
-# --- Rivals and their environments ------------------------------------------------------------------------------------
+# --- Rivals and their environments ----------------------------------------------------------------------------------
 
 
 class Rival:
@@ -78,7 +79,8 @@ class Rival:
         """Makes its environment, or adds to it; what fails is the rival's error. Nothing happens if all is there."""
         steps = [step.format(wheel=wheel) for step in self.module.PACKAGES]
         stamp = self.venv / f"installed-{self.name}"
-        want = "\n".join([platform.python_version(), *steps, digest(wheel) if "{wheel}" in "".join(self.module.PACKAGES) else ""])
+        built = digest(wheel) if "{wheel}" in "".join(self.module.PACKAGES) else ""
+        want = "\n".join([platform.python_version(), *steps, built])
         if stamp.exists() and stamp.read_text() == want:
             return
         say(f"Installing {self.name} into {os.path.relpath(self.venv)}")
@@ -113,17 +115,19 @@ def build_wheel(work):
     if subprocess.run(["which", "ccache"], capture_output=True).returncode == 0:
         env |= {"CMAKE_C_COMPILER_LAUNCHER": "ccache", "CMAKE_CXX_COMPILER_LAUNCHER": "ccache"}
     say("Building libmtcnn")
-    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", ROOT, "--no-deps", "--wheel-dir", wheels]
-    done = subprocess.run(
-        [*command, f"-Cbuild-dir={work}/wheel-build"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env
-    )
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", ROOT, "--no-deps"]
+    command += ["--wheel-dir", wheels, f"-Cbuild-dir={work}/wheel-build"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env)
     if done.returncode != 0:
         sys.exit(f"{done.stdout}\nbench: libmtcnn could not be built; --wheel FILE takes a wheel that there is")
     (wheel,) = wheels.glob("*.whl")
     return wheel
 
 
-# --- Their processes --------------------------------------------------------------------------------------------------
+# --- Their processes ------------------------------------------------------------------------------------------------
+
+
+ALIVE = set()
 
 
 class Gone(Exception):
@@ -133,19 +137,18 @@ class Gone(Exception):
 class Process:
     """A rival's worker, stopped but for the time of a request."""
 
-    alive = set()
-
     def __init__(self, rival, processors, log):
         self.buffer = b""
         count = str(len(processors))
         env = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "OPENBLAS_"))}
         env |= {f"{name}_NUM_THREADS": count for name in ("OMP", "OPENBLAS", "MKL")}
-        env |= {"TF_CPP_MIN_LOG_LEVEL": "3", "GLOG_minloglevel": "2", "CUDA_VISIBLE_DEVICES": "", "PYTHONUNBUFFERED": "1"}
+        env |= {"TF_CPP_MIN_LOG_LEVEL": "3", "GLOG_minloglevel": "2", "CUDA_VISIBLE_DEVICES": ""}
         command = [rival.venv / "bin/python", HERE / "worker.py", rival.name, ",".join(map(str, processors))]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=open(log, "ab"), env=env, cwd=log.parent
-        )
-        Process.alive.add(self)
+        with open(log, "ab") as errors:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=env, cwd=log.parent
+            )
+        ALIVE.add(self)
         self.selector = selectors.DefaultSelector()
         self.selector.register(self.process.stdout, selectors.EVENT_READ)
         self.process.send_signal(signal.SIGSTOP)
@@ -178,19 +181,19 @@ class Process:
         return answer
 
     def close(self):
-        if self in Process.alive:
-            Process.alive.remove(self)
+        if self in ALIVE:
+            ALIVE.remove(self)
             self.process.kill()
             self.process.wait()
 
 
 @atexit.register
 def end_all():
-    for process in list(Process.alive):
+    for process in list(ALIVE):
         process.close()
 
 
-# --- Photographs ------------------------------------------------------------------------------------------------------
+# --- Photographs ----------------------------------------------------------------------------------------------------
 
 
 def read_labels(folder):
@@ -211,7 +214,7 @@ def read_labels(folder):
 
 
 def covering(path, faces, width, height):
-    """The photograph as RGB, made to cover width x height and cut there, and its faces; ones that are cut are ignored."""
+    """The photograph as RGB, made to cover width x height and cut there, and its faces; those cut are ignored."""
     from PIL import Image
 
     with Image.open(path) as file:
@@ -253,7 +256,7 @@ def make_scene(scene, size, folder, work):
         left, top = number % columns * cell[0], number // columns * cell[1]
         pixels, faces = covering(folder / "images" / name, labels[name], *cell)
         sheet[top : top + cell[1], left : left + cell[0]] = pixels
-        all_faces.append(faces + [left, top, left, top, 0])
+        all_faces.append(faces + np.array([left, top, left, top, 0]))
     path = work / "images" / f"{size}-{scene}.npy"
     path.parent.mkdir(parents=True, exist_ok=True)
     np.save(path, sheet)
@@ -292,7 +295,7 @@ def judge(boxes, faces, min_face):
     return {"found": sum(bool(must[face]) for face in found), "of": int(must.sum()), "extra": extra}
 
 
-# --- Measuring --------------------------------------------------------------------------------------------------------
+# --- Measuring ------------------------------------------------------------------------------------------------------
 
 
 class Bench:
@@ -411,7 +414,7 @@ def processor_name():
     return platform.processor() or "unknown"
 
 
-# --- Showing ----------------------------------------------------------------------------------------------------------
+# --- Showing --------------------------------------------------------------------------------------------------------
 
 
 def figures(cell, name):
@@ -446,7 +449,8 @@ def table(results, cell):
             continue
         text = number(times[0]) if result["passed"] else f"({number(times[0])})"
         spread = f"{number(times[1])} to {number(times[2])}" if len(result["rounds"]) > 1 else "one round"
-        ratio, ratio_spread = ("", "") if ratios is None else (number(ratios[0]), f"{number(ratios[1])} to {number(ratios[2])}")
+        ratio = number(ratios[0]) if ratios else ""
+        ratio_spread = f"{number(ratios[1])} to {number(ratios[2])}" if ratios else ""
         if ratio and not result["passed"]:
             ratio = f"({ratio})"
         if "error" in result:
@@ -541,7 +545,7 @@ def show(results, folder):
     return text
 
 
-# --- The command ------------------------------------------------------------------------------------------------------
+# --- The command ----------------------------------------------------------------------------------------------------
 
 
 def listed(kind, known=None):
@@ -565,10 +569,10 @@ def arguments():
     parser.add_argument("--threads", type=listed(int), default=[1, 2], help="(default: 1,2)")
     parser.add_argument("--rounds", type=int, default=7, help="(default: 7)")
     parser.add_argument("--batch", type=float, default=0.2, help="seconds of one rival's turn (default: .2)")
-    parser.add_argument("--slow", type=float, default=3, help="a call longer than that has one round (default: 3 s)")
-    parser.add_argument("--recall", type=float, default=0.5, help="faces to find, for its time to count (default: .5)")
+    parser.add_argument("--slow", type=float, default=3, help="longer calls have one round (default: 3 s)")
+    parser.add_argument("--recall", type=float, default=0.5, help="faces to find for a time to count (default: .5)")
     parser.add_argument("--timeout", type=float, default=300, help="seconds to wait for an answer (default: 300)")
-    parser.add_argument("--model", help="a model file, or a folder of weights to convert (default: the built-in model)")
+    parser.add_argument("--model", help="a model file or folder of weights (default: the built-in model)")
     parser.add_argument("--instruction-set", default="auto", help="of libmtcnn (default: auto)")
     parser.add_argument("--wheel", type=pathlib.Path, help="a wheel of libmtcnn (default: built from this source)")
     parser.add_argument("--output", type=pathlib.Path, default=ROOT / "build/bench", help="(default: build/bench)")
@@ -595,7 +599,7 @@ def main():
             say(f"{rival.name:26}{rival.title}; minimum face: {rival.min_face}")
         return 0
     if not args.setup and not (args.scenes_folder / "images" / FEW).is_file():
-        sys.exit(f"bench: no photographs in {args.scenes_folder}; MTCNN_SHARED_DIR names the folder that has data/scenes")
+        sys.exit(f"bench: no photographs in {args.scenes_folder}: MTCNN_SHARED_DIR names the folder with data/scenes")
     wheel = ""
     if OURS in args.rivals:
         wheel = str((args.wheel or build_wheel(args.output)).resolve())

@@ -1,5 +1,6 @@
-"""One rival in a process of its own: pinned to its processors before anything is imported, then led by compare.py with
-lines of JSON. A crash ends this process alone, and what a library prints goes to a log file, not among the answers.
+"""One rival in a process of its own: pinned to its processors before anything is imported, then led by compare.py
+with lines of JSON. A crash ends this process alone, and what a library prints goes to a log file, not among the
+answers.
 
     worker.py NAME PROCESSORS    (by compare.py, with the Python of the rival's environment)
 """

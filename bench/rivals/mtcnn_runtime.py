@@ -1,4 +1,4 @@
-"""mtcnn-runtime: another MTCNN in ONNX Runtime, weights in the package. It raises where P-Net finds nothing at all."""
+"""mtcnn-runtime: another MTCNN in ONNX Runtime, weights in the package. It raises where P-Net finds nothing."""
 
 from helpers import limit_onnxruntime
 

@@ -1,5 +1,5 @@
-"""YuNet in ONNX Runtime, with OpenCV for its input and its NMS: the fastest way to run it that was found. The decoding
-follows cv2.FaceDetectorYN, at the same thresholds."""
+"""YuNet in ONNX Runtime, with OpenCV for its input and its NMS: the fastest way to run it that was found. The
+decoding follows cv2.FaceDetectorYN, at the same thresholds."""
 
 import numpy as np
 from helpers import any_size, limit_onnxruntime, yunet_model

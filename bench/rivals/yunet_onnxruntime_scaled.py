@@ -1,5 +1,5 @@
-"""YuNet in ONNX Runtime at an equal minimum face size: faces of MIN_FACE pixels are 10 in what it is given, which is the
-size from which it finds faces by its authors' word. Its fastest fair setting; the recall says what it costs."""
+"""YuNet in ONNX Runtime at an equal minimum face size: faces of MIN_FACE pixels are 10 in what it is given, which is
+the size from which it finds faces by its authors' word. Its fastest fair setting; the recall says what it costs."""
 
 from helpers import resized
 from rivals import yunet_onnxruntime as whole
