@@ -29,6 +29,8 @@ def resized(load, factor):
         import cv2
 
         size = (max(1, round(settings.width * factor)), max(1, round(settings.height * factor)))
+        if size[0] * size[1] > 64e6:
+            raise ValueError(f"its input would have {size[0]}x{size[1]} pixels: left out")
         detect = load(type(settings)(**{**vars(settings), "width": size[0], "height": size[1]}))
         back = np.array([settings.width / size[0], settings.height / size[1]] * 2)
         how = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
