@@ -20,7 +20,19 @@ namespace hn = hwy::HWY_NAMESPACE;
 double multiply_add(std::int64_t steps, float& result) {
   const hn::ScalableTag<float> d;
   const auto a = hn::Set(d, result), b = hn::Set(d, .25f);
-  auto s0 = a, s1 = a, s2 = a, s3 = a, s4 = a, s5 = a, s6 = a, s7 = a, s8 = a, s9 = a, s10 = a, s11 = a;
+  // Each begins elsewhere: of twelve equal ones the compiler would make one.
+  auto s0 = hn::Set(d, result + 0.f);
+  auto s1 = hn::Set(d, result + 1.f);
+  auto s2 = hn::Set(d, result + 2.f);
+  auto s3 = hn::Set(d, result + 3.f);
+  auto s4 = hn::Set(d, result + 4.f);
+  auto s5 = hn::Set(d, result + 5.f);
+  auto s6 = hn::Set(d, result + 6.f);
+  auto s7 = hn::Set(d, result + 7.f);
+  auto s8 = hn::Set(d, result + 8.f);
+  auto s9 = hn::Set(d, result + 9.f);
+  auto s10 = hn::Set(d, result + 10.f);
+  auto s11 = hn::Set(d, result + 11.f);
   for (std::int64_t i = 0; i < steps; ++i) {
     s0 = hn::MulAdd(s0, b, a);
     s1 = hn::MulAdd(s1, b, a);

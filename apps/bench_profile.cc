@@ -112,6 +112,18 @@ void max_pool(const PoolArgs& a) {
 
 void lrn(const LrnArgs& a) { watch.inner->lrn(a); }
 
+void plane_conv(const PlaneConvArgs& a) {
+  const double taps = static_cast<double>(a.kernel_rows) * a.kernel_columns * a.channels;
+  layer(watch.inner->plane_conv, a, {0, a.kernel_columns * a.channels, a.outputs, a.kernel_rows},
+        2 * taps * a.columns * a.outputs,
+        kFloat * (static_cast<double>(a.columns) * (a.channels + a.outputs) + taps * a.outputs));
+}
+
+void plane_pool(const PlanePoolArgs& a) {
+  const double outputs = static_cast<double>(a.columns) * a.channels;
+  layer(watch.inner->plane_pool, a, {1, a.channels, 0, 2}, outputs * 3, kFloat * 5 * outputs);
+}
+
 void blend_rows(const BlendRowsArgs& a) {
   resize(watch.inner->blend_rows, a, 2. * a.rows * a.count,
          a.rows * static_cast<double>(a.count) + kFloat * a.count);
@@ -121,6 +133,10 @@ void blend_columns(const BlendColumnsArgs& a) {
   double taps = 0;
   for (int x = 0; x < a.columns; ++x) taps += a.counts[x];
   resize(watch.inner->blend_columns, a, 3 * (2 * taps + 2 * a.columns), kFloat * 3 * (taps + a.columns));
+}
+
+void plane_split(const PlaneSplitArgs& a) {
+  resize(watch.inner->plane_split, a, 0, 2 * kFloat * 3 * a.columns);
 }
 
 int add_part(int stage, const char* name) {
@@ -168,7 +184,8 @@ Profile::Profile(const Kernels& kernels) {
   assert(!watch.inner);
   watch = {};
   watch.inner = &kernels;
-  watch.outer = {kernels.name, conv, max_pool, lrn, blend_rows, blend_columns};
+  watch.outer = {kernels.name,  conv,       max_pool,   lrn,        blend_rows,
+                 blend_columns, plane_conv, plane_pool, plane_split};
   add_parts();
 }
 

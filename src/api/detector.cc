@@ -25,7 +25,7 @@ std::string number(double value) {
   return text;
 }
 
-// A level is searched in strips of its whole width, which must fit into memory.
+// What is counted in the columns and rows of a level must fit an int.
 constexpr int kMaxLevelSide = 1 << 18;
 
 // Written so that NaN fails.

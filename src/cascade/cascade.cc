@@ -87,7 +87,7 @@ void CascadeWorkspace::use_threads(int threads) {
   }
 }
 
-// Which thread meets the largest strip is chance. Once one has, all get as much, so that the second
+// Which thread meets the largest tile is chance. Once one has, all get as much, so that the second
 // call on an image allocates nothing.
 void CascadeWorkspace::level_workers() {
   const auto level = [&](auto buffer) {
@@ -101,6 +101,7 @@ void CascadeWorkspace::level_workers() {
     level([&](WorkerScratch & w) -> auto& { return taps(w).offset; });
     level([&](WorkerScratch & w) -> auto& { return taps(w).weight; });
   };
+  level_taps([](WorkerScratch& w) -> AxisTaps& { return w.horizontal; });
   level_taps([](WorkerScratch& w) -> AxisTaps& { return w.vertical; });
   level_taps([](WorkerScratch& w) -> AxisTaps& { return w.patch.horizontal; });
   level_taps([](WorkerScratch& w) -> AxisTaps& { return w.patch.vertical; });
@@ -115,16 +116,15 @@ void CascadeWorkspace::level_workers() {
 
 std::size_t CascadeWorkspace::bytes() const {
   std::size_t sum = held(rgb) + held(resized) + held(resized_floats) + held(resize_horizontal) +
-                    held(resize_vertical) + held(levels) + held(level_columns) + held(strips) +
-                    held(strip_proposals) + held(level_candidates) + held(level_proposals) + held(proposals) +
-                    held(nms.order) + held(nms.kept) + held(nms_input) + held(keep) + held(windows) +
-                    held(batch_detections) + held(detections) + held(accepted) + held(faces) + held(shown) +
-                    held(looked) + held(seen_again);
-  for (const AxisTaps& taps : level_columns) sum += held(taps);
-  for (const auto& list : strip_proposals) sum += held(list);
+                    held(resize_vertical) + held(levels) + held(tiles) + held(tile_proposals) +
+                    held(level_candidates) + held(level_proposals) + held(proposals) + held(nms.order) +
+                    held(nms.kept) + held(nms_input) + held(keep) + held(windows) + held(batch_detections) +
+                    held(detections) + held(accepted) + held(faces) + held(shown) + held(looked) +
+                    held(seen_again);
+  for (const auto& list : tile_proposals) sum += held(list);
   for (const auto& list : batch_detections) sum += held(list);
   for (const WorkerScratch& worker : workers) {
-    sum += sizeof worker + held(worker.vertical) + held(worker.patch.horizontal) +
+    sum += sizeof worker + held(worker.horizontal) + held(worker.vertical) + held(worker.patch.horizontal) +
            held(worker.patch.vertical) + held(worker.resample.sources) + held(worker.resample.row) +
            held(worker.patch.resample.sources) + held(worker.patch.resample.row) + held(worker.input) +
            held(worker.scratch) + held(worker.output);

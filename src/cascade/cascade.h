@@ -8,6 +8,7 @@
 #include "cascade/workspace.h"
 #include "engine/model_data.h"
 #include "engine/network.h"
+#include "engine/row_network.h"
 #include "mtcnn/detector.h"
 
 namespace mtcnn {
@@ -41,7 +42,7 @@ class Cascade {
   CellGeometry geometry_;
   float mean_, scale_;
   const Kernels* kernels_;
-  Network pnet_;
+  RowNetwork pnet_;
   std::optional<Network> rnet_, onet_, lnet_;
 };
 

@@ -74,11 +74,11 @@ TEST_CASE("the score is the softmax, and its bound loses nothing") {
 
 constexpr float kScore = .6f;  // leaves fewer cells for the NMS to compare
 
-TEST_CASE("cut into strips, a level gives the cells that it gives in one piece") {
+TEST_CASE("cut into tiles, a level gives the cells that it gives in one piece") {
   const ModelData data = random_model(31);
   const Kernels& kernels = *find_kernels("auto");
-  const Network pnet(kPNet, data, kernels, {"class", "box"});
-  for (const Size size : {Size{300, 411}, Size{60, 900}, Size{64, 33}}) {
+  const RowNetwork pnet(kPNet, data, kernels, {"class", "box"});
+  for (const Size size : {Size{300, 411}, Size{60, 900}, Size{801, 30}, Size{64, 33}}) {
     const std::vector<std::uint8_t> pixels = random_pixels(size.width, size.height, 3, 32);
     const ImageView image = rgb_view(pixels, size.width, size.height);
     for (const int threads : {1, 3}) {
@@ -90,23 +90,29 @@ TEST_CASE("cut into strips, a level gives the cells that it gives in one piece")
       // NMS at 1 keeps every cell.
       propose({pnet, kernels, CellGeometry::kExact, 127.5f, 1 / 128.f, kScore, 1.f}, image, workspace);
 
-      std::vector<float> input;
-      for (const std::uint8_t byte : pixels) input.push_back((static_cast<float>(byte) - 127.5f) / 128);
-      input.resize(input.size() + kSlack);
       const Size cells = pnet.positions(size);
-      std::vector<float> scratch(pnet.scratch_size(size, 1));
-      std::vector<float> output(static_cast<std::size_t>(cells.width * cells.height * 6) + kSlack);
-      pnet.run(input.data(), 1, size, scratch.data(), output.data());
+      const Tile all{size, 0, cells.width, 0, cells.height};
+      std::vector<float> scratch(pnet.scratch_size(all));
       std::vector<Proposal> expected;
-      for (int row = 0; row < cells.height; ++row) {
-        for (int column = 0; column < cells.width; ++column) {
-          const float* v = output.data() + (row * cells.width + column) * 6;
-          const float score = face_probability(v[0], v[1]);
-          if (score < kScore) continue;
-          expected.push_back(
-              {{cell_window(CellGeometry::kExact, column, row, {1, 1, 1}), score}, {v[2], v[3], v[4], v[5]}});
-        }
-      }
+      pnet.run(
+          all, scratch.data(),
+          [&](int row, float* planes, std::ptrdiff_t plane) {
+            for (int x = 0; x < size.width; ++x) {
+              for (int c = 0; c < 3; ++c) {
+                const std::uint8_t byte = pixels[static_cast<std::size_t>((row * size.width + x) * 3 + c)];
+                planes[c * plane + x] = (static_cast<float>(byte) - 127.5f) / 128;
+              }
+            }
+          },
+          [&](int row, const float* planes, std::ptrdiff_t plane) {
+            for (int column = 0; column < cells.width; ++column) {
+              const float* v = planes + column;
+              const float score = face_probability(v[0], v[plane]);
+              if (score < kScore) continue;
+              expected.push_back({{cell_window(CellGeometry::kExact, column, row, {1, 1, 1}), score},
+                                  {v[2 * plane], v[3 * plane], v[4 * plane], v[5 * plane]}});
+            }
+          });
       REQUIRE(!expected.empty());
       CHECK(workspace.level_candidates == std::vector<int>{static_cast<int>(expected.size())});
       REQUIRE(workspace.proposals.size() == expected.size());

@@ -3,13 +3,13 @@
 #define MTCNN_CASCADE_PROPOSE_H_
 
 #include "cascade/workspace.h"
-#include "engine/network.h"
+#include "engine/row_network.h"
 #include "mtcnn/model.h"
 
 namespace mtcnn {
 
 struct ProposeSpec {
-  const Network& network;  // with the heads class, box
+  const RowNetwork& network;  // with the heads class, box
   const Kernels& kernels;
   CellGeometry geometry;
   float mean, scale;  // of the pixels

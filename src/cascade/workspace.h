@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cascade/pyramid.h"
+#include "engine/row_network.h"
 #include "geometry/codec.h"
 #include "geometry/nms.h"
 #include "image/patch.h"
@@ -26,10 +27,10 @@ struct Proposal {
   BoxOffsets offsets{};
 };
 
-// Some rows of cells of one pyramid level: what one thread works on at a time.
-struct Strip {
+// Some cells of one pyramid level: what one thread works on at a time.
+struct LevelTile {
   int level = 0;
-  int first_row = 0, last_row = 0;  // of cells, half-open
+  Tile tile;
 };
 
 // A window that R-Net or O-Net takes for a face.
@@ -42,7 +43,7 @@ struct AcceptedWindow {
 
 // One thread's own.
 struct WorkerScratch {
-  AxisTaps vertical;
+  AxisTaps horizontal, vertical;
   ResampleScratch resample;
   PatchScratch patch;
   AlignedFloats input, scratch, output;
@@ -58,9 +59,8 @@ struct CascadeWorkspace {
   AxisTaps resize_horizontal, resize_vertical;
 
   std::vector<PyramidLevel> levels;
-  std::vector<AxisTaps> level_columns;  // horizontal taps of each level
-  std::vector<Strip> strips;
-  std::vector<std::vector<Proposal>> strip_proposals;
+  std::vector<LevelTile> tiles;
+  std::vector<std::vector<Proposal>> tile_proposals;
   std::vector<int> level_candidates;  // cells above the threshold in each level
   std::vector<Proposal> level_proposals, proposals;
 

@@ -13,6 +13,7 @@
 #include <doctest/doctest.h>
 
 #include "engine/network.h"
+#include "engine/row_network.h"
 #include "engine/safetensors.h"
 #include "geometry/calibration.h"
 #include "nets/baseline_nets.h"
@@ -252,24 +253,100 @@ TEST_CASE("so do nets of layers in orders that no net of ours has") {
   check_definition(second, data, {"class"});
 }
 
+// What `network` gives for a tile of an input of height x width x channels, a row of positions after the other.
+std::vector<float> run_tile(const RowNetwork& network, const std::vector<float>& input, const Tile& tile) {
+  const Range columns = network.input_columns(tile);
+  std::vector<float> scratch(network.scratch_size(tile), std::numeric_limits<float>::quiet_NaN());
+  std::vector<float> output;
+  int next = 2 * tile.top;
+  network.run(
+      tile, scratch.data(),
+      [&](int row, float* planes, std::ptrdiff_t plane) {
+        CHECK(row == next++);
+        REQUIRE(row < tile.map.height);
+        for (int c = 0; c < 3; ++c) {
+          for (int x = columns.begin; x < columns.end; ++x)
+            planes[c * plane + x - columns.begin] =
+                input[static_cast<std::size_t>((row * tile.map.width + x) * 3 + c)];
+        }
+      },
+      [&](int, const float* planes, std::ptrdiff_t plane) {
+        for (int x = 0; x < tile.right - tile.left; ++x) {
+          for (int o = 0; o < network.outputs(); ++o) output.push_back(planes[o * plane + x]);
+        }
+      });
+  CHECK(output.size() ==
+        static_cast<std::size_t>((tile.right - tile.left) * (tile.bottom - tile.top) * network.outputs()));
+  return output;
+}
+
 TEST_CASE("P-Net on an image gives each cell what it gives on that cell's window alone") {
   const ModelData data = random_model(13);
-  const Network pnet(kPNet, data, *find_kernels("auto"), {"class", "box"});
-  for (const Size size : {Size{12, 12}, Size{31, 26}, Size{44, 12}}) {
-    const std::vector<float> input = random_input(static_cast<std::size_t>(size.width * size.height * 3), 14);
+  for (const Kernels* const kernels : available_kernels()) {
+    CAPTURE(kernels->name);
+    const RowNetwork pnet(kPNet, data, *kernels, {"class", "box"});
+    REQUIRE(pnet.outputs() == 6);
+    for (const Size size : {Size{12, 12}, Size{31, 26}, Size{44, 12}, Size{113, 21}}) {
+      const std::vector<float> input =
+          random_input(static_cast<std::size_t>(size.width * size.height * 3), 14);
+      const Size cells = pnet.positions(size);
+      const std::vector<float> output = run_tile(pnet, input, {size, 0, cells.width, 0, cells.height});
+      for (int row = 0; row < cells.height; ++row) {
+        for (int column = 0; column < cells.width; ++column) {
+          // Odd sizes end in a cell whose window reaches one pixel beyond the input.
+          if (2 * row + 12 > size.height || 2 * column + 12 > size.width) continue;
+          const std::vector<double> expected =
+              plain_run(kPNet, data, input.data(), size.width, 2 * row, 2 * column, {"class", "box"});
+          for (std::size_t o = 0; o < 6; ++o) {
+            CHECK(output[static_cast<std::size_t>(row * cells.width + column) * 6 + o] ==
+                  doctest::Approx(expected[o]).epsilon(1e-4));
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("at odd sizes the pool's last window is cut") {
+  const ModelData data = random_model(17);
+  const Size size{31, 27};
+  const std::vector<float> input = random_input(static_cast<std::size_t>(size.width * size.height * 3), 18);
+  const Network whole(kPNet, data, *find_kernels("scalar"), {"class", "box"});
+  const Size cells = whole.positions(size);
+  std::vector<float> scratch(whole.scratch_size(size, 1));
+  std::vector<float> expected(static_cast<std::size_t>(cells.width * cells.height * 6) + kSlack);
+  whole.run(input.data(), 1, size, scratch.data(), expected.data());
+  for (const Kernels* const kernels : available_kernels()) {
+    CAPTURE(kernels->name);
+    const RowNetwork pnet(kPNet, data, *kernels, {"class", "box"});
+    REQUIRE(pnet.positions(size) == cells);
+    const std::vector<float> output = run_tile(pnet, input, {size, 0, cells.width, 0, cells.height});
+    for (std::size_t i = 0; i < output.size(); ++i)
+      CHECK(output[i] == doctest::Approx(expected[i]).epsilon(1e-4));
+  }
+}
+
+TEST_CASE("tiles give bit for bit what the whole gives") {
+  const ModelData data = random_model(19);
+  const Size size{101, 45};
+  const std::vector<float> input = random_input(static_cast<std::size_t>(size.width * size.height * 3), 20);
+  for (const Kernels* const kernels : available_kernels()) {
+    CAPTURE(kernels->name);
+    const RowNetwork pnet(kPNet, data, *kernels, {"class", "box"});
     const Size cells = pnet.positions(size);
-    std::vector<float> scratch(pnet.scratch_size(size, 1));
-    std::vector<float> output(static_cast<std::size_t>(cells.width * cells.height * 6) + kSlack);
-    pnet.run(input.data(), 1, size, scratch.data(), output.data());
-    for (int row = 0; row < cells.height; ++row) {
-      for (int column = 0; column < cells.width; ++column) {
-        // Odd sizes end in a cell whose window reaches one pixel beyond the input.
-        if (2 * row + 12 > size.height || 2 * column + 12 > size.width) continue;
-        const std::vector<double> expected =
-            plain_run(kPNet, data, input.data(), size.width, 2 * row, 2 * column, {"class", "box"});
-        for (std::size_t o = 0; o < 6; ++o) {
-          CHECK(output[static_cast<std::size_t>(row * cells.width + column) * 6 + o] ==
-                doctest::Approx(expected[o]).epsilon(1e-4));
+    const std::vector<float> whole = run_tile(pnet, input, {size, 0, cells.width, 0, cells.height});
+    for (const int step : {1, 7, 16, 29}) {
+      for (int top = 0; top < cells.height; top += step) {
+        for (int left = 0; left < cells.width; left += step) {
+          const Tile tile{size, left, std::min(left + step, cells.width), top,
+                          std::min(top + step, cells.height)};
+          const std::vector<float> part = run_tile(pnet, input, tile);
+          const std::size_t width = static_cast<std::size_t>(tile.right - tile.left) * 6;
+          for (int row = tile.top; row < tile.bottom; ++row) {
+            CHECK(std::memcmp(part.data() + static_cast<std::size_t>(row - top) * width,
+                              whole.data() + static_cast<std::size_t>(row * cells.width + left) * 6,
+                              width * sizeof(float)) == 0);
+          }
         }
       }
     }

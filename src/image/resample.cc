@@ -66,33 +66,38 @@ void make_taps(double low, double high, int size, int begin, int end, int limit,
 
 // Rows first: that half runs over whole rows of bytes, at full vector width, and leaves the other
 // half with no more rows than the output has.
-void resample(const ImageView& rgb, const AxisTaps& horizontal, const AxisTaps& vertical, float mean,
-              float scale, const Kernels& kernels, ResampleScratch& scratch, float* output) {
+void resample_row(const ImageView& rgb, const AxisTaps& horizontal, const AxisTaps& vertical, std::size_t y,
+                  float mean, float scale, const Kernels& kernels, ResampleScratch& scratch, float* output) {
   const int left = horizontal.begin;
   const int width = horizontal.end - left;
-  const int columns = static_cast<int>(horizontal.count.size());
+  const int rows = vertical.count[y];
   scratch.row.resize(std::size_t{3} * static_cast<std::size_t>(width) + kSlack);
+  scratch.sources.clear();
+  for (int r = 0; r < rows; ++r) {
+    scratch.sources.push_back(row(rgb, vertical.first[y] + r) + std::ptrdiff_t{3} * left);
+  }
+  kernels.blend_rows({.sources = scratch.sources.data(),
+                      .weights = vertical.weight.data() + vertical.offset[y],
+                      .rows = rows,
+                      .count = 3 * width,
+                      .output = scratch.row.data()});
+  kernels.blend_columns({.row = scratch.row.data(),
+                         .origin = left,
+                         .columns = static_cast<int>(horizontal.count.size()),
+                         .first = horizontal.first.data(),
+                         .counts = horizontal.count.data(),
+                         .weight_offsets = horizontal.offset.data(),
+                         .weights = horizontal.weight.data(),
+                         .mean = mean,
+                         .scale = scale,
+                         .output = output});
+}
+
+void resample(const ImageView& rgb, const AxisTaps& horizontal, const AxisTaps& vertical, float mean,
+              float scale, const Kernels& kernels, ResampleScratch& scratch, float* output) {
+  const std::size_t row_size = 3 * horizontal.count.size();
   for (std::size_t y = 0; y < vertical.count.size(); ++y) {
-    const int rows = vertical.count[y];
-    scratch.sources.clear();
-    for (int r = 0; r < rows; ++r) {
-      scratch.sources.push_back(row(rgb, vertical.first[y] + r) + std::ptrdiff_t{3} * left);
-    }
-    kernels.blend_rows({.sources = scratch.sources.data(),
-                        .weights = vertical.weight.data() + vertical.offset[y],
-                        .rows = rows,
-                        .count = 3 * width,
-                        .output = scratch.row.data()});
-    kernels.blend_columns({.row = scratch.row.data(),
-                           .origin = left,
-                           .columns = columns,
-                           .first = horizontal.first.data(),
-                           .counts = horizontal.count.data(),
-                           .weight_offsets = horizontal.offset.data(),
-                           .weights = horizontal.weight.data(),
-                           .mean = mean,
-                           .scale = scale,
-                           .output = output + y * std::size_t{3} * static_cast<std::size_t>(columns)});
+    resample_row(rgb, horizontal, vertical, y, mean, scale, kernels, scratch, output + y * row_size);
   }
 }
 

@@ -34,6 +34,11 @@ struct ResampleScratch {
   AlignedFloats row;
 };
 
+// Writes columns x 3 floats, (value - mean) * scale: row `y` of those that `vertical` has. Writes up to kSlack floats past the
+// end. Requires kRgb8.
+void resample_row(const ImageView& rgb, const AxisTaps& horizontal, const AxisTaps& vertical, std::size_t y,
+                  float mean, float scale, const Kernels& kernels, ResampleScratch& scratch, float* output);
+
 // Writes rows x columns x 3 floats, (value - mean) * scale, of an RGB image through the taps of both
 // axes. Writes up to kSlack floats past the end. Requires kRgb8.
 void resample(const ImageView& rgb, const AxisTaps& horizontal, const AxisTaps& vertical, float mean,

@@ -87,13 +87,56 @@ struct BlendColumnsArgs {
   float* output = nullptr;  // kSlack floats past the end may be written too
 };
 
+// The kernels below work on rows of planes: the values of one channel of one row of a map lie side by side, so that lanes are columns and
+// none is idle, however many channels there are. They may read and write up to kSlack floats past the end of each plane's row.
+
+// One row of a convolution over all columns, with bias and PReLU: for every output o and column x
+//   output[o * output_plane + x] = prelu(bias[o] + sum over rows r, channels c, columns k of
+//       rows[r][c * plane + x + k] * weights[((r * channels + c) * kernel_columns + k) * outputs + o])
+struct PlaneConvArgs {
+  const float* const* rows = nullptr;  // kernel_rows of them
+  int kernel_rows = 0, kernel_columns = 0;
+  int channels = 0;
+  std::ptrdiff_t plane = 0;
+  int columns = 0;  // of the output
+  int outputs = 0;
+  const float* weights = nullptr;
+  const float* bias = nullptr;
+  const float* slopes = nullptr;  // or null for no PReLU
+  float* output = nullptr;
+  std::ptrdiff_t output_plane = 0;
+};
+
+// One row of a maximum over 2 x 2 windows, stride 2: for every channel c and column x the largest of columns 2 x and 2 x + 1 of
+// `top` and `bottom`, which may be the same row; column 2 x + 1 is left out where it is not below input_columns.
+struct PlanePoolArgs {
+  const float *top = nullptr, *bottom = nullptr;
+  std::ptrdiff_t plane = 0;
+  int input_columns = 0;
+  int channels = 0;
+  int columns = 0;  // of the output
+  float* output = nullptr;
+  std::ptrdiff_t output_plane = 0;
+};
+
+// output[c * plane + x] = rgb[3 x + c]: a row of pixels as three planes.
+struct PlaneSplitArgs {
+  const float* rgb = nullptr;
+  int columns = 0;
+  float* output = nullptr;
+  std::ptrdiff_t plane = 0;
+};
+
 // NAME, ARGUMENTS
-#define MTCNN_KERNELS(X)       \
-  X(conv, ConvArgs)            \
-  X(max_pool, PoolArgs)        \
-  X(lrn, LrnArgs)              \
-  X(blend_rows, BlendRowsArgs) \
-  X(blend_columns, BlendColumnsArgs)
+#define MTCNN_KERNELS(X)             \
+  X(conv, ConvArgs)                  \
+  X(max_pool, PoolArgs)              \
+  X(lrn, LrnArgs)                    \
+  X(blend_rows, BlendRowsArgs)       \
+  X(blend_columns, BlendColumnsArgs) \
+  X(plane_conv, PlaneConvArgs)       \
+  X(plane_pool, PlanePoolArgs)       \
+  X(plane_split, PlaneSplitArgs)
 
 // One instruction set's versions.
 struct Kernels {

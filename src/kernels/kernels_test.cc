@@ -226,6 +226,124 @@ TEST_CASE("max pool on every instruction set") {
   }
 }
 
+TEST_CASE("convolution of planes by hand") {
+  // Two rows of two channels, a 2 x 2 kernel, one output, slope .5.
+  const float top[] = {1, 2, 3, 10, 20, 30}, bottom[] = {4, 5, 6, 40, 50, 60};
+  const float* const rows[] = {top, bottom};
+  const float weights[] = {1, 0, .1f, 0, 0, -1, 0, -.2f}, bias[] = {100}, slopes[] = {.5f};
+  float output[2 + kSlack];
+  const PlaneConvArgs args{.rows = rows,
+                           .kernel_rows = 2,
+                           .kernel_columns = 2,
+                           .channels = 2,
+                           .plane = 3,
+                           .columns = 2,
+                           .outputs = 1,
+                           .weights = weights,
+                           .bias = bias,
+                           .slopes = slopes,
+                           .output = output,
+                           .output_plane = 2};
+  find_kernels("scalar")->plane_conv(args);
+  CHECK(output[0] == doctest::Approx(100 + 1 + 1 - 5 - 10));
+  CHECK(output[1] == doctest::Approx(100 + 2 + 2 - 6 - 12));
+}
+
+TEST_CASE("convolution of planes on every instruction set") {
+  std::mt19937 random(21);
+  for (const int outputs : {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 16, 17, 31, 32}) {
+    for (const int columns : {1, 2, 3, 4, 5, 8, 9, 15, 16, 17, 32, 33, 47, 48, 49, 64, 65, 97}) {
+      const int kernel = 1 + (outputs + columns) % 3, channels = 1 + (outputs * columns) % 5;
+      const std::ptrdiff_t plane = columns + kernel - 1 + kSlack, output_plane = columns + kSlack;
+      std::vector<AlignedFloats> values;
+      std::vector<const float*> rows;
+      for (int r = 0; r < kernel; ++r)
+        values.push_back(random_floats(static_cast<std::size_t>(plane * channels), random));
+      for (const AlignedFloats& row : values) rows.push_back(row.data());
+      const AlignedFloats weights =
+          random_floats(static_cast<std::size_t>(kernel * kernel * channels * outputs), random);
+      const AlignedFloats bias = random_floats(static_cast<std::size_t>(outputs), random);
+      const AlignedFloats slopes = random_floats(static_cast<std::size_t>(outputs), random);
+      PlaneConvArgs args{.rows = rows.data(),
+                         .kernel_rows = kernel,
+                         .kernel_columns = kernel,
+                         .channels = channels,
+                         .plane = plane,
+                         .columns = columns,
+                         .outputs = outputs,
+                         .weights = weights.data(),
+                         .bias = bias.data(),
+                         .slopes = outputs % 2 == 0 ? slopes.data() : nullptr,
+                         .output = nullptr,
+                         .output_plane = output_plane};
+      const std::size_t size = static_cast<std::size_t>(output_plane * outputs);
+      AlignedFloats expected(size, kGuard);
+      args.output = expected.data();
+      find_kernels("scalar")->plane_conv(args);
+      for (const Kernels* kernels : available_kernels()) {
+        CAPTURE(kernels->name);
+        CAPTURE(outputs);
+        CAPTURE(columns);
+        AlignedFloats got(size + 1, kGuard);
+        args.output = got.data();
+        kernels->plane_conv(args);
+        for (std::ptrdiff_t o = 0; o < outputs; ++o) {
+          for (std::ptrdiff_t x = 0; x < columns; ++x) {
+            const std::size_t i = static_cast<std::size_t>(o * output_plane + x);
+            CHECK(std::abs(got[i] - expected[i]) <= tolerance(kernel * kernel * channels));
+          }
+        }
+        CHECK(got[size] == kGuard);
+      }
+    }
+  }
+}
+
+TEST_CASE("pool and split of planes on every instruction set") {
+  std::mt19937 random(22);
+  for (const int columns : {1, 2, 3, 4, 7, 8, 15, 16, 17, 31, 32, 33, 70}) {
+    for (const int cut : {0, 1}) {
+      const int input_columns = 2 * columns - cut;
+      const std::ptrdiff_t plane = input_columns + 3, output_plane = columns + kSlack;
+      const AlignedFloats top = random_floats(static_cast<std::size_t>(3 * plane), random);
+      const AlignedFloats bottom = random_floats(static_cast<std::size_t>(3 * plane), random);
+      for (const Kernels* kernels : available_kernels()) {
+        CAPTURE(kernels->name);
+        CAPTURE(columns);
+        AlignedFloats got(static_cast<std::size_t>(3 * output_plane), kGuard);
+        kernels->plane_pool({.top = top.data(),
+                             .bottom = bottom.data(),
+                             .plane = plane,
+                             .input_columns = input_columns,
+                             .channels = 3,
+                             .columns = columns,
+                             .output = got.data(),
+                             .output_plane = output_plane});
+        for (std::ptrdiff_t c = 0; c < 3; ++c) {
+          for (std::ptrdiff_t x = 0; x < columns; ++x) {
+            float best = -2;
+            for (std::ptrdiff_t u = 2 * x; u < std::min<std::ptrdiff_t>(2 * x + 2, input_columns); ++u) {
+              best = std::max(best, top[static_cast<std::size_t>(c * plane + u)]);
+              best = std::max(best, bottom[static_cast<std::size_t>(c * plane + u)]);
+            }
+            CHECK(got[static_cast<std::size_t>(c * output_plane + x)] == best);
+          }
+        }
+        AlignedFloats split(static_cast<std::size_t>(3 * output_plane), kGuard);
+        const AlignedFloats rgb = random_floats(static_cast<std::size_t>(3 * columns), random);
+        kernels->plane_split(
+            {.rgb = rgb.data(), .columns = columns, .output = split.data(), .plane = output_plane});
+        for (std::ptrdiff_t c = 0; c < 3; ++c) {
+          for (std::ptrdiff_t x = 0; x < columns; ++x) {
+            CHECK(split[static_cast<std::size_t>(c * output_plane + x)] ==
+                  rgb[static_cast<std::size_t>(3 * x + c)]);
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("local response normalisation by hand") {
   // Two pixels of three channels, over three: 1 + .3 / 3 * (the squares around), to the power 3/4.
   const float input[] = {1, 2, -3, 10, 0, 20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};

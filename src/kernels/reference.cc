@@ -85,8 +85,44 @@ void blend_columns(const BlendColumnsArgs& a) {
   }
 }
 
+void plane_conv(const PlaneConvArgs& a) {
+  for (int o = 0; o < a.outputs; ++o) {
+    for (int x = 0; x < a.columns; ++x) {
+      const float* weights = a.weights + o;
+      float sum = a.bias[o];
+      for (int r = 0; r < a.kernel_rows; ++r) {
+        for (int c = 0; c < a.channels; ++c) {
+          for (int k = 0; k < a.kernel_columns; ++k, weights += a.outputs) {
+            sum += a.rows[r][c * a.plane + x + k] * *weights;
+          }
+        }
+      }
+      a.output[o * a.output_plane + x] = a.slopes && sum < 0 ? sum * a.slopes[o] : sum;
+    }
+  }
+}
+
+void plane_pool(const PlanePoolArgs& a) {
+  for (int c = 0; c < a.channels; ++c) {
+    const float* const top = a.top + c * a.plane;
+    const float* const bottom = a.bottom + c * a.plane;
+    for (int x = 0; x < a.columns; ++x) {
+      const int right = std::min(2 * x + 1, a.input_columns - 1);
+      a.output[c * a.output_plane + x] =
+          std::max(std::max(top[2 * x], top[right]), std::max(bottom[2 * x], bottom[right]));
+    }
+  }
+}
+
+void plane_split(const PlaneSplitArgs& a) {
+  for (int c = 0; c < 3; ++c) {
+    for (int x = 0; x < a.columns; ++x) a.output[c * a.plane + x] = a.rgb[3 * x + c];
+  }
+}
+
 }  // namespace
 
-const Kernels kScalarKernels{"scalar", conv, max_pool, lrn, blend_rows, blend_columns};
+const Kernels kScalarKernels{"scalar",      conv,       max_pool,   lrn,        blend_rows,
+                             blend_columns, plane_conv, plane_pool, plane_split};
 
 }  // namespace mtcnn

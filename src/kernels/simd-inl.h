@@ -224,6 +224,117 @@ void blend_columns(const BlendColumnsArgs& a) {
   }
 }
 
+// How many outputs and vectors of columns one pass of plane_conv() keeps in registers: as many sums as fit beside a vector of each
+// column group and a weight. More outputs ask for fewer loads of the input, more columns for fewer of the weights.
+#if HWY_TARGET == HWY_AVX3 || HWY_TARGET == HWY_NEON
+inline constexpr int kPlaneOutputs = 8, kPlaneVectors = 3;
+#elif HWY_TARGET == HWY_AVX2
+inline constexpr int kPlaneOutputs = 4, kPlaneVectors = 3;
+#else
+inline constexpr int kPlaneOutputs = 4, kPlaneVectors = 2;
+#endif
+
+template <int Outputs, int Vectors>
+HWY_NOINLINE void plane_tile(const PlaneConvArgs& a, int first, int column) {
+  const F d;
+  V sum[Outputs][Vectors];
+  for (int o = 0; o < Outputs; ++o) {
+    const V bias = hn::Set(d, a.bias[first + o]);
+    for (int v = 0; v < Vectors; ++v) sum[o][v] = bias;
+  }
+  const float* weights = a.weights + first;
+  for (int r = 0; r < a.kernel_rows; ++r) {
+    const float* plane = a.rows[r] + column;
+    for (int c = 0; c < a.channels; ++c, plane += a.plane) {
+      for (int k = 0; k < a.kernel_columns; ++k, weights += a.outputs) {
+        V value[Vectors];
+        for (int v = 0; v < Vectors; ++v) value[v] = hn::LoadU(d, plane + k + v * kLanes);
+        for (int o = 0; o < Outputs; ++o) {
+          const V weight = hn::Set(d, weights[o]);
+          for (int v = 0; v < Vectors; ++v) sum[o][v] = hn::MulAdd(value[v], weight, sum[o][v]);
+        }
+      }
+    }
+  }
+  const V zero = hn::Zero(d);
+  for (int o = 0; o < Outputs; ++o) {
+    float* const out = a.output + (first + o) * a.output_plane + column;
+    const V slope = hn::Set(d, a.slopes ? a.slopes[first + o] : 1.f);
+    for (int v = 0; v < Vectors; ++v) {
+      const V value = hn::IfThenElse(hn::Lt(sum[o][v], zero), hn::Mul(sum[o][v], slope), sum[o][v]);
+      hn::StoreU(value, d, out + v * kLanes);
+    }
+  }
+}
+
+template <int Vectors, int Outputs = kPlaneOutputs>
+void plane_outputs(const PlaneConvArgs& a, int outputs, int first, int column) {
+  if (outputs == Outputs) {
+    plane_tile<Outputs, Vectors>(a, first, column);
+  } else if constexpr (Outputs > 1) {
+    plane_outputs<Vectors, Outputs - 1>(a, outputs, first, column);
+  }
+}
+
+template <int Vectors>
+void plane_columns(const PlaneConvArgs& a, int column) {
+  // As equal parts as there can be: ten outputs are five and five, not eight and two.
+  const int parts = (a.outputs + kPlaneOutputs - 1) / kPlaneOutputs;
+  for (int part = 0, first = 0; part < parts; ++part) {
+    const int outputs = (a.outputs - first) / (parts - part);
+    plane_outputs<Vectors>(a, outputs, first, column);
+    first += outputs;
+  }
+}
+
+void plane_conv(const PlaneConvArgs& a) {
+  int column = 0;
+  for (; column + (kPlaneVectors - 1) * kLanes < a.columns; column += kPlaneVectors * kLanes)
+    plane_columns<kPlaneVectors>(a, column);
+  if constexpr (kPlaneVectors == 3) {
+    if (column + kLanes < a.columns) {
+      plane_columns<2>(a, column);
+      return;
+    }
+  }
+  if (column < a.columns) plane_columns<1>(a, column);
+}
+
+void plane_pool(const PlanePoolArgs& a) {
+  const F d;
+  for (int c = 0; c < a.channels; ++c) {
+    const float* const top = a.top + c * a.plane;
+    const float* const bottom = a.bottom + c * a.plane;
+    float* const output = a.output + c * a.output_plane;
+    int x = 0;
+    for (; x + kLanes <= a.columns && 2 * (x + kLanes) <= a.input_columns; x += kLanes) {
+      V a0, a1, b0, b1;
+      hn::LoadInterleaved2(d, top + 2 * x, a0, a1);
+      hn::LoadInterleaved2(d, bottom + 2 * x, b0, b1);
+      hn::StoreU(hn::Max(hn::Max(a0, a1), hn::Max(b0, b1)), d, output + x);
+    }
+    for (; x < a.columns; ++x) {
+      const int right = std::min(2 * x + 1, a.input_columns - 1);
+      output[x] = std::max(std::max(top[2 * x], top[right]), std::max(bottom[2 * x], bottom[right]));
+    }
+  }
+}
+
+void plane_split(const PlaneSplitArgs& a) {
+  const F d;
+  int x = 0;
+  for (; x + kLanes <= a.columns; x += kLanes) {
+    V red, green, blue;
+    hn::LoadInterleaved3(d, a.rgb + 3 * x, red, green, blue);
+    hn::StoreU(red, d, a.output + x);
+    hn::StoreU(green, d, a.output + a.plane + x);
+    hn::StoreU(blue, d, a.output + 2 * a.plane + x);
+  }
+  for (; x < a.columns; ++x) {
+    for (int c = 0; c < 3; ++c) a.output[c * a.plane + x] = a.rgb[3 * x + c];
+  }
+}
+
 #if HWY_TARGET == HWY_AVX3
 #define MTCNN_LEVEL_NAME "avx512"
 #elif HWY_TARGET == HWY_AVX2
@@ -238,7 +349,8 @@ void blend_columns(const BlendColumnsArgs& a) {
 #define MTCNN_LEVEL_NAME "baseline"
 #endif
 extern const Kernels kSimdKernels;
-const Kernels kSimdKernels{MTCNN_LEVEL_NAME, conv, max_pool, lrn, blend_rows, blend_columns};
+const Kernels kSimdKernels{MTCNN_LEVEL_NAME, conv,       max_pool,   lrn,        blend_rows,
+                           blend_columns,    plane_conv, plane_pool, plane_split};
 #undef MTCNN_LEVEL_NAME
 
 }  // namespace HWY_NAMESPACE

@@ -10,7 +10,7 @@
 
 namespace mtcnn {
 
-// Tasks are coarse (a strip of a pyramid level, a batch of patches): handing them out under a mutex
+// Tasks are coarse (a tile of a pyramid level, a batch of patches): handing them out under a mutex
 // costs nothing that could be measured and is easy to see right.
 struct ThreadPool::Shared {
   std::mutex mutex;
