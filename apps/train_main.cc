@@ -137,7 +137,7 @@ int run(int argc, const char* const* argv) {
               format_fixed(progress.classification, 4) + ", box " + format_fixed(progress.box, 4) +
               ", points " + format_fixed(progress.landmarks, 4) + ")";
     }
-    line->at(progress.done, more);
+    line->at(progress.done, {progress.per_second, progress.seconds_left}, more);
   };
   events.note = [&](const std::string& text) {
     if (line) line->hide();
