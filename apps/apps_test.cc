@@ -487,6 +487,9 @@ TEST_CASE("the progress line") {
   CHECK(progress_line(1, 100000, 1, "images", 100).ends_with("27:46:39 left"));
   CHECK(progress_line(50, 200, 10, "images", 20).size() == 20);
   CHECK(progress_line(0, 0, 0, "images", 100) == "0 images  0.00 images/s");
+  // A run that was resumed: what is done says nothing about the pace.
+  CHECK(progress_line(150, 200, Pace{2, 25}, "samples", 100) ==
+        "[###############.....]  150/200  75 %  2.00 samples/s  0:25 left");
 }
 
 TEST_CASE("drawing marks the faces, leaves the input alone and the rest of the picture as it is") {

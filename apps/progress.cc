@@ -43,7 +43,16 @@ std::string duration(double seconds) {
 
 std::string progress_line(std::int64_t done, std::optional<std::int64_t> total, double seconds,
                           const std::string& unit, int columns) {
-  const double rate = seconds > 0 ? static_cast<double>(done) / seconds : 0;
+  Pace pace;
+  if (seconds > 0) pace.per_second = static_cast<double>(done) / seconds;
+  if (total && pace.per_second > 0)
+    pace.seconds_left = static_cast<double>(std::max<std::int64_t>(0, *total - done)) / pace.per_second;
+  return progress_line(done, total, pace, unit, columns);
+}
+
+std::string progress_line(std::int64_t done, std::optional<std::int64_t> total, const Pace& pace,
+                          const std::string& unit, int columns) {
+  const double rate = pace.per_second;
   std::string line;
   if (total && *total > 0) {
     constexpr int kBarWidth = 20;
@@ -56,9 +65,7 @@ std::string progress_line(std::int64_t done, std::optional<std::int64_t> total, 
     line = format_count(done) + " " + unit;
   }
   line += "  " + format_fixed(rate, rate < 10 ? 2 : 1) + " " + unit + "/s";
-  if (total && rate > 0) {
-    line += "  " + duration(static_cast<double>(std::max<std::int64_t>(0, *total - done)) / rate) + " left";
-  }
+  if (total && rate > 0) line += "  " + duration(pace.seconds_left) + " left";
   return line.substr(0, static_cast<std::size_t>(std::max(0, columns)));
 }
 
@@ -72,22 +79,23 @@ Progress::~Progress() { hide(); }
 
 void Progress::step() {
   ++done_;
-  draw({});
+  draw({}, {});
 }
 
-void Progress::at(std::int64_t done, const std::string& more) {
+void Progress::at(std::int64_t done, const Pace& pace, const std::string& more) {
   done_ = done;
-  draw(more);
+  draw(pace, more);
 }
 
-void Progress::draw(const std::string& more) {
+void Progress::draw(const std::optional<Pace>& pace, const std::string& more) {
   if (!enabled_) return;
   const auto now = Clock::now();
   if (shown_ && now - last_drawn_ < std::chrono::milliseconds(100)) return;
   const double seconds = std::chrono::duration<double>(now - start_).count();
   // One column stays free: a full line makes some terminals wrap.
   const int columns = terminal_columns() - 1;
-  std::string line = progress_line(done_, total_, seconds, unit_, columns);
+  std::string line = pace ? progress_line(done_, total_, *pace, unit_, columns)
+                          : progress_line(done_, total_, seconds, unit_, columns);
   if (!more.empty()) line = (line + "  " + more).substr(0, static_cast<std::size_t>(std::max(0, columns)));
   std::fprintf(stderr, "\r\033[K%s", line.c_str());
   std::fflush(stderr);

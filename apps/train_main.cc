@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <optional>
@@ -60,6 +61,8 @@ int print_experiment(const TrainConfig& config, const ExperimentOptions& options
   std::printf("Of %zu validation crops:\n%s", result->crops, experiment_table(options, *result).c_str());
   const std::string file = config.output + "/experiment-" + experiment_name(options.experiment) + ".json";
   const std::string text = experiment_json(options, *result);
+  std::error_code error;  // write_file() says what is wrong
+  std::filesystem::create_directories(config.output, error);
   const Status status = write_file(file, {reinterpret_cast<const std::byte*>(text.data()), text.size()});
   if (!status) {
     std::fprintf(stderr, "mtcnn train: %s\n", printable(status.error().message).c_str());
@@ -90,19 +93,23 @@ int run(int argc, const char* const* argv) {
   std::vector<double> samples;
   const std::map<std::string, Experiment> experiments{{"table1", Experiment::kTable1},
                                                       {"hard-mining", Experiment::kHardMining},
-                                                      {"joint-landmarks", Experiment::kJointLandmarks}};
+                                                      {"joint-landmarks", Experiment::kJointLandmarks},
+                                                      {"calibration", Experiment::kCalibration}};
   app.add_option("--experiment", experiment,
                  "with the finished model, repeat a comparison of the paper in place of training: table1 "
                  "(the baselines' nets beside P-, R- and O-Net), hard-mining or joint-landmarks (O-Net "
-                 "with and without)")
-      ->transform(CLI::CheckedTransformer(experiments).description("table1, hard-mining or joint-landmarks"));
+                 "with and without); or calibration (the baselines' calibration nets, without a model)")
+      ->transform(CLI::CheckedTransformer(experiments)
+                      .description("table1, hard-mining, joint-landmarks or calibration"));
   app.add_option("--samples", samples, "of an experiment: samples that P-, R- and O-Net learn from")
       ->expected(3)
       ->delimiter(',')
       ->check(CLI::Range(1., 1e12));
   app.add_option("--seeds", trial.seeds, "of an experiment: runs of each net")->check(CLI::Range(1, 100));
-  app.add_flag("--restart", restart,
-               "forget what the output folder holds; without this a training goes on where it was stopped");
+  app.add_flag(
+      "--restart", restart,
+      "forget what the output folder holds, with --stage that net's and those of the nets behind it; without "
+      "this a training goes on where it was stopped");
   app.footer(
       "Stopped with Ctrl-C, or killed, the same command goes on from the last checkpoint.\n"
       "Started by mpirun, the processes train together.\n"
@@ -137,7 +144,7 @@ int run(int argc, const char* const* argv) {
               format_fixed(progress.classification, 4) + ", box " + format_fixed(progress.box, 4) +
               ", points " + format_fixed(progress.landmarks, 4) + ")";
     }
-    line->at(progress.done, more);
+    line->at(progress.done, {progress.per_second, progress.seconds_left}, more);
   };
   events.note = [&](const std::string& text) {
     if (line) line->hide();

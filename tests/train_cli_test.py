@@ -73,7 +73,9 @@ def labels(faces):
     return lines
 
 
-class TrainTest(unittest.TestCase):
+class Workshop(unittest.TestCase):
+    """A folder with photographs and their labels."""
+
     def setUp(self):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="mtcnn-train-"))
         (self.folder / "images").mkdir()
@@ -99,6 +101,25 @@ class TrainTest(unittest.TestCase):
         self.assertEqual(done.returncode, status, done.stderr.decode()[-3000:])
         return done
 
+    def begin(self, command, environment=None):
+        return subprocess.Popen(command, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL,
+                                stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+    def wait_for_a_step(self, running):
+        metrics = self.folder / "out/metrics.jsonl"
+        deadline = time.time() + 200
+        while not (metrics.exists() and '"event":"step"' in metrics.read_text()):
+            self.assertLess(time.time(), deadline)
+            self.assertIsNone(running.poll())
+            time.sleep(.1)
+
+    def wait_for_a_note(self, running, text):
+        told = b""
+        while text not in told:
+            line = running.stderr.readline()
+            self.assertTrue(line, told)
+            told += line
+
     def metrics(self):
         return [json.loads(line) for line in (self.folder / "out/metrics.jsonl").read_text().splitlines()]
 
@@ -118,6 +139,10 @@ class TrainTest(unittest.TestCase):
             self.assertGreater(overlap(best["box"], truth), .5, found)
             eye = best["landmarks"][0]
             self.assertLess(math.hypot(eye[0] - (x - .4 * r), eye[1] - (y - .3 * r)), .4 * r, found)
+
+
+class SmokeTest(Workshop):
+    """All three nets: a test of its own, with a limit to its time."""
 
     def test_from_nothing_to_a_model_through_kills(self):
         self.config()
@@ -164,14 +189,13 @@ class TrainTest(unittest.TestCase):
         refused = self.train("--config", "c.toml", status=2).stderr.decode()
         self.assertIn("holds a training with other settings", refused)
 
+
+class TrainTest(Workshop):
     def test_a_stopped_stage_goes_on_where_it_was(self):
         self.config(p=4e6)
-        running = subprocess.Popen([PROGRAM, "train", "--config", "c.toml", "--stage", "pnet"], cwd=self.folder,
-                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        deadline = time.time() + 60
-        while time.time() < deadline and not (self.folder / "out/metrics.jsonl").exists():
-            time.sleep(.1)
-        time.sleep(7)
+        command = [PROGRAM, "train", "--config", "c.toml", "--stage", "pnet"]
+        running = self.begin(command)
+        self.wait_for_a_step(running)
         running.send_signal(signal.SIGINT)
         _, errors = running.communicate(timeout=60)
         self.assertEqual(running.returncode, 1)
@@ -179,16 +203,69 @@ class TrainTest(unittest.TestCase):
         self.assertTrue((self.folder / "out/pnet.checkpoint").exists())
         head = json.loads((self.folder / "out/pnet.checkpoint").read_bytes().split(b"\n", 1)[0])
         self.assertGreater(head["step"], 0)
-        running = subprocess.Popen([PROGRAM, "train", "--config", "c.toml", "--stage", "pnet"], cwd=self.folder,
-                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        time.sleep(7)
+        running = self.begin(command)
+        self.wait_for_a_note(running, b"on from step %d" % head["step"])
         running.send_signal(signal.SIGTERM)
-        _, errors = running.communicate(timeout=60)
-        self.assertIn(b"on from step %d" % head["step"], errors)
+        running.communicate(timeout=60)
         # A checkpoint that is damaged is named.
         data = (self.folder / "out/pnet.checkpoint").read_bytes()
         (self.folder / "out/pnet.checkpoint").write_bytes(data[:len(data) // 2])
         self.assertIn("pnet.checkpoint: not a checkpoint", self.train("--config", "c.toml", status=1).stderr.decode())
+
+    def test_two_processes_train_together_and_go_on_together(self):
+        mpirun = shutil.which("mpirun")
+        if mpirun is None:
+            self.skipTest("no mpirun")
+        # Two processes on however many cores there are; as root in containers.
+        environment = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1",
+                           OMPI_MCA_rmaps_base_oversubscribe="1", OMP_NUM_THREADS="1")
+        command = [mpirun, "-n", "2", PROGRAM, "train", "--config", "c.toml", "--stage", "pnet", "--threads", "1"]
+        self.config(p=20000)
+
+        def stop(running):
+            """Tells the processes themselves: mpirun would kill them a second later."""
+            for entry in pathlib.Path("/proc").glob("[0-9]*/stat"):
+                try:
+                    parent = int(entry.read_text().rpartition(")")[2].split()[1])
+                    if parent == running.pid:
+                        os.kill(int(entry.parent.name), signal.SIGTERM)
+                except (OSError, ValueError):  # gone by now
+                    pass
+
+        # Two processes make one training: 20,000 samples in batches of 256 and a little.
+        running = self.begin(command, environment)
+        _, errors = running.communicate(timeout=300)
+        if b"this build has no MPI" in errors:
+            self.skipTest("built without MPI")
+        self.assertEqual(running.returncode, 0, errors.decode()[-3000:])
+        self.assertEqual([l["ranks"] for l in self.metrics() if l["event"] == "start"], [2])
+        whole = [l for l in self.metrics() if l["event"] == "step"][-1]
+        self.assertAlmostEqual(whole["samples"], 20000, delta=300)
+        self.assertEqual(sum(l["event"] == "mined" for l in self.metrics()), 1)
+        self.assertTrue((self.folder / "out/pnet.safetensors").exists())
+
+        shutil.rmtree(self.folder / "out")
+        self.config(p=4e6)
+        running = self.begin(command, environment)
+        self.wait_for_a_step(running)
+        stop(running)
+        running.communicate(timeout=120)
+        self.assertNotEqual(running.returncode, 0)
+        head = json.loads((self.folder / "out/pnet.checkpoint").read_bytes().split(b"\n", 1)[0])
+        self.assertGreater(head["step"], 0)
+        running = self.begin(command, environment)
+        self.wait_for_a_note(running, b"on from step %d" % head["step"])
+        stop(running)
+        running.communicate(timeout=120)
+
+    def test_calibration_nets_learn_without_a_model(self):
+        self.config()
+        table = self.train("--config", "c.toml", "--experiment", "calibration", "--samples", "40000,1,1").stdout.decode()
+        self.assertIn("| 48-calibration-net | ", table)
+        trials = json.loads((self.folder / "out/experiment-calibration.json").read_text())["trials"]
+        self.assertEqual([t["name"] for t in trials], ["12-calibration-net", "24-calibration-net", "48-calibration-net"])
+        # One in 45 by chance; the others have learned from ten batches only.
+        self.assertGreater(trials[0]["accuracy"], .1, trials)
 
     def test_wrong_usage(self):
         self.assertIn("--config is missing", self.train(status=2).stderr.decode())
@@ -197,6 +274,8 @@ class TrainTest(unittest.TestCase):
         self.assertIn("c.toml:1: there is no key \"sed\"", self.train("--config", "c.toml", status=2).stderr.decode())
         self.config()
         self.assertIn("R-Net needs a trained P-Net", self.train("--config", "c.toml", "--stage", "rnet", status=2).stderr.decode())
+        shutil.move(self.folder / "images", self.folder / "elsewhere")
+        self.assertIn('set "images": none of its 16 images is in', self.train("--config", "c.toml", status=1).stderr.decode())
         (self.folder / "train.txt").unlink()
         self.assertIn("train.txt", self.train("--config", "c.toml", status=1).stderr.decode())
 

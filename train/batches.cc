@@ -62,6 +62,7 @@ struct BatchQueue::Shared {
   const Sampler& sampler;
   BatchPlan plan;
   int side;
+  bool yield;
   std::int64_t next_to_cut, next_to_give, last;
   std::int64_t ahead;
   bool stop = false;
@@ -72,8 +73,9 @@ struct BatchQueue::Shared {
   std::vector<std::thread> threads;
 
   void work() {
-    // The training step goes first: where it waits for a batch, these threads have the processor anyway.
-    setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 10);
+    // The training step goes first: where it waits for a batch, these threads have the processor anyway. A step that
+    // always waits would only be let wait longer.
+    if (yield) setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 10);
     SamplerScratch scratch;
     std::unique_lock lock(mutex);
     while (true) {
@@ -95,10 +97,11 @@ struct BatchQueue::Shared {
 };
 
 BatchQueue::BatchQueue(const Sampler& sampler, const BatchPlan& plan, int side, std::int64_t first,
-                       std::int64_t last, int threads)
+                       std::int64_t last, int threads, bool yield)
     : shared_(new Shared{.sampler = sampler,
                          .plan = plan,
                          .side = side,
+                         .yield = yield,
                          .next_to_cut = first,
                          .next_to_give = first,
                          .last = last,

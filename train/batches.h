@@ -35,11 +35,12 @@ BatchPlan plan_batch(const Sampler& sampler, const std::array<double, kSampleKin
 Result<Batch> make_batch(const Sampler& sampler, const BatchPlan& plan, int side, std::int64_t step,
                          SamplerScratch& scratch);
 
-// Delivers the batches of steps `first`, `first` + 1 ... in order. The sampler must outlive it.
+// Delivers the batches of steps `first`, `first` + 1 ... in order. The sampler must outlive it. `yield`: its threads give
+// the processor to the training step, for nets whose step takes longer than cutting its batch.
 class BatchQueue {
  public:
   BatchQueue(const Sampler& sampler, const BatchPlan& plan, int side, std::int64_t first, std::int64_t last,
-             int threads);
+             int threads, bool yield = true);
   ~BatchQueue();
   BatchQueue(const BatchQueue&) = delete;
   BatchQueue& operator=(const BatchQueue&) = delete;

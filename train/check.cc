@@ -119,6 +119,7 @@ CheckResult check(const ModelData& model, const CheckOptions& options, const Pho
   ThreadPool pool(options.threads);
   std::vector<CascadeWorkspace> workspaces(static_cast<std::size_t>(pool.threads()));
   pool.for_each(static_cast<int>(photographs.list.size()), [&](int task, int worker) {
+    if (options.stop && *options.stop) return;
     const std::size_t index = static_cast<std::size_t>(task);
     const auto pixels = images.get(photographs.list[index].file);
     if (!pixels) return;

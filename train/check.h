@@ -3,6 +3,7 @@
 #ifndef MTCNN_TRAIN_CHECK_H_
 #define MTCNN_TRAIN_CHECK_H_
 
+#include <atomic>
 #include <cstddef>
 
 #include "engine/model_data.h"
@@ -18,6 +19,8 @@ struct CheckOptions {
   // Where recall and threshold are read off: windows an image, with three nets false positives an image.
   double windows_per_image = 100;
   int threads = 1;
+  // Once this is true, no other photograph is begun: the result is of no use then.
+  const std::atomic<bool>* stop = nullptr;
 };
 
 struct CheckResult {

@@ -90,6 +90,10 @@ void visit(V& v, StageConfig& c) {
   v("batch", c.batch, "crops in a step, over all ranks", Range{8, 1e6});
   v("rounds", c.rounds,
     "after each round but the last, the net's own false positives join the mined negatives", Range{1, 100});
+  v("precision", c.precision,
+    "\"float32\", or \"bf16\": layers compute in 16 bits, quicker where processor or GPU have instructions for it\n"
+    "(AVX512_BF16, AMX), slower elsewhere. Weights, losses and optimiser keep 32",
+    Range{});
   v("optimizer", c.optimizer, "\"adamw\", or \"sgd\" with momentum .9", Range{});
   v("learning_rate", c.learning_rate, "the highest; it falls to 0 as a cosine", Range{0, 1e3});
   v("weight_decay", c.weight_decay, "", Range{0, 1e3});
@@ -443,6 +447,9 @@ Result<TrainConfig> parse_config(const std::string& text, const std::string& nam
   for (const StageConfig* stage : {&config.pnet, &config.rnet, &config.onet}) {
     if (stage->optimizer != "adamw" && stage->optimizer != "sgd") {
       return bad("optimizer is \"" + stage->optimizer + "\", expected \"adamw\" or \"sgd\"");
+    }
+    if (stage->precision != "float32" && stage->precision != "bf16") {
+      return bad("precision is \"" + stage->precision + "\", expected \"float32\" or \"bf16\"");
     }
     if (stage->landmark_loss != "squared" && stage->landmark_loss != "distance") {
       return bad("landmark_loss is \"" + stage->landmark_loss + "\", expected \"squared\" or \"distance\"");

@@ -50,6 +50,7 @@ struct StageConfig {
   double samples = 3e6;
   int batch = 512;
   int rounds = 2;
+  std::string precision = "float32";
   std::string optimizer = "adamw";
   double learning_rate = 2e-3;
   double weight_decay = 1e-4;

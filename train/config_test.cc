@@ -75,6 +75,8 @@ TEST_CASE("what is wrong is said with file and line") {
   CHECK(error_of("pnet = 3\n" + kSet) == "c.toml:1: expected [pnet]");
   CHECK(error_of("[pnet]\noptimizer = \"lion\"\n" + kSet).find("expected \"adamw\" or \"sgd\"") !=
         std::string::npos);
+  CHECK(error_of("[onet]\nprecision = \"bf32\"\n" + kSet) ==
+        "c.toml: precision is \"bf32\", expected \"float32\" or \"bf16\"");
   CHECK(error_of("seed = = 1\n").starts_with("c.toml:1: "));
   CHECK(error_of("seed = 1\n") == "c.toml: there is no [[set]] of training images");
   CHECK(error_of("[[set]]\nformat = \"exotic\"\nlabels = \"l\"\nimages = \"i\"\n")

@@ -61,6 +61,19 @@ std::vector<Contestant> contestants(const TrainConfig& config, Experiment experi
     }
     return list;
   }
+  if (experiment == Experiment::kCalibration) {
+    const StageConfig* stages[] = {&config.pnet, &config.rnet, &config.onet};
+    const NetSpec* nets[] = {&k12Calibration, &k24Calibration, &k48Calibration};
+    const char* names[] = {"12-calibration-net", "24-calibration-net", "48-calibration-net"};
+    for (std::size_t stage = 0; stage < 3; ++stage) {
+      StageConfig alone = *stages[stage];
+      alone.loss_weights = {1, 0, 0};
+      alone.hard_share = 1;
+      alone.landmarks = false;
+      list.push_back({names[stage], stage, nets[stage], alone});
+    }
+    return list;
+  }
   StageConfig with = config.onet, without = config.onet;
   with.landmarks = without.landmarks = true;
   if (experiment == Experiment::kHardMining) {
@@ -80,6 +93,13 @@ bool has_head(const NetSpec& net, const char* name) {
   return std::any_of(net.heads.begin(), net.heads.end(),
                      [&](const Layer& head) { return std::string(head.name) == name; });
 }
+
+// Of O-Nets, which are judged within the cascade too.
+bool is_of_cascade(Experiment experiment) {
+  return experiment == Experiment::kHardMining || experiment == Experiment::kJointLandmarks;
+}
+
+constexpr std::array<double, kSampleKinds> kOnlyCalibration{0, 0, 0, 0, 1};
 
 Error stopped() { return {ErrorCode::kIo, "stopped: an experiment begins anew"}; }
 
@@ -136,18 +156,22 @@ Result<MinedWindows> Laboratory::windows(const Photographs& photographs, std::si
   options.thresholds = {config_.pnet.mining_threshold, config_.rnet.mining_threshold, 0};
   options.most = stage == 1 ? config_.pnet.mining_windows : config_.rnet.mining_windows;
   options.threads = threads_;
+  options.stop = events_.stop;
   note("searching " + std::to_string(photographs.list.size()) +
        " photographs for what the nets before let through");
-  return mine(model_, options, photographs, images_);
+  MinedWindows found = mine(model_, options, photographs, images_);
+  if (stop()) return stopped();
+  return found;
 }
 
 // Accuracy and box error on the validation crops, by the engine.
 void Laboratory::measure(const NetSpec& net, const ModelData& data, std::span<const Batch> crops,
                          Trial& trial) const {
-  const bool boxes = has_head(net, "box");
+  const bool boxes = has_head(net, "box"), calibration = has_head(net, "calibration");
   const Kernels& kernels = *find_kernels("auto");
-  const Network network =
-      boxes ? Network(net, data, kernels, {"class", "box"}) : Network(net, data, kernels, {"class"});
+  const Network network = calibration ? Network(net, data, kernels, {"calibration"})
+                          : boxes     ? Network(net, data, kernels, {"class", "box"})
+                                      : Network(net, data, kernels, {"class"});
   const std::size_t outputs = static_cast<std::size_t>(network.outputs());
   std::size_t right = 0, judged = 0, regressed = 0;
   double distance = 0;
@@ -159,6 +183,12 @@ void Laboratory::measure(const NetSpec& net, const ModelData& data, std::span<co
     network.run(batch.pixels.data(), count, size, scratch.data(), out.data());
     for (std::size_t i = 0; i < batch.targets.size(); ++i) {
       const SampleTarget& target = batch.targets[i];
+      if (calibration) {
+        const float* const scores = out.data() + outputs * i;
+        ++judged;
+        right += std::max_element(scores, scores + outputs) - scores == target.pattern;
+        continue;
+      }
       const bool face = target.kind == SampleKind::kPositive;
       if (face || target.kind == SampleKind::kNegative) {
         ++judged;
@@ -202,6 +232,7 @@ Result<Trial> Laboratory::trial(const Contestant& contestant, int seed, const Sa
   if (!stage.landmarks) ratio[static_cast<std::size_t>(SampleKind::kLandmark)] = 0;
   // Only what teaches something to either of the nets that are compared.
   if (stage.loss_weights[1] == 0) ratio[static_cast<std::size_t>(SampleKind::kPart)] = 0;
+  if (has_head(net, "calibration")) ratio = kOnlyCalibration;
   const BatchPlan plan = plan_batch(sampler, ratio, stage.batch, 0, 1);
   std::int64_t batch = 0;
   for (const int count : plan.counts) batch += count;
@@ -215,7 +246,7 @@ Result<Trial> Laboratory::trial(const Contestant& contestant, int seed, const Sa
   trial.seed = seed;
   trial.samples = static_cast<double>(steps * batch);
   data = model_;
-  BatchQueue queue(sampler, plan, net.side, 0, steps, threads_);
+  BatchQueue queue(sampler, plan, net.side, 0, steps, threads_, contestant.stage > 0);
   const auto start = Clock::now();
   for (std::int64_t step = 0; step < steps; ++step) {
     if (stop()) return stopped();
@@ -248,7 +279,7 @@ Result<Trial> Laboratory::trial(const Contestant& contestant, int seed, const Sa
       trial.curve.push_back(trial.accuracy);
     }
   }
-  if (options_.experiment != Experiment::kTable1) {
+  if (is_of_cascade(options_.experiment)) {
     CheckOptions check_options;
     check_options.stages = 3;
     check_options.search = config_.checking;
@@ -271,19 +302,25 @@ Result<ExperimentResult> Laboratory::run() {
     return Error{ErrorCode::kInvalidArgument, "experiments run in one process, not under mpirun"};
   if (config_.validation.empty())
     return Error{ErrorCode::kInvalidArgument, "an experiment needs [[validation]] sets"};
-  const std::string file = (std::filesystem::path(config_.output) / "model.safetensors").string();
-  const Result<Model> model = Model::load(file);
-  if (!model) {
-    return Error{ErrorCode::kInvalidArgument,
-                 "an experiment needs the finished model of this config: " + model.error().message};
+  const bool calibration = options_.experiment == Experiment::kCalibration;
+  if (!calibration) {
+    const std::string file = (std::filesystem::path(config_.output) / "model.safetensors").string();
+    const Result<Model> model = Model::load(file);
+    if (!model) {
+      return Error{ErrorCode::kInvalidArgument,
+                   "an experiment needs the finished model of this config: " + model.error().message};
+    }
+    model_ = model->data();
   }
-  model_ = model->data();
   Result<Photographs> read = read_photographs(config_.sets, config_.data.min_face);
   if (!read) return read.error();
   photographs_ = std::move(*read);
   read = read_photographs(config_.validation, config_.checking.min_face);
   if (!read) return read.error();
   validation_ = std::move(*read);
+  for (const Photographs* part : {&photographs_, &validation_}) {
+    for (const std::string& line : part->missing) note(line);
+  }
 
   const std::vector<Contestant> list = contestants(config_, options_.experiment);
   ExperimentResult result;
@@ -293,7 +330,8 @@ Result<ExperimentResult> Laboratory::run() {
     if (of_stage == list.end()) continue;
     const int side = of_stage->net->side;
     MinedWindows windows_to_learn, windows_to_judge;
-    if (stage > 0) {
+    const bool mines = stage > 0 && !calibration;
+    if (mines) {
       Result<MinedWindows> found = windows(photographs_, stage);
       if (!found) return found.error();
       windows_to_learn = std::move(*found);
@@ -302,9 +340,10 @@ Result<ExperimentResult> Laboratory::run() {
       windows_to_judge = std::move(*found);
     }
     Sampler judge(validation_, images_, validation_config_, side, kValidationStream + stage);
-    if (stage > 0) judge.use_windows(windows_to_judge);
+    if (mines) judge.use_windows(windows_to_judge);
     std::array<double, kSampleKinds> ratio{};
     std::copy_n(config_.samples.ratio.begin(), 3, ratio.begin());
+    if (calibration) ratio = kOnlyCalibration;
     const BatchPlan plan = plan_batch(judge, ratio, kValidationBatch, 0, 1);
     std::vector<Batch> crops;
     SamplerScratch scratch;
@@ -313,9 +352,10 @@ Result<ExperimentResult> Laboratory::run() {
       if (!batch) return batch.error();
       crops.push_back(std::move(*batch));
     }
-    result.crops = static_cast<std::size_t>(kValidationBatches *
-                                            (plan.counts[static_cast<std::size_t>(SampleKind::kNegative)] +
-                                             plan.counts[static_cast<std::size_t>(SampleKind::kPositive)]));
+    result.crops = 0;
+    for (const SampleKind kind : {SampleKind::kNegative, SampleKind::kPositive, SampleKind::kCalibration})
+      result.crops +=
+          static_cast<std::size_t>(kValidationBatches * plan.counts[static_cast<std::size_t>(kind)]);
     std::vector<const Contestant*> here;
     for (const Contestant& contestant : list) {
       if (contestant.stage == stage) here.push_back(&contestant);
@@ -326,7 +366,7 @@ Result<ExperimentResult> Laboratory::run() {
       TrainConfig seeded = config_;
       seeded.seed += static_cast<std::uint64_t>(seed);
       Sampler sampler(photographs_, images_, seeded, side, kTrainStream + stage);
-      if (stage > 0) sampler.use_windows(windows_to_learn);
+      if (mines) sampler.use_windows(windows_to_learn);
       for (std::size_t i = 0; i < here.size(); ++i) {
         Result<Trial> found = trial(*here[i], seed, sampler, crops, learned[i]);
         if (!found) return found.error();
@@ -370,6 +410,7 @@ const char* experiment_name(Experiment experiment) {
     case Experiment::kTable1: return "table1";
     case Experiment::kHardMining: return "hard-mining";
     case Experiment::kJointLandmarks: return "joint-landmarks";
+    case Experiment::kCalibration: return "calibration";
   }
   return "";
 }
@@ -404,8 +445,10 @@ std::string experiment_table(const ExperimentOptions& options, const ExperimentR
   const bool table1 = options.experiment == Experiment::kTable1;
   std::string text =
       table1 ? "| net | samples | 300 forward passes | validation accuracy |\n|---|---|---|---|\n"
-             : "| net | samples | validation accuracy | box error | cascade's average precision | points off "
-               "by |\n|---|---|---|---|---|---|\n";
+      : !is_of_cascade(options.experiment)
+          ? "| net | samples | validation accuracy |\n|---|---|---|\n"
+          : "| net | samples | validation accuracy | box error | cascade's average precision | points off "
+            "by |\n|---|---|---|---|---|---|\n";
   std::vector<std::string> names;
   for (const Trial& trial : result.trials) {
     if (std::find(names.begin(), names.end(), trial.name) == names.end()) names.push_back(trial.name);
@@ -429,6 +472,8 @@ std::string experiment_table(const ExperimentOptions& options, const ExperimentR
       char time[40];
       std::snprintf(time, sizeof time, "%.2f ms", milliseconds);
       text += std::string(time) + " | " + spread(accuracy, 100, 2, " %") + " |\n";
+    } else if (!is_of_cascade(options.experiment)) {
+      text += spread(accuracy, 100, 2, " %") + " |\n";
     } else {
       text += spread(accuracy, 100, 2, " %") + " | " + spread(box, 1, 5, "") + " | " +
               spread(precision, 1, 4, "") + " | " + spread(landmarks, 100, 2, " %") + " |\n";

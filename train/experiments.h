@@ -20,9 +20,12 @@ enum class Experiment {
   kHardMining,
   // Section III.C: O-Net with and without landmarks in its loss.
   kJointLandmarks,
+  // The calibration nets that stand beside the baselines of Table I (Li et al., CVPR 2015): how a window lies about its face.
+  kCalibration,
 };
 
-const char* experiment_name(Experiment experiment);  // "table1", "hard-mining", "joint-landmarks"
+const char* experiment_name(
+    Experiment experiment);  // "table1", "hard-mining", "joint-landmarks", "calibration"
 
 struct ExperimentOptions {
   Experiment experiment = Experiment::kTable1;
@@ -37,7 +40,7 @@ struct Trial {
   int seed = 0;
   double samples = 0;
   // Of crops of the validation photographs, in the ratio of the config, mined with the nets before: share of
-  // negatives and positives told right; mean squared distance of the four offsets of positives and parts, NaN if
+  // negatives and positives told right, with calibration nets of the 45 patterns; mean squared distance of the four offsets of positives and parts, NaN if
   // the net has no such head.
   double accuracy = 0, box_error = 0;
   // The accuracy on the way, at equal distances.
@@ -53,7 +56,8 @@ struct ExperimentResult {
   std::vector<Trial> trials;
 };
 
-// Runs in the output folder of a training that is done, whose nets mine the samples of R-Net and O-Net. Keeps nothing.
+// Runs in the output folder of a training that is done, whose nets mine the samples of R-Net and O-Net; calibration nets,
+// which learn from faces alone, need none. Keeps nothing.
 // Errors: kInvalidArgument if there is no finished model or no validation set, or if mpirun started several
 // processes; those of train(). Stopped (events.stop): kIo.
 Result<ExperimentResult> run_experiment(const TrainConfig& config, const ExperimentOptions& options,

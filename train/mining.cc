@@ -5,6 +5,8 @@
 #include <mutex>
 
 #include "cascade/cascade.h"
+#include "nets/mtcnn_nets.h"
+#include "train/fingerprint.h"
 #include "train/search.h"
 #include "util/file.h"
 #include "util/parallel.h"
@@ -13,9 +15,9 @@ namespace mtcnn {
 namespace {
 
 std::uint64_t fnv(std::span<const std::byte> bytes) {
-  std::uint64_t hash = 0xcbf29ce484222325u;
-  for (const std::byte b : bytes) hash = (hash ^ static_cast<std::uint64_t>(b)) * 0x100000001b3u;
-  return hash;
+  Fingerprint hash;
+  hash.add(bytes);
+  return hash.value();
 }
 
 template <typename T>
@@ -47,7 +49,7 @@ MinedWindows mine(const ModelData& model, const MiningOptions& options, const Ph
   std::size_t done = 0;
   pool.for_each(static_cast<int>(photographs.list.size()), [&](int task, int worker) {
     const std::size_t index = static_cast<std::size_t>(task);
-    if (index % parts != part) return;
+    if (index % parts != part || (options.stop && *options.stop)) return;
     if (const auto pixels = images.get(photographs.list[index].file)) {
       CascadeWorkspace& workspace = workspaces[static_cast<std::size_t>(worker)];
       cascade.run((*pixels)->image.view(), workspace, nullptr);
@@ -71,6 +73,26 @@ MinedWindows mine(const ModelData& model, const MiningOptions& options, const Ph
   return mined;
 }
 
+std::string mining_key(const ModelData& model, const MiningOptions& options, const Photographs& photographs) {
+  const bool own = options.mine == Mine::kOwn;
+  Fingerprint hash;
+  hash.add(own);
+  hash.add(options.stages);
+  hash.add(options.most);
+  hash.add(options.search.min_face);
+  hash.add(options.search.factor);
+  for (int stage = 0; stage < options.stages; ++stage)
+    hash.add(options.thresholds[static_cast<std::size_t>(stage)]);
+  const NetSpec* const nets[] = {&kPNet, &kRNet, &kONet};
+  for (int stage = 0; stage < (own ? options.stages - 1 : options.stages); ++stage) {
+    for (const ParameterSpec& parameter : parameters(*nets[stage])) {
+      const auto found = model.tensors.find(parameter.name);
+      if (found != model.tensors.end()) hash.add(std::as_bytes(std::span(found->second.values)));
+    }
+  }
+  return hexadecimal(fingerprint(photographs)) + " " + hexadecimal(hash.value());
+}
+
 Status save_mined(const std::string& path, const std::string& key, const MinedWindows& windows) {
   std::vector<std::byte> bytes;
   append(bytes, kMagic);
@@ -82,7 +104,7 @@ Status save_mined(const std::string& path, const std::string& key, const MinedWi
     for (const ScoredBox& window : list) append(bytes, window);
   }
   append(bytes, fnv(bytes));
-  return write_file(path, bytes);
+  return write_file(path, bytes, true);
 }
 
 Result<MinedWindows> load_mined(const std::string& path, const std::string& key, std::size_t photographs) {

@@ -3,6 +3,7 @@
 #ifndef MTCNN_TRAIN_MINING_H_
 #define MTCNN_TRAIN_MINING_H_
 
+#include <atomic>
 #include <functional>
 #include <string>
 #include <vector>
@@ -26,6 +27,8 @@ struct MiningOptions {
   std::array<double, 3> thresholds{};
   int most = 100;  // windows of an image, best scores first
   int threads = 1;
+  // Once this is true, no other photograph is begun: what is returned is of no use then.
+  const std::atomic<bool>* stop = nullptr;
 };
 
 // Called now and then with the number of photographs done, by one thread at a time.
@@ -36,6 +39,10 @@ using MiningProgress = std::function<void(std::size_t)>;
 MinedWindows mine(const ModelData& model, const MiningOptions& options, const Photographs& photographs,
                   ImageCache& images, std::size_t part = 0, std::size_t parts = 1,
                   const MiningProgress& progress = {});
+
+// What the windows depend on: the photographs with their labels, and how they are searched, by what weights. Of the
+// last net of Mine::kOwn no weights count: a run that is resumed has others by then than when it searched.
+std::string mining_key(const ModelData& model, const MiningOptions& options, const Photographs& photographs);
 
 // Mined windows in a file, so that a run that is resumed need not search again. `key` tells what they were
 // mined with.

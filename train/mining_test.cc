@@ -1,6 +1,7 @@
 #include "train/mining.h"
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 
@@ -130,6 +131,49 @@ TEST_CASE("the number of threads changes nothing, a cap keeps the best, parts ma
     REQUIRE(list.size() == 2);
     CHECK(list[0].score >= list[1].score);
   }
+}
+
+TEST_CASE("once it is told to stop, mining begins no other photograph") {
+  const Album album;
+  ImageCache images(1 << 24);
+  MiningOptions o = options();
+  std::atomic<bool> stop = false;
+  o.stop = &stop;
+  CHECK(!mine(test::random_model(3), o, album.photographs, images)[0].empty());
+  stop = true;
+  for (const auto& list : mine(test::random_model(3), o, album.photographs, images)) CHECK(list.empty());
+}
+
+TEST_CASE("windows are of the nets, the search and the photographs that their key is made of") {
+  Album album;
+  ModelData data = test::random_model(3);
+  MiningOptions o = options();
+  o.stages = 2;
+  const std::string key = mining_key(data, o, album.photographs);
+  CHECK(mining_key(data, o, album.photographs) == key);
+  MiningOptions other = o;
+  other.thresholds[1] = .31;
+  CHECK(mining_key(data, other, album.photographs) != key);
+  other = o;
+  other.search.min_face = 21;
+  CHECK(mining_key(data, other, album.photographs) != key);
+  other = o;
+  other.mine = Mine::kOwn;
+  const std::string own = mining_key(data, other, album.photographs);
+  CHECK(own != key);
+  // Number of threads, and nets that do not run.
+  o.threads = 1;
+  data.tensors.at("onet.class.bias").values[0] += 1;
+  CHECK(mining_key(data, o, album.photographs) == key);
+  // The last net of its own windows has learned more since.
+  data.tensors.at("rnet.class.bias").values[0] += 1;
+  CHECK(mining_key(data, o, album.photographs) != key);
+  CHECK(mining_key(data, other, album.photographs) == own);
+  data.tensors.at("pnet.class.bias").values[0] += 1;
+  CHECK(mining_key(data, other, album.photographs) != own);
+  const std::string before = mining_key(data, o, album.photographs);
+  album.photographs.list[1].ignored.push_back({1, 2, 3, 4});
+  CHECK(mining_key(data, o, album.photographs) != before);
 }
 
 TEST_CASE("mined windows come back from their file, and from no other") {

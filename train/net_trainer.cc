@@ -92,7 +92,8 @@ Result<StepResult> NetTrainer::step(const Batch& batch, double progress) {
       torch::from_blob(const_cast<float*>(batch.pixels.data()), {count, batch.side, batch.side, 3})
           .permute({0, 3, 1, 2})
           .to(s.device);
-  const std::vector<torch::Tensor> outputs = s.net.forward(input, s.heads, true);
+  const torch::ScalarType type = s.config.precision == "bf16" ? torch::kBFloat16 : torch::kFloat;
+  const std::vector<torch::Tensor> outputs = s.net.forward(input, s.heads, true, type);
   const LossOptions options{s.config.loss_weights, s.config.hard_share, s.config.landmark_loss == "distance"};
   const Losses losses = compute_losses(outputs, make_targets(batch.targets, s.device), options, s.ranks);
   const double total = s.config.loss_weights[0] * losses.classification +
@@ -159,7 +160,8 @@ Status NetTrainer::restore(std::span<const std::byte> bytes, const std::string& 
   try {
     std::istringstream stream(std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()));
     torch::serialize::InputArchive archive;
-    archive.load_from(stream, torch::kCPU);
+    // The optimiser takes its state over as it lies there.
+    archive.load_from(stream, state_->device);
     const torch::NoGradGuard no_gradients;
     const auto& named = state_->net.parameters();
     for (std::size_t i = 0; i < named.size(); ++i) {

@@ -142,6 +142,7 @@ pre{font-size:.82rem;line-height:1.35;overflow-x:auto;background:var(--card);bor
 )";
 
 constexpr double kMillion = 1e6;
+constexpr double kGibi = 0x1p30;
 
 Points points_of(const std::vector<Json>& records, const char* key, double factor = 1) {
   Points points;
@@ -261,11 +262,12 @@ class Page {
       html_ += "<p class=\"soft\">Nothing has been learned yet.</p>\n";
       return;
     }
-    open_table("Stages", {"", "state", "samples", "steps", "learning", "searching", "checking", "chosen at",
-                          "its figure"});
+    open_table("Stages", {"", "state", "samples", "steps", "learning", "searching", "checking",
+                          "memory at its peak", "chosen at", "its figure"});
     for (const NetRecords& net : records_.nets) {
-      double learning = 0, searching = 0, checking = 0, before = 0, samples = 0, step = 0;
+      double learning = 0, searching = 0, checking = 0, before = 0, samples = 0, step = 0, memory = kNone;
       for (const Json& record : net.steps) {
+        memory = std::fmax(memory, number(record, "peak_memory"));
         samples = number(record, "samples");
         step = number(record, "step");
         const double seconds = (samples - before) / number(record, "samples_per_second");
@@ -285,10 +287,10 @@ class Page {
         figure = "recall " + percent(number(*best, "recall")) + " with " +
                  decimals(number(*best, "windows"), 0) + " windows an image";
       }
-      add_row(
-          title_of(net.name),
-          {state, whole(samples), whole(step), duration(learning), duration(searching), duration(checking),
-           best ? decimals(number(*best, "samples") / kMillion, 2) + " M samples" : "–", figure});
+      add_row(title_of(net.name),
+              {state, whole(samples), whole(step), duration(learning), duration(searching),
+               duration(checking), std::isfinite(memory) ? decimals(memory / kGibi, 2) + " GiB" : "–",
+               best ? decimals(number(*best, "samples") / kMillion, 2) + " M samples" : "–", figure});
     }
     html_ += "</tbody></table></div>\n";
   }
@@ -386,6 +388,11 @@ class Page {
               title + ": share of the time in which the training step waits for samples.",
               "share of the time", Scale::kShare,
               {series_of("waiting", 0, points_of(net.steps, "waited_for_samples"), true)});
+    add_chart("Memory",
+              title + ": the process's at its peak until then, and the decoded photographs in the cache.",
+              "GiB", Scale::kFromZero,
+              {series_of("at its peak", 0, points_of(net.steps, "peak_memory", 1 / kGibi)),
+               series_of("photographs", 1, points_of(net.steps, "image_cache", 1 / kGibi))});
     html_ += "</div>\n";
     add_sheet(net);
     html_ += "</section>\n";

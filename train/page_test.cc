@@ -56,7 +56,9 @@ struct Page {
 std::string step(const std::string& net, int at, const std::string& classification = "0.5") {
   return R"({"event":"step","net":")" + net + R"(","step":)" + std::to_string(at) + R"(,"samples":)" +
          std::to_string(at * 1000) + R"(,"loss":1,"classification":)" + classification +
-         R"(,"box":0.1,"landmarks":0,"accuracy":0.9,"learning_rate":0.001,"samples_per_second":500,"waited_for_samples":0.02,"cutting_cores":1})"
+         R"(,"box":0.1,"landmarks":0,"accuracy":0.9,"learning_rate":0.001,"samples_per_second":500,"waited_for_samples":0.02,"cutting_cores":1,"peak_memory":)" +
+         std::to_string((1 << 30) + at * 1000) +
+         R"(,"image_cache":536870912})"
          "\n";
 }
 
@@ -100,7 +102,7 @@ TEST_CASE("curves, stages, rounds and settings of a run are on its page") {
   CHECK(page.points("P-Net", "Losses") == 4);
   CHECK(page.points("P-Net", "Losses", 2) == 4);
   CHECK(page.count("//section[h2='P-Net']//svg[title='Losses']//path") == 2);  // points are not learned
-  for (const char* chart : {"Accuracy", "Learning rate", "Speed", "Waiting for samples"}) {
+  for (const char* chart : {"Accuracy", "Learning rate", "Speed", "Waiting for samples", "Memory"}) {
     CAPTURE(chart);
     CHECK(page.points("P-Net", chart) == 4);
     CHECK(page.points("O-Net", chart) == 1);
@@ -113,10 +115,11 @@ TEST_CASE("curves, stages, rounds and settings of a run are on its page") {
   CHECK(page.points("O-Net", "Average precision") == 1);
   CHECK(page.points("O-Net", "Landmark error") == 1);
   CHECK(page.row("Stages", "P-Net") == std::vector<std::string>{"done", "4,000,000", "4,000", "2.2 h", "61 s",
-                                                                "4 s", "2.00 M samples",
+                                                                "4 s", "1.00 GiB", "2.00 M samples",
                                                                 "recall 91.00 % with 100 windows an image"});
   CHECK(page.row("Stages", "O-Net") == std::vector<std::string>{"25 %", "1,000,000", "1,000", "33.3 min",
-                                                                "0 s", "2 s", "1.00 M samples", "AP 0.8750"});
+                                                                "0 s", "2 s", "1.00 GiB", "1.00 M samples",
+                                                                "AP 0.8750"});
   CHECK(page.row("Rounds", "P-Net", 1) ==
         std::vector<std::string>{"1", "–", "–", "219", "12,345", "73", "0", "–", "–", "–", "–"});
   CHECK(page.row("Rounds", "P-Net", 2)[1] == "its false positives");
@@ -169,6 +172,8 @@ TEST_CASE("any values at all make a page") {
                               "learning_rate",
                               "samples_per_second",
                               "waited_for_samples",
+                              "peak_memory",
+                              "image_cache",
                               "figure",
                               "recall",
                               "windows",

@@ -9,9 +9,12 @@
 #include "datasets/labels.h"
 #include "image/resample.h"
 #include "kernels/kernels.h"
+#include "train/fingerprint.h"
 
 namespace mtcnn {
 namespace {
+
+constexpr std::size_t kNamed = 5;  // missing images that a message names
 
 Pixels shrunk(Image image, int max_side) {
   Pixels pixels{std::move(image), {}, 1};
@@ -65,11 +68,18 @@ Result<Photographs> read_photographs(std::span<const SetConfig> sets, double min
     const int index = static_cast<int>(photographs.sets.size());
     photographs.sets.push_back(set);
     photographs.problems.insert(photographs.problems.end(), labels->problems.begin(), labels->problems.end());
-    std::size_t used = 0;
+    std::size_t used = 0, missing = 0;
+    std::string first;
     for (LabelledImage& image : labels->images) {
       if (fnmatch(set.only.c_str(), image.path.c_str(), 0) != 0) continue;
       ++used;
       Photograph photograph{(std::filesystem::path(set.images) / image.path).string(), index, {}, {}};
+      // That it is there, no more: decoding all would take minutes.
+      std::error_code error;
+      if (!std::filesystem::exists(photograph.file, error)) {
+        if (++missing <= kNamed) first += (missing > 1 ? ", " : "") + image.path;
+        continue;
+      }
       for (LabelledFace& face : image.faces) {
         face.box = moved(face.box, set.box_moves);
         if (face.ignore || std::min(face.box.width(), face.box.height()) < min_face) {
@@ -84,8 +94,43 @@ Result<Photographs> read_photographs(std::span<const SetConfig> sets, double min
       return Error{ErrorCode::kFormat,
                    set.labels + ": no image" + (set.only == "*" ? "" : " that matches " + set.only)};
     }
+    if (missing == used) {
+      return Error{ErrorCode::kIo, "set \"" + set.name + "\": none of its " + std::to_string(used) +
+                                       " images is in " + set.images + " (" + first +
+                                       (missing > kNamed ? ", ..." : "") + "): is that its folder?"};
+    }
+    if (missing > 0) {
+      photographs.missing.push_back("set \"" + set.name + "\": " + std::to_string(missing) + " of its " +
+                                    std::to_string(used) + " images are not in " + set.images + ": " + first +
+                                    (missing > kNamed ? ", ..." : ""));
+    }
   }
   return photographs;
+}
+
+std::uint64_t fingerprint(const Photographs& photographs) {
+  Fingerprint hash;
+  const auto add_box = [&](const Box& box) {
+    for (const float edge : {box.left, box.top, box.right, box.bottom}) hash.add(edge);
+  };
+  hash.add(photographs.list.size());
+  for (const Photograph& photograph : photographs.list) {
+    hash.add(photograph.file);
+    hash.add(photograph.set);
+    hash.add(photograph.faces.size());
+    for (const LabelledFace& face : photograph.faces) {
+      add_box(face.box);
+      hash.add(face.landmarks.has_value());
+      if (!face.landmarks) continue;
+      for (const Point& point : *face.landmarks) {
+        hash.add(point.x);
+        hash.add(point.y);
+      }
+    }
+    hash.add(photograph.ignored.size());
+    for (const Box& box : photograph.ignored) add_box(box);
+  }
+  return hash.value();
 }
 
 Result<std::shared_ptr<const Pixels>> ImageCache::get(const std::string& file) {

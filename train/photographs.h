@@ -3,6 +3,7 @@
 #define MTCNN_TRAIN_PHOTOGRAPHS_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -29,11 +30,16 @@ struct Photographs {
   std::vector<SetConfig> sets;
   std::vector<Photograph> list;   // by set, in the order of the labels
   std::vector<Problem> problems;  // labels that could not be used
+  // A line for each set some of whose images are not there: how many, and the first of them. They are not in the list.
+  std::vector<std::string> missing;
 };
 
 // Reads the labels of all sets. Faces smaller than `min_face` (shorter side, pixels) become ignored. Errors: those
-// of read_labels(); kFormat for a set without images.
+// of read_labels(); kFormat for a set without images; kIo for one of whose images none is there.
 Result<Photographs> read_photographs(std::span<const SetConfig> sets, double min_face);
+
+// Of all that the list holds: files, sets, boxes, points. Other photographs or labels have another one.
+std::uint64_t fingerprint(const Photographs& photographs);
 
 // The box with its edges moved by these shares of its width and height.
 Box moved(const Box& box, const std::array<double, 4>& moves);

@@ -3,18 +3,24 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <string_view>
 #include <thread>
+
+#include <sys/resource.h>
 
 #include "eval/stages.h"
 #include "mtcnn/detector.h"
 #include "mtcnn/model.h"
+#include "mtcnn/version.h"
 #include "nets/mtcnn_nets.h"
 #include "train/batches.h"
 #include "train/check.h"
+#include "train/fingerprint.h"
 #include "train/mining.h"
 #include "train/net_trainer.h"
 #include "train/page.h"
@@ -40,6 +46,17 @@ double seconds_since(Clock::time_point start) {
 
 std::span<const std::byte> bytes_of(const std::string& text) {
   return {reinterpret_cast<const std::byte*>(text.data()), text.size()};
+}
+
+std::string_view text_of(const std::vector<std::byte>& bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+// Of this process so far, bytes.
+std::size_t peak_memory() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::size_t>(usage.ru_maxrss) * 1024;
 }
 
 double logit(double probability) { return std::log(probability / (1 - probability)); }
@@ -109,6 +126,8 @@ class Pipeline {
   }
   bool stopped() const { return events_.stop && *events_.stop; }
   bool first() const { return ranks_.rank() == 0; }
+  // Whether it holds for every rank.
+  bool all_ranks(bool holds) const;
   void note(const std::string& text) const {
     if (first() && events_.note) events_.note(text);
   }
@@ -121,11 +140,18 @@ class Pipeline {
   }
 
   Status prepare(const TrainRun& run);
-  Status evaluate(const Model& model);
+  Status read_sets();
+  Status compare_settings(const std::string& text) const;
+  void forget(std::size_t from) const;
+  void remove_own(std::size_t stage) const;
+  Result<bool> finish();
+  bool is_finished(const Model& model) const;
+  Result<std::optional<std::string>> evaluate(const Model& model);
   Result<ModelData> model_before(std::size_t stage) const;
-  Result<MinedWindows> mined(std::size_t stage, Mine what, int round, const ModelData& model);
+  // Nothing if it was stopped.
+  Result<std::optional<MinedWindows>> mined(std::size_t stage, Mine what, int round, const ModelData& model);
   Result<bool> train_stage(std::size_t stage, ModelData& model);
-  Status save_model(const ModelData& model, const std::string& name) const;
+  Status save_model(const ModelData& data, const std::string& check, const std::string& name) const;
   Status save_checkpoint(std::size_t stage, const NetTrainer& trainer, std::int64_t step,
                          const Best& best) const;
   Result<std::int64_t> load_checkpoint(std::size_t stage, NetTrainer& trainer, Best& best) const;
@@ -136,13 +162,23 @@ class Pipeline {
   int threads_;
   ImageCache images_;
   Photographs photographs_, validation_;
+  std::string config_hash_;
 };
+
+bool Pipeline::all_ranks(bool holds) const {
+  if (ranks_.size() == 1) return holds;
+  const std::vector<std::vector<std::byte>> words = ranks_.gather(std::vector<std::byte>{std::byte{holds}});
+  return std::all_of(words.begin(), words.end(), [](const auto& word) { return word[0] == std::byte{1}; });
+}
 
 void Pipeline::record(Json line) const {
   if (!first()) return;
-  // Appended in one write: what a kill can leave is a last line that is cut short, which readers skip.
-  if (std::FILE* const file = std::fopen(path("metrics.jsonl").c_str(), "a")) {
-    const std::string text = line.dump() + "\n";
+  // Appended in one write: what a kill can leave is a last line that is cut short, which readers skip. The next begins
+  // on a line of its own.
+  if (std::FILE* const file = std::fopen(path("metrics.jsonl").c_str(), "a+")) {
+    const bool torn = std::fseek(file, -1, SEEK_END) == 0 && std::fgetc(file) != '\n';
+    const std::string text = (torn ? "\n" : "") + line.dump() + "\n";
+    std::fseek(file, 0, SEEK_END);  // from reading to writing
     std::fwrite(text.data(), 1, text.size(), file);
     std::fclose(file);
   }
@@ -166,44 +202,58 @@ void Pipeline::write_sheet(const NetSpec& net, const Sampler& sampler, const Bat
   }
 }
 
-Status Pipeline::prepare(const TrainRun& run) {
+// Those of the run that the folder holds.
+Status Pipeline::compare_settings(const std::string& text) const {
+  const std::string file = path("config.toml");
+  std::error_code error;
+  if (!std::filesystem::exists(file, error)) return std::monostate{};
+  const Result<std::vector<std::byte>> old = read_file(file, std::size_t{1} << 24);
+  if (!old) return old.error();
+  // As they are read: a setting that was not there yet had its default.
+  const Result<TrainConfig> before = parse_config(std::string(text_of(*old)), file, "");
+  if (before && config_text(*before) == text) return std::monostate{};
+  return Error{ErrorCode::kInvalidArgument,
+               config_.output +
+                   ": holds a training with other settings (config.toml there): give another output folder, "
+                   "or --restart to begin anew"};
+}
+
+void Pipeline::remove_own(std::size_t stage) const {
+  std::error_code error;
+  for (int round = 0; round < 100; ++round)
+    std::filesystem::remove(path(std::string(net_of(stage).name) + ".own-" + std::to_string(round)), error);
+}
+
+// What the nets from this one on left, and what is of the whole.
+void Pipeline::forget(std::size_t from) const {
   namespace fs = std::filesystem;
   std::error_code error;
-  if (first()) {
-    if (run.restart) {
-      for (const char* net : {"pnet", "rnet", "onet"}) {
-        for (const char* ending : {".checkpoint", ".mined", ".safetensors", "-samples.png"})
-          fs::remove(path(std::string(net) + ending), error);
-        for (int round = 0; round < 100; ++round)
-          fs::remove(path(std::string(net) + ".own-" + std::to_string(round)), error);
-      }
-      for (const char* name : {"config.toml", "metrics.jsonl", "report.html", "model.safetensors"})
-        fs::remove(path(name), error);
-    }
-    fs::create_directories(config_.output, error);
-    if (error) return Error{ErrorCode::kIo, config_.output + ": can't make the folder: " + error.message()};
-    // How many threads there are, and where the folder lies, changes nothing that was learned.
-    TrainConfig told = config_;
-    told.threads = 0;
-    told.output = "";
-    const std::string text = config_text(told);
-    const std::string file = path("config.toml");
-    if (fs::exists(file, error)) {
-      const Result<std::vector<std::byte>> old = read_file(file, std::size_t{1} << 24);
-      if (!old) return old.error();
-      if (!std::equal(old->begin(), old->end(), bytes_of(text).begin(), bytes_of(text).end())) {
-        return Error{
-            ErrorCode::kInvalidArgument,
-            config_.output +
-                ": holds a training with other settings (config.toml there): give another output folder, "
-                "or --restart to begin anew"};
-      }
-    } else if (Status status = write_file(file, bytes_of(text)); !status) {
-      return status;
-    }
+  std::vector<std::string> nets;
+  for (std::size_t stage = from; stage < 3; ++stage) {
+    nets.emplace_back(net_of(stage).name);
+    for (const char* ending : {".checkpoint", ".mined", ".safetensors", "-samples.png"})
+      fs::remove(path(nets.back() + ending), error);
+    remove_own(stage);
   }
-  ranks_.wait();
+  for (const char* name : {"config.toml", "report.html", "model.safetensors"}) fs::remove(path(name), error);
+  const std::string metrics = path("metrics.jsonl");
+  const Result<std::vector<std::byte>> lines = read_file(metrics, kLargestFile);
+  fs::remove(metrics, error);
+  if (from == 0 || !lines) return;
+  std::string kept;
+  for (std::string_view rest = text_of(*lines); !rest.empty();) {
+    const std::size_t end = std::min(rest.find('\n'), rest.size());
+    const std::string_view line = rest.substr(0, end);
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    const Json json = Json::parse(line, nullptr, false);
+    if (!json.is_object() || json.value("event", "") == "result") continue;
+    if (std::find(nets.begin(), nets.end(), json.value("net", "")) != nets.end()) continue;
+    kept.append(line).append("\n");
+  }
+  if (Status status = write_file(metrics, bytes_of(kept)); !status) note(status.error().message);
+}
 
+Status Pipeline::read_sets() {
   Result<Photographs> read = read_photographs(config_.sets, config_.data.min_face);
   if (!read) return read.error();
   photographs_ = std::move(*read);
@@ -219,6 +269,32 @@ Status Pipeline::prepare(const TrainRun& run) {
     }
   }
   if (shown > 20) note("... and " + std::to_string(shown - 20) + " more labels that can't be used");
+  for (const Photographs* part : {&photographs_, &validation_}) {
+    for (const std::string& line : part->missing) note(line);
+  }
+  return std::monostate{};
+}
+
+Status Pipeline::prepare(const TrainRun& run) {
+  namespace fs = std::filesystem;
+  std::error_code error;
+  // How many threads there are, and where the folder lies, changes nothing that was learned.
+  TrainConfig told = config_;
+  told.threads = 0;
+  told.output = "";
+  const std::string text = config_text(told);
+  Fingerprint hash;
+  hash.add(text);
+  config_hash_ = hexadecimal(hash.value());
+  if (first()) {
+    fs::create_directories(config_.output, error);
+    if (error) return Error{ErrorCode::kIo, config_.output + ": can't make the folder: " + error.message()};
+    remove_leftovers(config_.output);
+    if (!run.restart) {
+      if (Status status = compare_settings(text); !status) return status;
+    }
+  }
+  if (Status status = read_sets(); !status) return status;
   std::size_t faces = 0, points = 0, ignored = 0;
   for (const Photograph& photograph : photographs_.list) {
     faces += photograph.faces.size();
@@ -231,6 +307,23 @@ Status Pipeline::prepare(const TrainRun& run) {
   if (faces == 0)
     return Error{ErrorCode::kFormat, "the training sets have no face of " +
                                          std::to_string(config_.data.min_face) + " pixels or more"};
+  // Only now that there is something to begin anew with.
+  if (first()) {
+    if (run.restart) {
+      forget(static_cast<std::size_t>(std::find(run.stages.begin(), run.stages.end(), true) -
+                                      run.stages.begin()));
+    }
+    if (!fs::exists(path("config.toml"), error)) {
+      if (Status status = write_file(path("config.toml"), bytes_of(text), true); !status) return status;
+    }
+  }
+  // Each rank reads for itself. The others wait here for what the first one removes.
+  const std::uint64_t own = fingerprint(photographs_);
+  const auto* from = reinterpret_cast<const std::byte*>(&own);
+  const std::vector<std::vector<std::byte>> of_ranks =
+      ranks_.gather(std::vector<std::byte>(from, from + sizeof own));
+  if (std::any_of(of_ranks.begin(), of_ranks.end(), [&](const auto& other) { return other != of_ranks[0]; }))
+    return Error{ErrorCode::kFormat, "the processes read different photographs or labels"};
   record({{"event", "start"},
           {"photographs", photographs_.list.size()},
           {"faces", faces},
@@ -264,18 +357,26 @@ Result<ModelData> Pipeline::model_before(std::size_t stage) const {
   for (std::size_t i = 0; i < 3; ++i) {
     model.thresholds[i] = static_cast<float>(config_.thresholds[i]);
   }
-  std::string sets;
-  for (const SetConfig& set : config_.sets) sets += (sets.empty() ? "" : ", ") + set.name;
-  model.metadata["provenance"] = "trained by mtcnn train on " + sets;
   return model;
 }
 
-Status Pipeline::save_model(const ModelData& data, const std::string& name) const {
+// With where it comes from. `check`: the figures of the last one; empty if there was none.
+Status Pipeline::save_model(const ModelData& data, const std::string& check, const std::string& name) const {
   if (!first()) return std::monostate{};
-  return Model(std::make_shared<const ModelData>(data)).save(path(name));
+  ModelData model = data;
+  std::string sets;
+  for (const SetConfig& set : config_.sets) sets += (sets.empty() ? "" : ", ") + set.name;
+  model.metadata["provenance"] = "trained by mtcnn train on " + sets;
+  model.metadata["trainer"] = std::string("mtcnn ") + version() + ", libtorch " + libtorch_version();
+  model.metadata["seed"] = std::to_string(config_.seed);
+  model.metadata["config_hash"] = config_hash_;
+  model.metadata["check"] = check;
+  if (check.empty()) model.metadata.erase("check");
+  return Model(std::make_shared<const ModelData>(std::move(model))).save(path(name));
 }
 
-Result<MinedWindows> Pipeline::mined(std::size_t stage, Mine what, int round, const ModelData& model) {
+Result<std::optional<MinedWindows>> Pipeline::mined(std::size_t stage, Mine what, int round,
+                                                    const ModelData& model) {
   const std::string net = net_of(stage).name;
   const std::string file = path(what == Mine::kNext ? net + ".mined" : net + ".own-" + std::to_string(round));
   MiningOptions options;
@@ -287,8 +388,11 @@ Result<MinedWindows> Pipeline::mined(std::size_t stage, Mine what, int round, co
   if (what == Mine::kOwn) options.thresholds[stage] = kLeastChecked;
   options.most = stage_config(static_cast<std::size_t>(options.stages) - 1).mining_windows;
   options.threads = threads_;
-  const std::string key = net + " " + std::to_string(static_cast<int>(what)) + " " + std::to_string(round);
-  if (Result<MinedWindows> old = load_mined(file, key, photographs_.list.size())) return old;
+  options.stop = events_.stop;
+  const std::string key = net + " " + std::to_string(static_cast<int>(what)) + " " + std::to_string(round) +
+                          " " + mining_key(model, options, photographs_);
+  Result<MinedWindows> old = load_mined(file, key, photographs_.list.size());
+  if (all_ranks(old.ok())) return std::optional(std::move(*old));
 
   const auto start = Clock::now();
   const std::string doing = what == Mine::kNext
@@ -309,6 +413,7 @@ Result<MinedWindows> Pipeline::mined(std::size_t stage, Mine what, int round, co
                                     static_cast<double>(progress.total - progress.done) / progress.per_second;
                                 events_.progress(progress);
                               });
+  if (!all_ranks(!stopped())) return std::optional<MinedWindows>();
   if (parts > 1) {
     // Every rank gets the others' parts.
     std::vector<std::byte> own;
@@ -348,7 +453,7 @@ Result<MinedWindows> Pipeline::mined(std::size_t stage, Mine what, int round, co
   if (first()) {
     if (Status status = save_mined(file, key, windows); !status) return status.error();
   }
-  return windows;
+  return std::optional(std::move(windows));
 }
 
 // Where it stood, what checks found best, and the trainer's own bytes; all in one file, so that they belong
@@ -374,7 +479,7 @@ Status Pipeline::save_checkpoint(std::size_t stage, const NetTrainer& trainer, s
   std::vector<std::byte> file(bytes_of(text).begin(), bytes_of(text).end());
   file.insert(file.end(), state.begin(), state.end());
   file.insert(file.end(), weights.begin(), weights.end());
-  return write_file(path(std::string(net_of(stage).name) + ".checkpoint"), file);
+  return write_file(path(std::string(net_of(stage).name) + ".checkpoint"), file, true);
 }
 
 // The step to go on from; 0 without a checkpoint.
@@ -423,13 +528,20 @@ Result<bool> Pipeline::train_stage(std::size_t stage, ModelData& model) {
   const Result<std::int64_t> begun = load_checkpoint(stage, trainer, best);
   if (!begun) return begun.error();
   std::int64_t step = *begun;
-  if (step > 0) note(std::string(kTitles[stage]) + ": on from step " + std::to_string(step));
+  if (step > 0) {
+    note(std::string(kTitles[stage]) + ": on from step " + std::to_string(step));
+  } else {
+    // What is there was mined by another training of this net.
+    if (first()) remove_own(stage);
+    ranks_.wait();
+  }
 
   Sampler sampler(photographs_, images_, config_, net.side, stage);
   if (stage > 0) {
-    const Result<MinedWindows> windows = mined(stage, Mine::kNext, 0, model);
+    const Result<std::optional<MinedWindows>> windows = mined(stage, Mine::kNext, 0, model);
     if (!windows) return windows.error();
-    sampler.use_windows(*windows);
+    if (!*windows) return false;
+    sampler.use_windows(**windows);
   }
   std::array<double, kSampleKinds> ratio{};
   std::copy(config_.samples.ratio.begin(), config_.samples.ratio.end(), ratio.begin());
@@ -450,9 +562,10 @@ Result<bool> Pipeline::train_stage(std::size_t stage, ModelData& model) {
       ModelData current = model;
       trainer.save(current, config.keep_landmarks || stage == 2);
       if (step < round_end(round - 1)) return Error{ErrorCode::kFormat, "a round was left out"};
-      const Result<MinedWindows> own = mined(stage, Mine::kOwn, round, current);
+      const Result<std::optional<MinedWindows>> own = mined(stage, Mine::kOwn, round, current);
       if (!own) return own.error();
-      sampler.use_negatives(*own);
+      if (!*own) return false;  // the checkpoint of the round's end is there
+      sampler.use_negatives(**own);
     }
     if (step >= round_end(round)) continue;
     Json kinds;
@@ -470,7 +583,8 @@ Result<bool> Pipeline::train_stage(std::size_t stage, ModelData& model) {
     write_sheet(net, sampler, plan, step);
     write_page();
 
-    BatchQueue queue(sampler, plan, net.side, step, round_end(round), threads_);
+    // P-Net's steps are so short that it waits for its samples.
+    BatchQueue queue(sampler, plan, net.side, step, round_end(round), threads_, stage > 0);
     auto reported = Clock::now(), saved = Clock::now();
     const auto round_start = Clock::now();
     std::int64_t reported_step = step;
@@ -504,7 +618,9 @@ Result<bool> Pipeline::train_stage(std::size_t stage, ModelData& model) {
                 {"learning_rate", mean.learning_rate},
                 {"samples_per_second", rate},
                 {"waited_for_samples", wait / seconds},
-                {"cutting_cores", cutting / seconds}});
+                {"cutting_cores", cutting / seconds},
+                {"peak_memory", peak_memory()},
+                {"image_cache", images_.bytes()}});
         if (events_.progress && first()) {
           TrainProgress progress;
           progress.doing = kTitles[stage];
@@ -610,9 +726,19 @@ Result<bool> Pipeline::train_stage(std::size_t stage, ModelData& model) {
           {"net", net.name},
           {"best_step", best.step},
           {"best_figure", best.figure},
-          {"seconds", seconds_since(start)}});
+          {"seconds", seconds_since(start)},
+          {"peak_memory", peak_memory()},
+          {"image_cache", images_.bytes()}});
   write_page();
-  if (Status status = save_model(model, std::string(net.name) + ".safetensors"); !status)
+  char text[200] = "";
+  if (best.figure >= 0 && stage < 2) {
+    std::snprintf(text, sizeof text, "%s keeps %.4f of the faces of %zu photographs with %g windows an image",
+                  kTitles[stage], best.figure, validation_.list.size(), config.check_windows);
+  } else if (best.figure >= 0) {
+    std::snprintf(text, sizeof text, "average precision %.4f on %zu photographs", best.figure,
+                  validation_.list.size());
+  }
+  if (Status status = save_model(model, text, std::string(net.name) + ".safetensors"); !status)
     return status.error();
   // Sampled no more: what is left is small.
   for (const std::string& failure : images_.failures()) note(failure);
@@ -620,14 +746,16 @@ Result<bool> Pipeline::train_stage(std::size_t stage, ModelData& model) {
 }
 
 // The whole cascade at its default thresholds: what each stage keeps of the validation faces, and the faces found.
-Status Pipeline::evaluate(const Model& model) {
-  if (validation_.list.empty() || !first()) return std::monostate{};
+// Returns the figures in a line, which is empty without validation sets; nothing if it was stopped.
+Result<std::optional<std::string>> Pipeline::evaluate(const Model& model) {
+  if (validation_.list.empty()) return std::optional<std::string>("");
   CheckOptions options;
   options.stages = 3;
   options.search = config_.checking;
   std::copy(model.data().thresholds.begin(), model.data().thresholds.end(), options.thresholds.begin());
   options.thresholds[2] = kLeastChecked;
   options.threads = threads_;
+  options.stop = events_.stop;
   const CheckResult faces = check(model.data(), options, validation_, images_);
   DetectorOptions detector_options;
   detector_options.min_face = static_cast<float>(config_.checking.min_face);
@@ -637,6 +765,7 @@ Status Pipeline::evaluate(const Model& model) {
   if (!detector) return detector.error();
   StageTally tally;
   for (const Photograph& photograph : validation_.list) {
+    if (stopped()) return std::optional<std::string>();
     const auto pixels = images_.get(photograph.file);
     if (!pixels) continue;
     const Result<Trace> trace = detector->trace((*pixels)->image.view());
@@ -669,12 +798,50 @@ Status Pipeline::evaluate(const Model& model) {
           {"images", faces.images},
           {"faces", faces.faces},
           {"stages", stages}});
-  return std::monostate{};
+  std::snprintf(text, sizeof text,
+                "average precision %.4f, points off by %.4f of the eyes' distance, on %zu photographs",
+                faces.average_precision, faces.landmark_error, faces.images);
+  return std::optional<std::string>(text);
+}
+
+// Whether model.safetensors is this finished O-Net's, and its figures are recorded.
+bool Pipeline::is_finished(const Model& model) const {
+  const Result<Model> there = Model::load(path("model.safetensors"));
+  if (!there) return false;
+  const auto &a = model.data().tensors, &b = there->data().tensors;
+  const bool same = std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& x, const auto& y) {
+    return x.first == y.first && x.second.values == y.second.values;
+  });
+  if (!same || validation_.list.empty()) return same;
+  const Result<std::vector<std::byte>> lines = read_file(path("metrics.jsonl"), kLargestFile);
+  if (!lines) return false;
+  const std::string_view text = text_of(*lines);
+  const std::size_t result = text.rfind(R"({"event":"result")"), done = text.rfind(R"({"event":"done")");
+  return result != text.npos && (done == text.npos || done < result);
+}
+
+// Evaluates the whole cascade and writes its model, unless that was done. Returns false if it was stopped.
+Result<bool> Pipeline::finish() {
+  const Result<Model> model = Model::load(path("onet.safetensors"));
+  if (!model) return model.error();
+  if (is_finished(*model)) return true;
+  const Result<std::optional<std::string>> figures = evaluate(*model);
+  if (!figures) return figures.error();
+  if (!*figures) return false;
+  // The last of all, so that it is there if nothing is missing.
+  if (Status status = save_model(model->data(), **figures, "model.safetensors"); !status)
+    return status.error();
+  write_page();
+  char text[120];
+  std::snprintf(text, sizeof text, "memory at its peak %.2f GiB; decoded images in the cache %.2f GiB",
+                0x1p-30 * static_cast<double>(peak_memory()), 0x1p-30 * static_cast<double>(images_.bytes()));
+  note(text);
+  note("Wrote " + path("model.safetensors"));
+  return true;
 }
 
 Result<bool> Pipeline::run(const TrainRun& run) {
   if (Status status = prepare(run); !status) return status.error();
-  bool learned = false;
   for (std::size_t stage = 0; stage < 3; ++stage) {
     if (!run.stages[stage]) continue;
     const std::string done = path(std::string(net_of(stage).name) + ".safetensors");
@@ -690,19 +857,13 @@ Result<bool> Pipeline::run(const TrainRun& run) {
     const Result<bool> finished = train_stage(stage, *model);
     if (!finished) return finished.error();
     if (!*finished) return false;
-    learned = true;
     ranks_.wait();
   }
-  std::error_code error;
-  if (learned && std::filesystem::exists(path("onet.safetensors"), error)) {
-    const Result<Model> model = Model::load(path("onet.safetensors"));
-    if (!model) return model.error();
-    if (Status status = save_model(model->data(), "model.safetensors"); !status) return status.error();
-    if (Status status = evaluate(*model); !status) return status.error();
-    write_page();
-    note("Wrote " + path("model.safetensors"));
-  }
-  return true;
+  if (!run.stages[2]) return true;
+  Result<bool> finished = true;
+  if (first()) finished = finish();
+  ranks_.wait();
+  return finished;
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 // report.html, the same to look at (page.h), and NET-samples.png, what the sampler cut for each net;
 // P-, R- and O-Net's NET.checkpoint while they learn, NET.mined and NET.own-N, mined windows;
 // NET.safetensors, the model as soon as that net is done (nets that are not are random); and in the end
-// model.safetensors. Every file is the old one or the new one at any moment.
+// model.safetensors, once it was evaluated. Every file is the old one or the new one at any moment.
 #ifndef MTCNN_TRAIN_PIPELINE_H_
 #define MTCNN_TRAIN_PIPELINE_H_
 
@@ -37,7 +37,8 @@ struct TrainEvents {
 
 struct TrainRun {
   std::array<bool, 3> stages{true, true, true};  // which to train; the ones before must be done already
-  bool restart = false;                          // forget what the output folder holds
+  // Forget what the output folder holds of the first of these nets and of those behind it, once the sets were read.
+  bool restart = false;
 };
 
 // Trains what is not done yet, together with the processes that mpirun started with this one (train/ranks.h). To be

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "geometry/box.h"
 #include "geometry/calibration.h"
@@ -308,10 +309,11 @@ Result<SampleTarget> Sampler::cut(SampleKind kind, std::uint64_t position, Sampl
   const std::uint64_t block = position / (kVisits * each);
   Random mixing{config_.seed, stream_, k, block, 1};
   const std::uint64_t place = position % (kVisits * each);
-  // An odd factor permutes the places if their number is a power of two; else a shift alone does.
+  // A factor that has no divisor in common with the number of places permutes them.
   const std::uint64_t places = kVisits * each;
-  const std::uint64_t factor = (places & (places - 1)) == 0 ? mixing.bits() | 1 : 1;
-  const std::uint64_t mixed = (place % places * (factor % places) + mixing.below(places)) % places;
+  std::uint64_t factor = mixing.bits() | 1;
+  while (std::gcd(factor, places) != 1) factor = mixing.bits() | 1;
+  const std::uint64_t mixed = (place * (factor % places) + mixing.below(places)) % places;
   const std::uint64_t visit = block * kVisits + mixed / each;
 
   SampleTarget target;

@@ -373,6 +373,87 @@ TEST_CASE("calibration samples lie about the face by their pattern") {
   CHECK(patterns.size() == kCalibrationPatterns.size());
 }
 
+TEST_CASE("a calibration sample's pixels are those of a window that lies by its pattern") {
+  Album album;
+  ImageCache images(1 << 24);
+  constexpr int kSide = 24;
+  SamplerScratch scratch;
+  PatchScratch patch;
+  std::vector<float> pixels(floats(kSide)), expected(floats(kSide));
+  for (const double flip : {0., 1.}) {
+    CAPTURE(flip);
+    TrainConfig config = plain();
+    config.augment.flip = flip;
+    const Sampler sampler(album.photographs, images, config, kSide, 1);
+    for (std::uint64_t position = 0; position < 20; ++position) {
+      const Result<SampleTarget> target =
+          sampler.cut(SampleKind::kCalibration, position, scratch, pixels.data());
+      REQUIRE(target.ok());
+      int found = 0;
+      for (const Photograph& photograph : album.photographs.list) {
+        for (const LabelledFace& face : photograph.faces) {
+          const Box box = squared(face.box);
+          for (const CalibrationPattern& drawn : kCalibrationPatterns) {
+            const Box window = disturbed(box, drawn);
+            read_patch((*images.get(photograph.file))->image.view(), window, kSide, 127.5f, 1 / 128.f,
+                       *find_kernels("auto"), patch, expected.data());
+            bool same = true;
+            for (int i = 0; i < kSide * kSide && same; ++i) {
+              const int at = flip > 0 ? i / kSide * kSide + kSide - 1 - i % kSide : i;
+              same =
+                  std::equal(pixels.begin() + 3 * i, pixels.begin() + 3 * i + 3, expected.begin() + 3 * at);
+            }
+            if (!same) continue;
+            ++found;
+            const Box mirrored{box.left + box.right - window.right, window.top,
+                               box.left + box.right - window.left, window.bottom};
+            const std::size_t label = calibration_label(flip > 0 ? mirrored : window, box);
+            CHECK(target->pattern == static_cast<int>(label));
+            if (flip == 0) CHECK(kCalibrationPatterns[label] == drawn);
+          }
+        }
+      }
+      CHECK(found == 1);
+    }
+  }
+}
+
+TEST_CASE("samples of one visit do not stand beside one another, however many there are") {
+  Album album;
+  album.photographs.list.clear();
+  const std::filesystem::path folder(std::filesystem::temp_directory_path() /
+                                     ("mtcnn_mixed_" + std::to_string(::getpid())));
+  std::filesystem::create_directories(folder);
+  constexpr int kImages = 16;
+  for (int i = 0; i < kImages; ++i) {
+    const Image flat{40, 40, std::vector<std::uint8_t>(40 * 40 * 3, static_cast<std::uint8_t>(15 * i))};
+    const std::string file = (folder / (std::to_string(i) + ".png")).string();
+    REQUIRE(save_image(file, flat.view()).ok());
+    album.photographs.list.push_back({file, 0, {}, {}});
+  }
+  ImageCache images(1 << 24);
+  TrainConfig config = plain();
+  SamplerScratch scratch;
+  std::vector<float> pixels(floats(12));
+  for (const int visits : {3, 4, 6, 1000}) {
+    CAPTURE(visits);
+    config.data.crops_per_visit = visits;
+    const Sampler sampler(album.photographs, images, config, 12, 1);
+    int alike = 0;
+    float before = 9;
+    constexpr int kSamples = 1000;
+    for (std::uint64_t position = 0; position < kSamples; ++position) {
+      REQUIRE(sampler.cut(SampleKind::kNegative, position, scratch, pixels.data()).ok());
+      alike += pixels[0] == before;
+      before = pixels[0];
+    }
+    // One in 16 by chance; two of three if the samples of a visit came one after the other. Of a factor that is nearly the
+    // number of places, or a part of it, neighbours may be a little more alike.
+    CHECK(alike < kSamples / 4);
+  }
+  std::filesystem::remove_all(folder);
+}
+
 TEST_CASE("a large photograph is shrunk in the cache, and crops are cut from the same places") {
   Album album;
   const std::string& file = album.photographs.list[0].file;

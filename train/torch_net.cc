@@ -24,22 +24,26 @@ torch::Tensor as_rows(const torch::Tensor& t) {
   return t.dim() == 4 ? t.contiguous(torch::MemoryFormat::ChannelsLast) : t.contiguous();
 }
 
-struct Prelu : torch::autograd::Function<Prelu> {
+// Of floats or of BFloat16, computed in floats.
+template <typename T>
+struct Prelu : torch::autograd::Function<Prelu<T>> {
   static torch::Tensor forward(AutogradContext* context, const torch::Tensor& any_input,
                                const torch::Tensor& any_slopes) {
     const torch::Tensor input = as_rows(any_input), slopes = any_slopes.contiguous();
     context->save_for_backward({input, slopes});
     torch::Tensor output = torch::empty_like(input);
     const auto [count, channels] = rows_of(input);
-    const float *x = input.data_ptr<float>(), *a = slopes.data_ptr<float>();
-    float* const y = output.data_ptr<float>();
+    const T* const x = input.data_ptr<T>();
+    const float* const a = slopes.data_ptr<float>();
+    T* const y = output.data_ptr<T>();
     at::parallel_for(0, count, 16384 / channels + 1,
                      [&, channels = channels](std::int64_t begin, std::int64_t end) {
                        for (std::int64_t row = begin; row < end; ++row) {
-                         const float* const from = x + row * channels;
-                         float* const to = y + row * channels;
+                         const T* const from = x + row * channels;
+                         T* const to = y + row * channels;
                          for (std::int64_t c = 0; c < channels; ++c) {
-                           to[c] = std::max(from[c], 0.f) + a[c] * std::min(from[c], 0.f);
+                           const float value = from[c];
+                           to[c] = std::max(value, 0.f) + a[c] * std::min(value, 0.f);
                          }
                        }
                      });
@@ -52,8 +56,9 @@ struct Prelu : torch::autograd::Function<Prelu> {
     const torch::Tensor gradient = as_rows(gradients[0]);
     torch::Tensor input_gradient = torch::empty_like(input);
     const auto [count, channels] = rows_of(input);
-    const float *x = input.data_ptr<float>(), *a = slopes.data_ptr<float>(), *g = gradient.data_ptr<float>();
-    float* const gx = input_gradient.data_ptr<float>();
+    const T *x = input.data_ptr<T>(), *g = gradient.data_ptr<T>();
+    const float* const a = slopes.data_ptr<float>();
+    T* const gx = input_gradient.data_ptr<T>();
     // Parts of fixed size, summed up in their order: the sum does not depend on the number of threads.
     const std::int64_t part_rows = std::max<std::int64_t>(1, 65536 / channels);
     const std::int64_t parts = (count + part_rows - 1) / part_rows;
@@ -64,11 +69,12 @@ struct Prelu : torch::autograd::Function<Prelu> {
           for (std::int64_t part = begin; part < end; ++part) {
             float* const sum = ga + part * channels;
             for (std::int64_t row = part * part_rows; row < std::min(count, (part + 1) * part_rows); ++row) {
-              const float *from = x + row * channels, *grad = g + row * channels;
-              float* const to = gx + row * channels;
+              const T *from = x + row * channels, *grad = g + row * channels;
+              T* const to = gx + row * channels;
               for (std::int64_t c = 0; c < channels; ++c) {
-                to[c] = from[c] > 0 ? grad[c] : a[c] * grad[c];
-                sum[c] += grad[c] * std::min(from[c], 0.f);
+                const float value = from[c], change = grad[c];
+                to[c] = value > 0 ? change : a[c] * change;
+                sum[c] += change * std::min(value, 0.f);
               }
             }
           }
@@ -84,8 +90,10 @@ bool may_swap(const torch::Tensor& slopes) { return slopes.min().item<float>() >
 }  // namespace
 
 torch::Tensor prelu(const torch::Tensor& input, const torch::Tensor& slopes) {
-  if (input.is_cpu() && input.scalar_type() == torch::kFloat) return Prelu::apply(input, slopes);
-  return torch::prelu(input, slopes);
+  if (input.is_cpu() && input.scalar_type() == torch::kFloat) return Prelu<float>::apply(input, slopes);
+  if (input.is_cpu() && input.scalar_type() == torch::kBFloat16)
+    return Prelu<c10::BFloat16>::apply(input, slopes);
+  return torch::prelu(input, slopes.to(input.scalar_type()));
 }
 
 TorchNet::TorchNet(const NetSpec& net, std::uint64_t seed, torch::Device device) : net_(&net) {
@@ -134,15 +142,15 @@ torch::Tensor TorchNet::features(const NetSpec& net, const std::string& name, co
   };
   for (std::size_t i = 0; i < net.layers.size(); ++i) {
     const Layer& layer = net.layers[i];
-    const auto weight = [&] { return parameter(name, layer.name, "weight"); };
-    const auto bias = [&] { return parameter(name, layer.name, "bias"); };
+    const auto weight = [&] { return parameter(name, layer.name, "weight").to(x.scalar_type()); };
+    const auto bias = [&] { return parameter(name, layer.name, "bias").to(x.scalar_type()); };
     switch (layer.kind) {
       case LayerKind::kConv:
         x = torch::conv2d(x, weight(), bias(), torch::IntArrayRef{1}, torch::IntArrayRef{layer.padding},
                           torch::IntArrayRef{1}, layer.groups);
         break;
       case LayerKind::kPrelu: {
-        const torch::Tensor slopes = weight();
+        const torch::Tensor slopes = parameter(name, layer.name, "weight");
         const bool pool_next = i + 1 < net.layers.size() && net.layers[i + 1].kind == LayerKind::kMaxPool;
         if (pool_next && may_swap(slopes)) pool(net.layers[++i]);
         x = mtcnn::prelu(x, slopes);
@@ -157,11 +165,13 @@ torch::Tensor TorchNet::features(const NetSpec& net, const std::string& name, co
       case LayerKind::kDropout: x = torch::dropout(x, layer.rate, training); break;
       case LayerKind::kRelu: x = torch::relu(x); break;
       case LayerKind::kLrn:
+        // Squares and powers, in floats.
         x = torch::nn::functional::local_response_norm(
-            x, torch::nn::functional::LocalResponseNormFuncOptions(layer.kernel)
-                   .alpha(layer.alpha)
-                   .beta(kLrnPower)
-                   .k(kLrnBias));
+                x.to(torch::kFloat), torch::nn::functional::LocalResponseNormFuncOptions(layer.kernel)
+                                         .alpha(layer.alpha)
+                                         .beta(kLrnPower)
+                                         .k(kLrnBias))
+                .to(x.scalar_type());
         break;
     }
   }
@@ -172,12 +182,14 @@ torch::Tensor TorchNet::features(const NetSpec& net, const std::string& name, co
 }
 
 std::vector<torch::Tensor> TorchNet::forward(const torch::Tensor& input,
-                                             const std::vector<std::string>& heads, bool training) const {
-  const torch::Tensor seen = features(*net_, net_->name, input, training);
+                                             const std::vector<std::string>& heads, bool training,
+                                             torch::ScalarType type) const {
+  const torch::Tensor seen = features(*net_, net_->name, input.to(type), training);
   std::vector<torch::Tensor> outputs;
   for (const std::string& head : heads) {
-    outputs.push_back(
-        torch::linear(seen, parameter(net_->name, head, "weight"), parameter(net_->name, head, "bias")));
+    const torch::Tensor output = torch::linear(seen, parameter(net_->name, head, "weight").to(type),
+                                               parameter(net_->name, head, "bias").to(type));
+    outputs.push_back(output.to(torch::kFloat));
   }
   return outputs;
 }

@@ -21,9 +21,10 @@ class TorchNet {
   TorchNet(const NetSpec& net, std::uint64_t seed, torch::Device device = torch::kCPU);
 
   // Requires a batch x channels x side x side input. Returns the outputs of `heads`, in this order, batch
-  // x outputs each. `training`: dropout.
+  // x outputs each, floats. `training`: dropout. `type`: what layers compute in, kFloat or kBFloat16; weights and their
+  // gradients are floats (mixed precision as torch's autocast has it, but alike in every version of libtorch).
   std::vector<torch::Tensor> forward(const torch::Tensor& input, const std::vector<std::string>& heads,
-                                     bool training) const;
+                                     bool training, torch::ScalarType type = torch::kFloat) const;
 
   // By the names of parameters(net), in that order; all want gradients.
   const std::vector<std::pair<std::string, torch::Tensor>>& parameters() const { return parameters_; }
@@ -45,7 +46,7 @@ class TorchNet {
   std::vector<std::pair<std::string, torch::Tensor>> parameters_;
 };
 
-// PReLU over the channels of a batch x channels (x height x width) tensor. On a CPU several times faster than torch's own
+// PReLU over the channels of a batch x channels (x height x width) tensor, by slopes that are floats. On a CPU several times faster than torch's own
 // on channels-last maps, which are what it wants.
 torch::Tensor prelu(const torch::Tensor& input, const torch::Tensor& slopes);
 

@@ -94,6 +94,38 @@ TEST_CASE("our PReLU and its gradients are torch's") {
   }
 }
 
+TEST_CASE("in 16 bits PReLU and nets give about what they give in 32") {
+  torch::manual_seed(4);
+  const torch::Tensor x = torch::randn({3, 10, 7, 5}).contiguous(torch::MemoryFormat::ChannelsLast);
+  const torch::Tensor slopes = torch::randn({10});
+  const auto gradients = [&](torch::ScalarType type) {
+    const torch::Tensor leaf = x.to(type).detach().requires_grad_(true),
+                        a = slopes.clone().requires_grad_(true);
+    const torch::Tensor y = mtcnn::prelu(leaf, a);
+    CHECK(y.scalar_type() == type);
+    y.to(torch::kFloat).sum().backward();
+    CHECK(a.grad().scalar_type() == torch::kFloat);
+    return std::vector<torch::Tensor>{y.detach().to(torch::kFloat), leaf.grad().to(torch::kFloat), a.grad()};
+  };
+  const auto fine = gradients(torch::kFloat), coarse = gradients(torch::kBFloat16);
+  for (std::size_t i = 0; i < 3; ++i) CHECK(torch::allclose(fine[i], coarse[i], .02, .1));
+
+  for (const NetSpec* net : {&kPNet, &kONet, &k48Net}) {
+    CAPTURE(std::string(net->name));
+    const TorchNet torch_net(*net, 1);
+    const torch::Tensor input = torch::randn({4, 3, net->side, net->side});
+    std::vector<std::string> heads;
+    for (const Layer& head : net->heads) heads.emplace_back(head.name);
+    const torch::NoGradGuard no_gradients;
+    const torch::Tensor whole = torch::cat(torch_net.forward(input, heads, false), 1),
+                        half = torch::cat(torch_net.forward(input, heads, false, torch::kBFloat16), 1);
+    CHECK(half.scalar_type() == torch::kFloat);
+    const double off = (whole - half).abs().max().item<double>();
+    CHECK(off < .1 * whole.abs().max().item<double>());
+    CHECK(off > 0);
+  }
+}
+
 SampleTarget sample(SampleKind kind, float box = 0, float landmark = 0) {
   SampleTarget target;
   target.kind = kind;
@@ -207,6 +239,33 @@ TEST_CASE("every net learns, with either optimiser") {
       CHECK(last.landmarks < first->landmarks / 2);
       CHECK(last.accuracy > .95);
     }
+  }
+}
+
+TEST_CASE("every net learns in 16 bits, and its checkpoint is that of 32") {
+  Ranks alone;
+  for (const NetSpec* net : {&kPNet, &kRNet, &kONet}) {
+    CAPTURE(std::string(net->name));
+    StageConfig config = quick();
+    config.precision = "bf16";
+    const auto trainer = NetTrainer::create(*net, config, 1, "cpu", 2, alone);
+    REQUIRE(trainer.ok());
+    StepResult first, last;
+    for (std::uint64_t step = 0; step < 25; ++step) {
+      const Result<StepResult> result = (*trainer)->step(easy_batch(net->side, step, 0, 32), 0);
+      REQUIRE(result.ok());
+      (step == 0 ? first : last) = *result;
+    }
+    CHECK(last.classification < first.classification / 2);
+    CHECK(last.landmarks < first.landmarks / 2);
+    CHECK(last.accuracy > .95);
+    const auto whole = NetTrainer::create(*net, quick(), 2, "cpu", 2, alone);
+    REQUIRE((*whole)->restore((*trainer)->checkpoint(), "c").ok());
+    ModelData a, b;
+    (*trainer)->save(a, true);
+    (*whole)->save(b, true);
+    for (const auto& [name, tensor] : a.tensors) CHECK(tensor.values == b.tensors.at(name).values);
+    CHECK((*whole)->step(easy_batch(net->side, 99, 0, 32), 0)->accuracy > .9);
   }
 }
 

@@ -52,7 +52,7 @@ Result<Model> Model::builtin() {
 std::vector<std::byte> Model::serialize() const { return write_safetensors(*data_); }
 
 Status Model::save(const std::string& path) const try {
-  return write_file(path, serialize());
+  return write_file(path, serialize(), true);
 } catch (const std::bad_alloc&) {
   return out_of_memory();
 }

@@ -1,9 +1,12 @@
 #include <atomic>
 #include <cstdio>
 #include <filesystem>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <vector>
+
+#include <unistd.h>
 
 #include <doctest/doctest.h>
 
@@ -38,6 +41,23 @@ TEST_CASE("a file written is the file read, and nothing else is left behind") {
     CHECK(*read == bytes_of(text));
   }
   CHECK(std::distance(std::filesystem::directory_iterator(folder.path), {}) == 1);
+}
+
+TEST_CASE("what a killed process left behind is removed, and nothing else") {
+  const TemporaryFolder folder;
+  // No process can have such a number.
+  for (const char* name : {"a.999999999.0.tmp", "model.safetensors.999999999.12.tmp"})
+    REQUIRE(write_file(folder.path / name, bytes_of("half")));
+  const std::string own = "a." + std::to_string(getpid()) + ".999.tmp";  // may still be written
+  const std::set<std::string> kept{
+      own, "a", "a.tmp", "a.1.tmp", "a.x.0.tmp", "a.999999999..tmp", "a.999999999.0.tmp.b"};
+  for (const std::string& name : kept) REQUIRE(write_file(folder.path / name, bytes_of("whole"), true));
+  remove_leftovers(folder.path);
+  std::set<std::string> left;
+  for (const auto& entry : std::filesystem::directory_iterator(folder.path))
+    left.insert(entry.path().filename());
+  CHECK(left == kept);
+  remove_leftovers(folder.path / "nowhere");
 }
 
 TEST_CASE("file errors name the file") {
