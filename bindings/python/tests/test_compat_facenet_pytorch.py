@@ -149,7 +149,7 @@ def test_attributes_may_be_changed(make, friends):
     mtcnn = make()
     assert mtcnn.eval() is mtcnn.to("cpu") is mtcnn
     before = len(mtcnn.detect(friends)[0])
-    mtcnn.min_face_size = 150
+    mtcnn.min_face_size = 400
     mtcnn.thresholds = [0.6, 0.7, 0.99]
     after = mtcnn.detect(friends)[0]
     assert after is None or len(after) < before
