@@ -67,6 +67,7 @@ figcaption{font-size:.78rem;line-height:1.3;overflow-wrap:anywhere;margin-top:.2
 .cut{display:block;width:100%;height:auto;border-radius:4px}
 .cut rect,.mark rect,.cut circle,.mark circle{fill:none;stroke-width:1.2}
 .cut .main,.mark .main{stroke-width:2.6}
+.cut circle.main,.mark circle.main{stroke-width:1.6;stroke-dasharray:none}
 .cut .under{stroke:#000;stroke-width:4.4;stroke-opacity:.55}
 .truth{stroke:var(--truth)}
 .found{stroke:var(--found);stroke-dasharray:5 3}
@@ -360,7 +361,7 @@ class Page {
 
   static std::string circle(const std::string& kind, Point at) {
     return "<circle class=\"" + kind + "\" cx=\"" + short_number(at.x) + "\" cy=\"" + short_number(at.y) +
-           "\" r=\"4\"/>";
+           "\" r=\"3\"/>";
   }
 
   void add_picture_head(const ReportRun& run, ReportPicture::Kind kind) {

@@ -111,6 +111,39 @@ class CliTest(unittest.TestCase):
         self.assertEqual(done.returncode, status, (arguments, done.stdout[-2000:], done.stderr[-2000:]))
         return done
 
+
+    def test_bench(self):
+        photo = self.photo()
+        quick = ("--sizes", "320x240", "--seconds", ".001", "--json", photo)
+        cells = json.loads(self.expect(0, "bench", "--min-face", "20,40", "--threads", "1,2", *quick).stdout)
+        self.assertEqual([(c["min_face"], c["threads"]) for c in cells], [(20, 1), (20, 2), (40, 1), (40, 2)])
+        for cell in cells:
+            low, high = cell["seconds"]["quartiles"]
+            self.assertTrue(0 < low <= cell["seconds"]["median"] <= high)
+            self.assertEqual((cell["width"], cell["height"]), (320, 240))
+        self.assertGreater(cells[0]["faces"], 0)
+        self.assertEqual(cells[0]["faces"], cells[1]["faces"])
+
+        result = json.loads(self.expect(0, "bench", "--profile", "--min-face", 20, *quick).stdout)
+        self.assertGreater(result["memory_bandwidth"], 1e8)
+        profile = result["profiles"][0]
+        parts = {(part["stage"], part["part"]): part for part in profile["parts"]}
+        # 144 multiplications and additions for each of 32 outputs: conv3 over heads, 32 for each of 6.
+        cells_seen = parts["P-Net", "heads"]["flop"] / (2 * 32 * 6)
+        self.assertEqual(parts["P-Net", "conv3"]["flop"], 2 * 144 * 32 * cells_seen)
+        self.assertEqual(parts["O-Net", "dense5"]["flop"] / (2 * 1152 * 256) % 1, 0)
+        seconds = sum(part["seconds"] for part in profile["parts"])
+        self.assertTrue(0.7 * profile["seconds"] < seconds < 1.1 * profile["seconds"], (seconds, profile["seconds"]))
+
+        sets = json.loads(self.expect(0, "bench", "--kernels", "--min-face", 40, *quick).stdout)
+        self.assertEqual(sets[0]["instruction_set"], "scalar")
+        self.assertEqual(len({entry["instruction_set"] for entry in sets}), len(sets))
+        self.assertIn(b"GFLOP/s", self.expect(0, "bench", "--profile", "--seconds", ".001", photo, "--sizes", "vga").stdout)
+        self.expect(2, "bench")
+        self.assertIn(b"--sizes", self.expect(2, "bench", "--sizes", "huge", photo).stderr)
+        self.assertIn(b"min_face", self.expect(2, "bench", "--min-face", "1", photo).stderr)
+        self.assertIn(b"missing.jpg", self.expect(1, "bench", "missing.jpg").stderr)
+
     def detect(self, *arguments, status=0, **named):
         return records(self.expect(status, "detect", "--json", *arguments, **named).stdout)
 
