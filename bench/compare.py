@@ -85,9 +85,19 @@ class Rival:
             return
         say(f"Installing {self.name} into {os.path.relpath(self.venv)}")
         commands = [[sys.executable, "-m", "venv", self.venv]]
-        pip = [self.venv / "bin/pip", "--disable-pip-version-check", "--retries", "2", "--timeout", "60", "install"]
+        pip = [
+            self.venv / "bin/python",
+            "-m",
+            "pip",
+            "--disable-pip-version-check",
+            "--retries",
+            "2",
+            "--timeout",
+            "60",
+            "install",
+        ]
         commands += [[*pip, "--quiet", *shlex.split(step)] for step in steps]
-        for command in commands if not (self.venv / "bin/pip").exists() else commands[1:]:
+        for command in commands if not (self.venv / "bin/python").exists() else commands[1:]:
             done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             if done.returncode != 0:
                 lines = done.stdout.strip().splitlines() or ["no message"]
