@@ -4,15 +4,10 @@
 #include <cassert>
 #include <utility>
 
+#include "engine/layer_values.h"
+
 namespace mtcnn {
 namespace {
-
-const std::vector<float>& values_of(const ModelData& data, const std::string& name, const Layer& layer,
-                                    const char* kind) {
-  const auto it = data.tensors.find(name + "." + layer.name + "." + kind);
-  assert(it != data.tensors.end());
-  return it->second.values;
-}
 
 std::size_t floats(MapShape shape) {
   return static_cast<std::size_t>(shape.channels) * static_cast<std::size_t>(shape.height) *

@@ -2,17 +2,11 @@
 
 #include <algorithm>
 #include <cassert>
-#include <string>
+
+#include "engine/layer_values.h"
 
 namespace mtcnn {
 namespace {
-
-const std::vector<float>& values_of(const ModelData& data, const NetSpec& net, const Layer& layer,
-                                    const char* kind) {
-  const auto it = data.tensors.find(std::string(net.name) + "." + layer.name + "." + kind);
-  assert(it != data.tensors.end());
-  return it->second.values;
-}
 
 // From [output][channel][row][column] to [row][channel][column][all outputs], outputs from `first` on.
 void pack(const std::vector<float>& weights, int outputs, int channels, int kernel, int first, int all,
@@ -50,12 +44,12 @@ RowNetwork::RowNetwork(const NetSpec& net, const ModelData& data, const Kernels&
     assert(layer.kind == LayerKind::kConv && layer.padding == 0 && layer.groups == 1);
     step.outputs = channels = layer.outputs;
     step.weights.resize(static_cast<std::size_t>(step.channels * layer.kernel * layer.kernel * step.outputs));
-    pack(values_of(data, net, layer, "weight"), step.outputs, step.channels, layer.kernel, 0, step.outputs,
-         step.weights);
-    const std::vector<float>& bias = values_of(data, net, layer, "bias");
+    pack(values_of(data, net.name, layer, "weight"), step.outputs, step.channels, layer.kernel, 0,
+         step.outputs, step.weights);
+    const std::vector<float>& bias = values_of(data, net.name, layer, "bias");
     step.bias.assign(bias.begin(), bias.end());
     if (i + 1 < net.layers.size() && net.layers[i + 1].kind == LayerKind::kPrelu) {
-      const std::vector<float>& slopes = values_of(data, net, net.layers[++i], "weight");
+      const std::vector<float>& slopes = values_of(data, net.name, net.layers[++i], "weight");
       step.slopes.assign(slopes.begin(), slopes.end());
     }
   }
@@ -74,8 +68,9 @@ RowNetwork::RowNetwork(const NetSpec& net, const ModelData& data, const Kernels&
   all.weights.resize(static_cast<std::size_t>(channels * all.outputs));
   int first = 0;
   for (const Layer* const head : chosen) {
-    pack(values_of(data, net, *head, "weight"), head->outputs, channels, 1, first, all.outputs, all.weights);
-    const std::vector<float>& bias = values_of(data, net, *head, "bias");
+    pack(values_of(data, net.name, *head, "weight"), head->outputs, channels, 1, first, all.outputs,
+         all.weights);
+    const std::vector<float>& bias = values_of(data, net.name, *head, "bias");
     all.bias.insert(all.bias.end(), bias.begin(), bias.end());
     first += head->outputs;
   }
