@@ -431,7 +431,7 @@ int run_bench(int argc, const char* const* argv) {
     for (const float threads : flags.threads) {
       DetectorOptions options = options_of(model->data(), min_face, static_cast<int>(threads));
       if (threads != std::floor(threads)) return usage_error("bench", "--threads: whole numbers, please");
-      if (const auto detector = Detector::create(*model, options); !detector)
+      if (const auto detector = create_detector(*model, options); !detector)
         return usage_error("bench", detector.error().message);
     }
   }

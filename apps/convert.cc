@@ -68,8 +68,8 @@ int run_convert(int argc, const char* const* argv) {
   app.footer(
       "INPUT is a folder with the weights of all nets, or the files: Caffe (.caffemodel), NumPy "
       "(.npy),\n"
-      "PyTorch (.pt), ONNX, the mtcnn Python package's, or a model file (.safetensors); the kind "
-      "is\n"
+      "PyTorch (.pt), ONNX, the mtcnn Python package's (its folder assets/weights, or mtcnn_weights.npy of\n"
+      "old versions), a NumPy archive (.npz) or model file (.safetensors) of ours; the kind is\n"
       "recognised by content. Nothing in a file is ever executed.\n"
       "\n"
       "OUT's ending says what is written: .safetensors, a model file; .npz, a NumPy archive; "
@@ -92,6 +92,8 @@ int run_convert(int argc, const char* const* argv) {
   if (const std::string problem = conflict_with(inputs, out); !problem.empty()) {
     return usage_error("convert", problem);
   }
+  if (const Status known = check_export_path(out); !known)
+    return usage_error("convert", known.error().message);
 
   const auto failed = [](const Error& error) {
     std::fprintf(stderr, "mtcnn convert: %s\n", printable(error.message).c_str());

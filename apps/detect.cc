@@ -59,7 +59,7 @@ constexpr const char* kFooter =
     "\n"
     "--resume keeps what FILE has of finished inputs, goes on with the others at its end, and "
     "tries\n"
-    "again those that failed.\n"
+    "again those that failed. What FILE has was found with the options of its run: give the same ones.\n"
     "\n"
     "Examples:\n"
     "  mtcnn detect photo.jpg\n"
@@ -271,6 +271,7 @@ struct Survey {
 std::string conflict_with(const Input& input, const Flags& flags) {
   if (!flags.out.empty() && same_file(input.path, flags.out)) return flags.out + ": is also an input";
   for (const std::string& folder : {flags.draw, flags.crops}) {
+    if (!folder.empty() && same_file(input.path, folder)) return folder + ": is an input, expected a folder";
     if (!folder.empty() && lies_in(input.path, folder)) {
       return input.path + ": lies in the folder " + folder +
              ", where pictures are to be written: inputs are never overwritten, choose another "
@@ -428,7 +429,7 @@ int run_detect(int argc, const char* const* argv) {
   const ThreadPlan plan = plan_threads(thread_count(flags.detector.options.threads), pending);
   DetectorOptions options = flags.detector.options;
   options.threads = plan.threads_each;
-  const auto detector = Detector::create(*model, options);
+  const auto detector = create_detector(*model, options);
   if (!detector) return usage(detector.error().message);
   if (const std::string problem = make_folders(flags); !problem.empty()) return usage(problem);
 

@@ -3,9 +3,13 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <filesystem>
 #include <limits>
 #include <optional>
+#include <string_view>
+#include <system_error>
 #include <thread>
+#include <utility>
 
 #include "apps/command_line.h"
 #include "apps/text.h"
@@ -40,6 +44,23 @@ std::optional<Box> parse_box(const std::string& text) {
   return Box{(*numbers)[0], (*numbers)[1], (*numbers)[2], (*numbers)[3]};
 }
 
+constexpr std::pair<std::string_view, std::string_view> kFlagsOfOptions[] = {
+    {"a score threshold ", "--thresholds: a score threshold "},
+    {"factor ", "--factor "},
+    {"instruction_set ", "--isa "},
+    {"lnet ", "--lnet "},
+    {"max_candidates ", "--max-candidates "},
+    {"max_face ", "--max-face "},
+    {"min_face ", "--min-face "},
+    {"nms_level ", "--nms-level "},
+    {"nms_onet ", "--nms-onet "},
+    {"nms_pyramid ", "--nms-pyramid "},
+    {"nms_rnet ", "--nms-rnet "},
+    {"region ", "--roi "},
+    {"resize ", "--resize "},
+    {"threads ", "--threads "},
+};
+
 }  // namespace
 
 void add_model_flag(CLI::App& app, std::string& model) {
@@ -63,7 +84,9 @@ void add_detector_options(CLI::App& app, DetectorFlags& flags) {
       ->type_name("PIXELS")
       ->capture_default_str()
       ->group(search);
-  app.add_option("--max-face", options.max_face, "largest face side in pixels; 0: no limit")
+  app.add_option(
+         "--max-face", options.max_face,
+         "largest window searched, side in pixels; a face's own box may be a little larger; 0: no limit")
       ->type_name("PIXELS")
       ->capture_default_str()
       ->group(search);
@@ -140,8 +163,25 @@ void add_detector_options(CLI::App& app, DetectorFlags& flags) {
       ->group(machine);
 }
 
+Result<Detector> create_detector(const Model& model, const DetectorOptions& options) {
+  Result<Detector> detector = Detector::create(model, options);
+  if (detector) return detector;
+  std::string message = detector.error().message;
+  for (const auto& [option, flag] : kFlagsOfOptions) {
+    if (message.starts_with(option)) message.replace(0, option.size(), flag);
+  }
+  return Error{detector.error().code, std::move(message)};
+}
+
 Result<Model> load_model(const std::string& path) {
-  if (!path.empty()) return Model::load(path);
+  if (!path.empty()) {
+    Result<Model> model = Model::load(path);
+    std::error_code error;
+    if (model || path.ends_with(".safetensors") || !std::filesystem::exists(path, error)) return model;
+    return Error{model.error().code,
+                 model.error().message +
+                     " (weights of other programs: 'mtcnn convert INPUT -o mtcnn.safetensors' first)"};
+  }
   Result<Model> model = Model::builtin();
   if (model) return model;
   return Error{model.error().code,

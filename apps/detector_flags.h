@@ -30,8 +30,11 @@ void add_detector_options(CLI::App& app, DetectorFlags& flags);
 void add_model_flag(CLI::App& app, std::string& model);
 
 // The model of this file, or the built-in one if `path` is empty. Errors: those of Model::load()
-// and Model::builtin(), the latter with what to do about it.
+// and Model::builtin(), with what to do about them.
 Result<Model> load_model(const std::string& path);
+
+// Detector::create(), whose errors name the options on the command line.
+Result<Detector> create_detector(const Model& model, const DetectorOptions& options);
 
 // `threads` with 0 turned into the number of cores; at least 1.
 int thread_count(int threads);

@@ -509,7 +509,7 @@ Result<RunModel> load_run_model(const std::string& path, const RunFlags& flags,
     if (default_score) (*options.thresholds)[2] = *default_score;
     if (flags.score_threshold) (*options.thresholds)[2] = *flags.score_threshold;
   }
-  auto detector = Detector::create(*model, options);
+  auto detector = create_detector(*model, options);
   if (!detector) return detector.error();
   EvalJson settings = settings_json(*model, path, hash, detector->options());
   return RunModel{*model, std::move(*detector), std::move(settings)};

@@ -65,6 +65,11 @@ std::optional<Input> InputSource::next() {
         in_list_ = false;
         continue;
       }
+      if (!options_.null_separated && line.ends_with('\r')) {
+        // A list from Windows, unless a file is really named so.
+        struct stat info {};
+        if (stat(line.c_str(), &info) != 0) line.pop_back();
+      }
       if (line.empty()) continue;
       if (auto input = visit(line, false)) return input;
     } else if (argument_ < options_.arguments.size()) {

@@ -490,7 +490,7 @@ int run_video(int argc, const char* const* argv) {
   if (!model) return usage(model.error().message);
   DetectorOptions options = flags.detector.options;
   options.threads = thread_count(options.threads);
-  const auto detector = Detector::create(*model, options);
+  const auto detector = create_detector(*model, options);
   if (!detector) return usage(detector.error().message);
   if (flags.cover) flags.tracker.detect_every = 1;
   if (flags.detect_every) flags.tracker.detect_every = *flags.detect_every;

@@ -72,6 +72,11 @@ Tensor permute(const Tensor& tensor, std::span<const int> axes);
 // [out, in, height, width] or [out, in]. Anything else is returned as it is.
 Tensor outputs_first(Tensor tensor);
 
+// A net whose arrays come in the order in which Keras gives a model's weights: kernel and bias of each layer, slopes behind those
+// that have a PReLU. Its layout is for the caller to say.
+// Errors: kFormat, naming `file` and the array.
+Result<RawNet> net_in_keras_order(std::vector<Tensor> arrays, const std::string& file);
+
 // The net that `raw` is, by the outputs of its first layer.
 // Errors: kFormat naming `file` and what was expected.
 Result<const NetSpec*> recognise(const RawNet& raw, const std::string& file);

@@ -25,16 +25,25 @@ constexpr std::size_t kMaxFiles = 1000;
 
 struct Format {
   const char* name;
-  // One of the two: a net a file, or a whole model.
-  Result<RawNet> (*read_net)(std::span<const std::byte>, const std::string&);
+  // One of the two: nets, mostly one a file, or a whole model.
+  Result<std::vector<RawNet>> (*read_nets)(std::span<const std::byte>, const std::string&);
   Result<ModelData> (*read_model)(std::span<const std::byte>, const std::string&);
 };
 
-constexpr Format kCaffe{"Caffe", read_caffemodel, nullptr};
-constexpr Format kNpy{"facenet .npy", read_facenet_npy, nullptr};
-constexpr Format kTorch{"PyTorch", read_torch, nullptr};
-constexpr Format kJoblib{"joblib", read_joblib, nullptr};
-constexpr Format kOnnx{"ONNX", read_onnx, nullptr};
+template <Result<RawNet> read(std::span<const std::byte>, const std::string&)>
+Result<std::vector<RawNet>> one(std::span<const std::byte> bytes, const std::string& file) {
+  Result<RawNet> net = read(bytes, file);
+  if (!net) return net.error();
+  std::vector<RawNet> nets;
+  nets.push_back(*std::move(net));
+  return nets;
+}
+
+constexpr Format kCaffe{"Caffe", one<read_caffemodel>, nullptr};
+constexpr Format kNpy{"NumPy .npy", read_npy_nets, nullptr};
+constexpr Format kTorch{"PyTorch", one<read_torch>, nullptr};
+constexpr Format kJoblib{"joblib", one<read_joblib>, nullptr};
+constexpr Format kOnnx{"ONNX", one<read_onnx>, nullptr};
 constexpr Format kNpz{"NumPy .npz", nullptr, read_npz};
 constexpr Format kSafetensors{"safetensors", nullptr, parse_safetensors};
 
@@ -81,7 +90,7 @@ Result<std::vector<std::string>> list_files(const std::string& input, bool& is_f
 }
 
 constexpr char kKnownFormats[] =
-    "expected weights as Caffe .caffemodel, facenet .npy, PyTorch .pt, joblib .lz4, ONNX, our .npz "
+    "expected weights as Caffe .caffemodel, NumPy .npy (facenet, mtcnn 0.1), PyTorch .pt, joblib .lz4, ONNX, our .npz "
     "or "
     ".safetensors";
 
@@ -106,31 +115,22 @@ class Importer {
       data_ = *std::move(model);
       return std::monostate{};
     }
-    Result<RawNet> raw = format.read_net(bytes, file);
+    Result<std::vector<RawNet>> raw = format.read_nets(bytes, file);
     if (!raw) return raw.error();
-    Result<const NetSpec*> net = recognise(*raw, file);
-    if (!net) return net.error();
-    for (std::size_t i = 0; i < nets_.size(); ++i) {
-      if (nets_[i] == *net) {
-        return Error{ErrorCode::kFormat, file + ": is " + display_name(**net) + ", as is " + files_[i] +
-                                             ": expected each net once"};
-      }
+    for (RawNet& net : *raw) {
+      if (Status s = add_net(file, std::move(net)); !s) return s;
     }
-    if (!nets_.empty() && raw->settings != settings_) {
-      return Error{ErrorCode::kFormat,
-                   file + ": has other settings than " + files_[0] + ": expected nets of one model"};
-    }
-    settings_ = raw->settings;
-    nets_.push_back(*net);
-    return assemble(*std::move(raw), **net, file, data_);
+    return std::monostate{};
   }
 
   Result<ModelData> finish() {
+    if (!format_)
+      return Error{ErrorCode::kFormat, std::string("no weights among the inputs: ") + kKnownFormats};
     std::string names;
     for (const std::string& file : files_) names += (names.empty() ? "" : ", ") + base_name(file);
-    if (format_->read_net) {
+    if (format_->read_nets) {
       for (const NetSpec* net : {&kPNet, &kRNet, &kONet}) {
-        if (std::find(nets_.begin(), nets_.end(), net) == nets_.end()) {
+        if (std::none_of(nets_.begin(), nets_.end(), [&](const auto& found) { return found.first == net; })) {
           return Error{ErrorCode::kFormat, files_[0] + ": expected P-Net, R-Net and O-Net, but " +
                                                display_name(*net) + " is missing (" + format_->name +
                                                " files read: " + names + ")"};
@@ -148,9 +148,27 @@ class Importer {
   }
 
  private:
+  Status add_net(const std::string& file, RawNet raw) {
+    Result<const NetSpec*> net = recognise(raw, file);
+    if (!net) return net.error();
+    for (const auto& [other, other_file] : nets_) {
+      if (other == *net) {
+        return Error{ErrorCode::kFormat, file + ": is " + display_name(**net) + ", as is " + other_file +
+                                             ": expected each net once"};
+      }
+    }
+    if (!nets_.empty() && raw.settings != settings_) {
+      return Error{ErrorCode::kFormat,
+                   file + ": has other settings than " + files_[0] + ": expected nets of one model"};
+    }
+    settings_ = raw.settings;
+    nets_.emplace_back(*net, file);
+    return assemble(std::move(raw), **net, file, data_);
+  }
+
   const Format* format_ = nullptr;
   std::vector<std::string> files_;
-  std::vector<const NetSpec*> nets_;  // of each file
+  std::vector<std::pair<const NetSpec*, std::string>> nets_;  // and the files that they come from
   std::string settings_;
   ModelData data_;
 };
@@ -172,6 +190,8 @@ Result<ModelData> import_files(std::span<const std::string> inputs) {
     return Error{ErrorCode::kInvalidArgument, "no input: expected files or folders of weights"};
   Importer importer;
   for (const std::string& input : inputs) {
+    // A pattern like release/* brings these along; what they describe we know.
+    if (inputs.size() > 1 && input.ends_with(".prototxt")) continue;
     bool is_folder = false;
     Result<std::vector<std::string>> files = list_files(input, is_folder);
     if (!files) return files.error();
@@ -187,7 +207,7 @@ Result<ModelData> import_files(std::span<const std::string> inputs) {
       }
     }
     // A model of ours beside other programs' weights is what an earlier conversion left there.
-    const auto is_net = [](const auto& file) { return file.second->read_net != nullptr; };
+    const auto is_net = [](const auto& file) { return file.second->read_nets != nullptr; };
     if (is_folder && std::any_of(weights.begin(), weights.end(), is_net)) {
       std::erase_if(weights, [&](const auto& file) { return !is_net(file); });
     }
@@ -243,23 +263,27 @@ Result<ModelData> import_buffers(std::span<const NamedBytes> files) {
   });
 }
 
+Status check_export_path(const std::string& path) {
+  std::error_code ignored;
+  for (const char* const ending : {".safetensors", ".npz", ".onnx", "/"}) {
+    if (path.ends_with(ending)) return std::monostate{};
+  }
+  if (fs::is_directory(path, ignored)) return std::monostate{};
+  return Error{ErrorCode::kInvalidArgument,
+               path +
+                   ": expected an output that ends in .safetensors or .npz, or .onnx or / for a "
+                   "folder of ONNX files"};
+}
+
 Status export_model(const ModelData& data, const std::string& path) {
   return guarded([&]() -> Status {
+    if (Status s = check_export_path(path); !s) return s;
     if (Status s = validate(data, "the model"); !s) return s;
-    std::error_code ignored;
-    if (path.ends_with('/') || path.ends_with(".onnx") || fs::is_directory(path, ignored)) {
-      return export_onnx(data, path);
-    }
     if (path.ends_with(".safetensors")) return write_file(path, write_safetensors(data));
-    if (path.ends_with(".npz")) {
-      Result<std::vector<std::byte>> bytes = write_npz(data, path);
-      if (!bytes) return bytes.error();
-      return write_file(path, *bytes);
-    }
-    return Error{ErrorCode::kInvalidArgument,
-                 path +
-                     ": expected an output that ends in .safetensors or .npz, or .onnx or / for a "
-                     "folder of ONNX files"};
+    if (!path.ends_with(".npz")) return export_onnx(data, path);
+    Result<std::vector<std::byte>> bytes = write_npz(data, path);
+    if (!bytes) return bytes.error();
+    return write_file(path, *bytes);
   });
 }
 

@@ -20,7 +20,8 @@ struct NamedBytes {
 
 // Imports a cascade from files, or from folders that hold them. The format is recognised by content:
 //   Caffe        .caffemodel, one file a net (det1 to det3, and L-Net's det4)
-//   facenet      .npy holding a pickled dictionary, one file a net
+//   NumPy        .npy holding a pickled dictionary: facenet's, one file a net, or the mtcnn_weights.npy of the `mtcnn`
+//                Python package before 1.0, which has all three
 //   PyTorch      .pt state dictionaries of facenet-pytorch, zipped or in the older form, one file a net
 //   mtcnn        joblib with LZ4, as the `mtcnn` Python package has it, one file a net
 //   ONNX         one file a net: our own exports, and the Keras port's (input NHWC)
@@ -49,6 +50,9 @@ Result<ModelData> import_buffers(std::span<const NamedBytes> files);
 // `landmarks`, shaped [batch, values], for P-Net [batch, values, rows, columns].
 // Errors: kInvalidArgument for another ending; kIo; kFormat if `data` is not valid.
 Status export_model(const ModelData& data, const std::string& path);
+
+// Whether export_model() knows this path's ending. Errors: kInvalidArgument.
+Status check_export_path(const std::string& path);
 
 }  // namespace mtcnn
 

@@ -203,6 +203,28 @@ TEST_CASE("each format is turned upright and renamed") {
   }
 }
 
+TEST_CASE("the mtcnn package before 1.0: all nets in one file") {
+  const ModelData data = released_shape();
+  std::vector<std::pair<std::string, std::vector<ForeignLayer>>> nets;
+  for (const NetSpec* net : kCascade)
+    nets.emplace_back(net->name, foreign::layers_of(data, *net, foreign::kNpyStyle));
+  const Result<ModelData> imported =
+      import_files({{"weights/mtcnn_weights.npy", foreign::old_mtcnn_file(nets)}});
+  REQUIRE_MESSAGE(imported.ok(), message_of(imported));
+  CHECK(difference(data, *imported) == 0);
+
+  const std::string whole = foreign::old_mtcnn_file(nets);
+  CHECK(mentions(message_of(import_files({{"a.npy", whole}, {"b.npy", whole}})), {"b.npy", "a.npy", "once"}));
+  std::string wide = whole;  // a character that is none of Latin-1's
+  const std::size_t at = wide.find("\xc2");
+  REQUIRE(at != std::string::npos);
+  wide[at] = '\xc4';
+  CHECK(mentions(message_of(import_files({{"wide.npy", wide}})), {"wide.npy", "Latin-1"}));
+  nets.pop_back();
+  CHECK(
+      mentions(message_of(import_files({{"two.npy", foreign::old_mtcnn_file(nets)}})), {"two.npy", "onet"}));
+}
+
 TEST_CASE("Caffe's L-Net: five branches become groups") {
   ModelData data = foreign::model(true, false);
   std::vector<TestFile> files = files_of(data, kKinds[0]);
@@ -371,7 +393,7 @@ TEST_CASE("a folder: other files are passed over, nothing or two kinds are error
   CHECK(!import_paths({folder / "pnet.caffemodel", folder / "model.safetensors"}));
 
   folder.write("other.npy", files_of(data, kKinds[2])[0].content);
-  CHECK(mentions(message_of(import_paths({folder.path()})), {"facenet .npy", "Caffe", "one kind"}));
+  CHECK(mentions(message_of(import_paths({folder.path()})), {"NumPy .npy", "Caffe", "one kind"}));
 }
 
 // ---- Broken files

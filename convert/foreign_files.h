@@ -303,6 +303,49 @@ inline std::string torch_file(const std::vector<ForeignLayer>& layers, bool zipp
 
 // ---- the mtcnn package
 
+// Before 1.0, as Python 3 writes it for Python 2: bytes are text that _codecs.encode() makes bytes of.
+inline std::string old_mtcnn_file(
+    const std::vector<std::pair<std::string, std::vector<ForeignLayer>>>& nets) {
+  PickleWriter p;
+  const auto latin1 = [&](std::string_view raw) {
+    std::string text;
+    for (const char c : raw) {
+      const unsigned byte = static_cast<unsigned char>(c);
+      if (byte < 0x80) {
+        text += c;
+      } else {
+        text += static_cast<char>(0xc0 | byte >> 6);
+        text += static_cast<char>(0x80 | (byte & 0x3f));
+      }
+    }
+    p.global("_codecs", "encode").op("X").little(text.size(), 4).op(text).text("latin1").op("\x86R");
+  };
+  const auto add = [&](const Tensor& tensor) {
+    p.global("numpy.core.multiarray", "_reconstruct").global("numpy", "ndarray").sizes({0});
+    latin1("b");
+    p.op("\x87R").op("(K\1", 3).sizes(tensor.shape).float32().op("\x89");
+    latin1(bytes_of(tensor));
+    p.op("tb");
+  };
+  p.global("numpy.core.multiarray", "_reconstruct").global("numpy", "ndarray").sizes({0});
+  latin1("b");
+  p.op("\x87R").op("(K\1", 3).op(")").op("N").op("\x89").op("](}(");
+  for (const auto& [name, layers] : nets) {
+    p.text(name).op("](");
+    for (const ForeignLayer& layer : layers) {
+      add(layer.weight);
+      add(layer.bias);
+      if (layer.slopes.shape.empty()) continue;
+      Tensor slopes = layer.slopes;
+      if (!layer.dense) slopes.shape.insert(slopes.shape.begin(), 2, 1);
+      add(slopes);
+    }
+    p.op("e");
+  }
+  p.op("uetb.");
+  return npy_of(p.bytes);
+}
+
 inline std::string lz4(std::string_view content) {
   std::string out(LZ4F_compressFrameBound(content.size(), nullptr), '\0');
   out.resize(LZ4F_compressFrame(out.data(), out.size(), content.data(), content.size(), nullptr));

@@ -116,33 +116,8 @@ Result<RawNet> read_joblib_pickle(std::span<const std::byte> bytes, const std::s
     arrays.push_back(*std::move(array));
   }
 
-  // Kernel and bias; then slopes, or it is a head. Slopes of maps are [1, 1, channels], kernels
-  // have an even number of dimensions.
-  RawNet raw;
-  int number = 0;
-  for (std::size_t i = 0; i < arrays.size();) {
-    const auto is_kernel = [&](std::size_t j) { return arrays[j].shape.size() % 2 == 0; };
-    if (!is_kernel(i) || i + 1 >= arrays.size() || is_kernel(i + 1)) {
-      return bad(file, "array " + std::to_string(i) + " of shape " + shape_text(arrays[i].shape) +
-                           ": expected a kernel and its bias");
-    }
-    const std::int64_t outputs = arrays[i].shape.empty() ? 0 : arrays[i].shape.back();
-    const bool hidden = i + 2 < arrays.size() && !is_kernel(i + 2);
-    const std::string role = hidden                        ? std::to_string(++number)
-                             : outputs == kClassOutputs    ? "class"
-                             : outputs == kBoxOutputs      ? "box"
-                             : outputs == kLandmarkOutputs ? "landmarks"
-                                                           : "";
-    if (role.empty() || raw.tensors.contains(role + ".weight")) {
-      return bad(file, "array " + std::to_string(i) + " of shape " + shape_text(arrays[i].shape) +
-                           ": expected heads of 2, 4 and 10 outputs");
-    }
-    raw.tensors[role + ".weight"] = outputs_first(std::move(arrays[i]));
-    raw.tensors[role + ".bias"] = std::move(arrays[i + 1]);
-    if (hidden) raw.tensors[role + ".slopes"] = std::move(arrays[i + 2]);
-    i += hidden ? 3 : 2;
-  }
-  raw.layout = {.swap_kernels = false, .columns_first = true, .channels_last = true};
+  Result<RawNet> raw = net_in_keras_order(std::move(arrays), file);
+  if (raw) raw->layout = {.swap_kernels = false, .columns_first = true, .channels_last = true};
   return raw;
 }
 

@@ -1,6 +1,6 @@
-// .npy files, and the form in which the facenet port keeps the release: one pickled dictionary
-// {layer: {"weights", "biases", "alpha"}} for each net, kernels [height, width, in, out], trained
-// on transposed images.
+// .npy files, and the two forms in which ports keep the release in them, both with kernels [height, width, in, out] for
+// transposed images: facenet has a pickled dictionary {layer: {"weights", "biases", "alpha"}} for each net, the `mtcnn` Python
+// package before 1.0 one {"pnet": [array, ..], "rnet": .., "onet": ..} for all.
 #include "convert/npy.h"
 
 #include <algorithm>
@@ -29,7 +29,11 @@ std::string_view after_key(std::string_view header, std::string_view key) {
 
 constexpr std::string_view kNumpyGlobals[] = {"numpy.ndarray", "numpy.dtype",
                                               "numpy.core.multiarray._reconstruct",
-                                              "numpy._core.multiarray._reconstruct"};
+                                              "numpy._core.multiarray._reconstruct",
+                                              // bytes, in the pickles that Python 3 writes for Python 2
+                                              "_codecs.encode"};
+
+constexpr SourceLayout kTransposed{.swap_kernels = true, .columns_first = true, .channels_last = true};
 
 }  // namespace
 
@@ -98,8 +102,6 @@ std::string npy_file(const std::string& descr, std::span<const std::int64_t> sha
   return file;
 }
 
-std::span<const std::string_view> numpy_globals() { return kNumpyGlobals; }
-
 bool is_float32(const PickleValue* dtype) {
   if (!dtype || !dtype->is_object_of("numpy.dtype")) return false;
   const auto& arguments = dtype->arguments->items;
@@ -120,6 +122,33 @@ std::optional<std::vector<std::int64_t>> pickled_shape(const PickleValue* tuple)
   return shape;
 }
 
+namespace {
+
+// What _codecs.encode(text, "latin1") would give: each character is a byte, and lies in the file as UTF-8.
+bool latin1_bytes(const PickleValue& call, std::string& bytes) {
+  const auto& arguments = call.arguments->items;
+  if (arguments.size() != 2 || !arguments[0]->is(Kind::kString) || !arguments[1]->is(Kind::kString) ||
+      arguments[1]->text != "latin1") {
+    return false;
+  }
+  const std::string_view text = arguments[0]->text;
+  bytes.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const unsigned first = static_cast<unsigned char>(text[i]);
+    if (first < 0x80) {
+      bytes += text[i];
+      continue;
+    }
+    // U+0080 to U+00FF take two bytes; no other character is one in Latin-1.
+    if ((first != 0xc2 && first != 0xc3) || i + 1 == text.size()) return false;
+    const unsigned second = static_cast<unsigned char>(text[++i]);
+    if ((second & 0xc0) != 0x80) return false;
+    bytes += static_cast<char>((first & 3) << 6 | (second & 0x3f));
+  }
+  return true;
+}
+
+// A pickled float32 array. Takes its values off `budget`.
 Result<Tensor> pickled_array(const PickleValue& value, std::int64_t& budget, const std::string& what) {
   // _reconstruct(ndarray, (0,), "b"), then the state (version, shape, dtype, fortran order, bytes)
   const PickleValue* state = value.state;
@@ -131,40 +160,28 @@ Result<Tensor> pickled_array(const PickleValue& value, std::int64_t& budget, con
   const auto shape = pickled_shape(state->items[1]);
   if (!shape) return bad(what, "expected an array of at most 8 dimensions");
   if (!is_float32(state->items[2])) return bad(what, "expected little-endian float32");
-  if (!state->items[4]->is(Kind::kString)) return bad(what, "expected the array's bytes");
-  const std::string_view data = state->items[4]->text;
+  std::string_view data = state->items[4]->text;
+  std::string encoded;
+  if (state->items[4]->is_object_of("_codecs.encode")) {
+    if (!latin1_bytes(*state->items[4], encoded)) return bad(what, "expected the array's bytes as Latin-1");
+    data = encoded;
+  } else if (!state->items[4]->is(Kind::kString)) {
+    return bad(what, "expected the array's bytes");
+  }
   return gather_dense(std::as_bytes(std::span(data)), *shape, state->items[3]->integer != 0, budget, what);
 }
 
-Result<RawNet> read_facenet_npy(std::span<const std::byte> bytes, const std::string& file) {
-  Result<NpyHeader> header = read_npy_header(bytes, file);
-  if (!header) return header.error();
-  if (header->descr.find('O') == std::string::npos || !header->shape.empty()) {
-    return bad(file, "expected a pickled dictionary of layers, found an array of \"" +
-                         header->descr.substr(0, 16) + "\"");
-  }
-  Result<Pickle> pickle = read_pickle(bytes, header->data, {numpy_globals(), {}}, file);
-  if (!pickle) return pickle.error();
-
-  // The pickle is an object array of no dimensions: its state ends with a list of the one object.
-  const PickleValue* layers = pickle->root;
-  if (layers->is(Kind::kObject) && layers->state && layers->state->is(Kind::kTuple) &&
-      layers->state->items.size() == 5 && layers->state->items[4]->is(Kind::kList) &&
-      layers->state->items[4]->items.size() == 1) {
-    layers = layers->state->items[4]->items[0];
-  }
-  if (!layers->is(Kind::kDict)) return bad(file, "expected a pickled dictionary of layers");
-
+Result<RawNet> facenet_net(const PickleValue& layers, const std::string& file) {
   RawNet raw;
   std::int64_t budget = kMaxImportValues;
-  for (std::size_t i = 0; i + 1 < layers->items.size(); i += 2) {
-    const PickleValue& key = *layers->items[i];
+  for (std::size_t i = 0; i + 1 < layers.items.size(); i += 2) {
+    const PickleValue& key = *layers.items[i];
     const std::optional<LayerName> name = key.is(Kind::kString) ? parse_layer_name(key.text) : std::nullopt;
     const std::string role = name ? role_of(*name) : "";
-    if (role.empty() || !layers->items[i + 1]->is(Kind::kDict)) {
+    if (role.empty() || !layers.items[i + 1]->is(Kind::kDict)) {
       return bad(file, "expected layers named as in the release (\"conv1\", \"PReLU1\", \"conv4-1\" ..)");
     }
-    const PickleValue& parts = *layers->items[i + 1];
+    const PickleValue& parts = *layers.items[i + 1];
     for (std::size_t j = 0; j + 1 < parts.items.size(); j += 2) {
       const std::string_view part = parts.items[j]->is(Kind::kString) ? parts.items[j]->text : "";
       const std::string where = file + ": layer \"" + std::string(key.text) + "\"";
@@ -177,8 +194,62 @@ Result<RawNet> read_facenet_npy(std::span<const std::byte> bytes, const std::str
       raw.tensors[role + kind] = outputs_first(*std::move(tensor));
     }
   }
-  raw.layout = {.swap_kernels = true, .columns_first = true, .channels_last = true};
+  raw.layout = kTransposed;
   return raw;
+}
+
+Result<RawNet> mtcnn_net(const PickleValue& arrays, std::int64_t& budget, const std::string& where) {
+  if (!arrays.is(Kind::kList)) return bad(where, "expected a list of a net's arrays");
+  std::vector<Tensor> tensors;
+  for (const PickleValue* array : arrays.items) {
+    Result<Tensor> tensor =
+        pickled_array(*array, budget, where + ": array " + std::to_string(tensors.size()));
+    if (!tensor) return tensor.error();
+    tensors.push_back(*std::move(tensor));
+  }
+  Result<RawNet> raw = net_in_keras_order(std::move(tensors), where);
+  if (raw) raw->layout = kTransposed;
+  return raw;
+}
+
+}  // namespace
+
+Result<std::vector<RawNet>> read_npy_nets(std::span<const std::byte> bytes, const std::string& file) {
+  Result<NpyHeader> header = read_npy_header(bytes, file);
+  if (!header) return header.error();
+  if (header->descr.find('O') == std::string::npos || !header->shape.empty()) {
+    return bad(file,
+               "expected a pickled dictionary, found an array of \"" + header->descr.substr(0, 16) + "\"");
+  }
+  Result<Pickle> pickle = read_pickle(bytes, header->data, {kNumpyGlobals, {}}, file);
+  if (!pickle) return pickle.error();
+
+  // The pickle is an object array of no dimensions: its state ends with a list of the one object.
+  const PickleValue* layers = pickle->root;
+  if (layers->is(Kind::kObject) && layers->state && layers->state->is(Kind::kTuple) &&
+      layers->state->items.size() == 5 && layers->state->items[4]->is(Kind::kList) &&
+      layers->state->items[4]->items.size() == 1) {
+    layers = layers->state->items[4]->items[0];
+  }
+  if (!layers->is(Kind::kDict)) return bad(file, "expected a pickled dictionary");
+
+  std::vector<RawNet> nets;
+  if (!layers->find("pnet")) {
+    Result<RawNet> net = facenet_net(*layers, file);
+    if (!net) return net.error();
+    nets.push_back(*std::move(net));
+    return nets;
+  }
+  std::int64_t budget = kMaxImportValues;
+  for (const char* const name : {"pnet", "rnet", "onet"}) {
+    const PickleValue* const arrays = layers->find(name);
+    if (!arrays)
+      return bad(file, std::string("expected \"pnet\", \"rnet\" and \"onet\", but has no \"") + name + "\"");
+    Result<RawNet> net = mtcnn_net(*arrays, budget, file + ": " + name);
+    if (!net) return net.error();
+    nets.push_back(*std::move(net));
+  }
+  return nets;
 }
 
 }  // namespace mtcnn

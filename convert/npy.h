@@ -29,18 +29,11 @@ Result<NpyHeader> read_npy_header(std::span<const std::byte> bytes, const std::s
 std::string npy_file(const std::string& descr, std::span<const std::int64_t> shape,
                      std::span<const std::byte> data);
 
-// The names that pickled arrays refer to.
-std::span<const std::string_view> numpy_globals();
-
 // Whether this is numpy.dtype for little-endian float32.
 bool is_float32(const PickleValue* dtype);
 
 // A tuple of sizes; nothing if it is anything else.
 std::optional<std::vector<std::int64_t>> pickled_shape(const PickleValue* tuple);
-
-// A pickled float32 array. Takes its values off `budget` (assemble.h). Errors: kFormat, after
-// `what`.
-Result<Tensor> pickled_array(const PickleValue& value, std::int64_t& budget, const std::string& what);
 
 }  // namespace mtcnn
 

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "convert/assemble.h"
 #include "mtcnn/result.h"
@@ -14,7 +15,8 @@
 namespace mtcnn {
 
 Result<RawNet> read_caffemodel(std::span<const std::byte> bytes, const std::string& file);
-Result<RawNet> read_facenet_npy(std::span<const std::byte> bytes, const std::string& file);
+// One net (facenet's files) or all three (the `mtcnn` Python package before 1.0).
+Result<std::vector<RawNet>> read_npy_nets(std::span<const std::byte> bytes, const std::string& file);
 Result<RawNet> read_torch(std::span<const std::byte> bytes, const std::string& file);
 Result<RawNet> read_joblib(std::span<const std::byte> bytes, const std::string& file);
 // What read_joblib() unpacks, by itself: the fuzzer does not get far through compression.

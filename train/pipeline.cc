@@ -1,6 +1,7 @@
 #include "train/pipeline.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
@@ -11,7 +12,10 @@
 #include <string_view>
 #include <thread>
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "eval/stages.h"
 #include "mtcnn/detector.h"
@@ -100,6 +104,27 @@ struct Means {
   }
 };
 
+// Two trainings in one folder would write over each other's checkpoints. Holds until the end of the process at the latest, so that
+// a kill leaves no lock behind.
+class FolderLock {
+ public:
+  FolderLock() = default;
+  ~FolderLock() {
+    if (folder_ >= 0) close(folder_);
+  }
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+
+  // False if another process holds it. A file system without locks has none to offer: true.
+  bool take(const std::string& folder) {
+    folder_ = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return folder_ < 0 || flock(folder_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+  }
+
+ private:
+  int folder_ = -1;
+};
+
 class Pipeline {
  public:
   Pipeline(const TrainConfig& config, const TrainEvents& events, Ranks& ranks)
@@ -160,6 +185,7 @@ class Pipeline {
   const TrainEvents& events_;
   Ranks& ranks_;
   int threads_;
+  FolderLock lock_;
   ImageCache images_;
   Photographs photographs_, validation_;
   std::string config_hash_;
@@ -289,6 +315,9 @@ Status Pipeline::prepare(const TrainRun& run) {
   if (first()) {
     fs::create_directories(config_.output, error);
     if (error) return Error{ErrorCode::kIo, config_.output + ": can't make the folder: " + error.message()};
+    if (!lock_.take(config_.output)) {
+      return Error{ErrorCode::kInvalidArgument, config_.output + ": another training is at work in this folder"};
+    }
     remove_leftovers(config_.output);
     if (!run.restart) {
       if (Status status = compare_settings(text); !status) return status;

@@ -8,6 +8,10 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include <doctest/doctest.h>
 
 #include "codecs/image_io.h"
@@ -232,6 +236,19 @@ TEST_CASE("a stop is noticed while photographs are searched, and what a kill lef
   shop.remove("pnet.checkpoint");
   CHECK(*shop.train(run));
   CHECK(shop.events_of("mined") == 2);
+}
+
+TEST_CASE("one training at a time in a folder") {
+  Workshop shop;
+  fs::create_directories(shop.config.output);
+  const int held = open(shop.config.output.c_str(), O_RDONLY | O_DIRECTORY);
+  REQUIRE(flock(held, LOCK_EX | LOCK_NB) == 0);
+  const Result<bool> refused = shop.train();
+  REQUIRE(!refused.ok());
+  CHECK(refused.error().message.find(shop.config.output + ": another training") == 0);
+  CHECK(!shop.there("config.toml"));
+  close(held);
+  CHECK(shop.train({.stages = {true, false, false}}).ok());
 }
 
 TEST_CASE("windows that other nets mined are not used") {

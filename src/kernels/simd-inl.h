@@ -341,6 +341,8 @@ void plane_split(const PlaneSplitArgs& a) {
 #define MTCNN_LEVEL_NAME "avx2"
 #elif HWY_TARGET == HWY_SSE4
 #define MTCNN_LEVEL_NAME "sse4"
+#elif defined(HWY_SSE2) && HWY_TARGET == HWY_SSE2
+#define MTCNN_LEVEL_NAME "sse2"
 #elif HWY_TARGET == HWY_NEON || (defined(HWY_NEON_WITHOUT_AES) && HWY_TARGET == HWY_NEON_WITHOUT_AES)
 #define MTCNN_LEVEL_NAME "neon"
 #elif HWY_TARGET == HWY_WASM

@@ -36,7 +36,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::span<const std::byte> bytes(reinterpret_cast<const std::byte*>(data), size);
   const std::string file = "fuzz";
   finish(read_caffemodel(bytes, file));
-  finish(read_facenet_npy(bytes, file));
+  if (Result<std::vector<RawNet>> nets = read_npy_nets(bytes, file)) {
+    for (RawNet& net : *nets) finish(std::move(net));
+  }
   finish(read_torch(bytes, file));
   finish(read_joblib(bytes, file));
   finish(read_joblib_pickle(bytes, file));

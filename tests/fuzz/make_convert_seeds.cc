@@ -31,6 +31,7 @@ int main(int count, char** arguments) {
       {"caffe", foreign::caffe_file(layers(foreign::kCaffeStyle))},
       {"caffe_2013", foreign::caffe_file(layers(foreign::kCaffeStyle), true)},
       {"npy", foreign::facenet_file(layers(foreign::kNpyStyle))},
+      {"npy_old", foreign::old_mtcnn_file({{"pnet", layers(foreign::kNpyStyle)}})},
       {"torch_zip", foreign::torch_file(layers(foreign::kTorchStyle), true)},
       {"torch_legacy", foreign::torch_file(layers(foreign::kTorchStyle), false)},
       {"joblib", foreign::joblib_file(layers(foreign::kJoblibStyle))},
