@@ -71,7 +71,7 @@ Result<LabelledSet> load_labels(const LabelFlags& flags, const std::string& imag
     options.point_shift = 0;
     auto boxes = read_labels(flags.boxes_format, flags.boxes, options);
     if (!boxes) return boxes.error();
-    dataset = join(std::move(*boxes), *dataset, flags.path);
+    dataset = join(std::move(*boxes), *dataset);
   }
   LabelledSet set;
   set.problems = std::move(dataset->problems);
