@@ -584,7 +584,7 @@ TEST_CASE("the worst points are shown where they are") {
   CHECK(worst.problems.empty());
   const ReportPicture& far = worst.pictures[0];
   CHECK(far.image == "far");
-  CHECK(far.caption == "25.0 %, not detected (centre crop)");
+  CHECK(far.caption == "25.0 %, not detected, points by O-Net");
   CHECK(worst.pictures[1].caption == "5.0 %, detected");
   // A cut of 100 pixels of the image is 160 wide.
   REQUIRE(far.labelled_points.size() == 5);

@@ -81,7 +81,9 @@ class EvalTest(unittest.TestCase):
         self.expect(2, "wider", *truth, "--images", ".", "--model", "missing.safetensors")
         self.expect(2, "boxes", "--labels", "truth.txt", "--format", "frob", "--detections", "det")
         self.expect(2, "boxes", "--labels", "truth.txt", "--iou", "0", "--detections", "det")
-        self.expect(2, "landmarks", "--labels", "truth.txt", "--detections", "x.jsonl", "--missing", "centre-crop")
+        for how in ("labelled-box", "centre-crop"):
+            self.assertIn(b"need a model", self.expect(2, "landmarks", "--labels", "truth.txt", "--detections",
+                                                       "x.jsonl", "--missing", how).stderr)
         self.expect(2, "stages", "--labels", "truth.txt")
 
     # WIDER FACE
@@ -319,20 +321,51 @@ class EvalTest(unittest.TestCase):
         faces = self.photo_points()
         call = ("landmarks", "--labels", "points.txt", "--format", "cnn_facepoint", "--images", ".")
         found = self.figures(*call)
-        self.assertEqual((found["detected"], found["missing_faces"]), (len(faces), "centre_crop"))
+        self.assertEqual((found["detected"], found["missing_faces"]), (len(faces), "labelled_box"))
         self.assertLess(found["mean_error"], 1e-4)
         # None is large enough: O-Net looks at the labelled boxes and still puts most points near.
         crops = self.figures(*call, "--min-face", "400")
-        self.assertEqual((crops["detected"], crops["centre_crops"], crops["missing"]), (0, len(faces), 0))
+        self.assertEqual((crops["detected"], crops["read_off"], crops["missing"]), (0, len(faces), 0))
         self.assertTrue(1e-3 < crops["mean_error"] < .15, crops["mean_error"])
         lost = self.figures(*call, "--min-face", "400", "--missing", "leave-out")
-        self.assertEqual((lost["centre_crops"], lost["missing"]), (0, len(faces)))
+        self.assertEqual((lost["read_off"], lost["missing"], lost["mean_error"]), (0, len(faces), None))
+        self.assertIsNone(lost["failure_rate"])
+        failed = self.figures(*call, "--min-face", "400", "--missing", "fail")
+        self.assertEqual((failed["failure_rate"], failed["mean_error"], failed["points"]["nose"]), (1, None, None))
+        row = next(line for line in self.expect(0, *call, "--min-face", "400", "--missing", "fail").stdout.decode()
+                   .splitlines() if line.startswith("  release"))
+        self.assertEqual(row.split()[1:4], ["–", "100.00", "%"])
+        # The middle does not tell which of several faces it shows.
+        several = self.figures(*call, "--min-face", "400", "--missing", "centre-crop")
+        self.assertEqual((several["read_off"], several["missing"], several["missing_faces"]),
+                         (0, len(faces), "centre_crop"))
         # A missing image is a problem, and the rest goes on.
         with open(self.folder / "points.txt", "a") as file:
             file.write("gone.png 0 50 0 50 10 10 30 10 20 20 10 30 30 30\n")
         found = self.figures(*call, status=1)
         self.assertTrue(any("gone.png" in p for p in found["problems"]))
         self.assertEqual((found["detected"], found["missing"]), (len(faces), 1))
+
+    def test_landmarks_where_o_net_looks(self):
+        """On a picture of one face that lies at its edge, the middle and the labelled box differ."""
+        shutil.copyfile(PHOTOS / PHOTO, self.folder / "a.png")
+        faces = json.loads(program("detect", "--json", "a.png", cwd=self.folder).stdout)["faces"]
+        face = min(faces, key=lambda face: face["box"][0])
+        left, top, right, bottom = face["box"]
+        flat = " ".join(repr(v) for p in face["landmarks"] for v in p)
+        self.write("points.txt", f"a.png {left!r} {right!r} {top!r} {bottom!r} {flat}\n")
+        call = ("landmarks", "--labels", "points.txt", "--format", "cnn_facepoint", "--images", ".", "--min-face", "400")
+        box = self.figures(*call, "--missing", "labelled-box")
+        self.assertEqual((box["read_off"], box["missing_faces"]), (1, "labelled_box"))
+        self.assertEqual(self.figures(*call), box)
+        middle = self.figures(*call, "--missing", "centre-crop")
+        self.assertEqual((middle["read_off"], middle["missing_faces"]), (1, "centre_crop"))
+        self.assertGreater(middle["mean_error"], 1)
+        self.assertIn("middle of the picture", self.expect(0, *call, "--missing", "centre-crop").stdout.decode())
+        # With the middle as the labelled box both see the same.
+        width, height = 640, 480
+        self.write("points.txt", f"a.png {(width - height) // 2} {(width + height) // 2} 0 {height} {flat}\n")
+        self.assertEqual(self.figures(*call, "--missing", "labelled-box")["mean_error"], middle["mean_error"])
 
     # Running the detector
 
