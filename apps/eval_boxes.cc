@@ -13,6 +13,7 @@
 #include "apps/eval_print.h"
 #include "apps/eval_run.h"
 #include "apps/text.h"
+#include "eval/decimal.h"
 
 namespace mtcnn {
 namespace {
@@ -34,7 +35,7 @@ std::optional<std::vector<double>> parse_rates(const std::string& text) {
   std::vector<double> rates;
   for (const float number : *numbers) {
     if (number < 0) return std::nullopt;
-    rates.push_back(std::strtod(format_float(number).c_str(), nullptr));
+    rates.push_back(decimal(number));
   }
   return rates;
 }

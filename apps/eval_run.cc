@@ -20,6 +20,7 @@
 #include "apps/sha256.h"
 #include "apps/text.h"
 #include "codecs/image_io.h"
+#include "eval/decimal.h"
 #include "mtcnn/version.h"
 #include "util/file.h"
 
@@ -44,9 +45,6 @@ bool is_file(const std::string& path) {
   std::error_code error;
   return fs::is_regular_file(path, error);
 }
-
-// As a decimal that reads back as the same float: .3, not .30000001192092896.
-double decimal(float value) { return std::strtod(format_float(value).c_str(), nullptr); }
 
 std::string size_text(Size size) { return std::to_string(size.width) + "x" + std::to_string(size.height); }
 
