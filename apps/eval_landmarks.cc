@@ -78,8 +78,13 @@ class EvalLandmarks : public EvalCommand {
           kName, "--missing labelled-box and centre-crop need a model, they do not go with --detections");
     }
     options_.missing = *missing_ == Missing::kFail ? MissingFaces::kFail : MissingFaces::kLeaveOut;
-    const auto set = load_labels(labels_, flags_.images);
+    const auto set = load_labels(labels_, flags_);
     if (!set) return eval_usage(kName, set.error().message);
+    std::vector<std::vector<LandmarkPrediction>> nothing;
+    for (const LabelledImage& image : set->images) nothing.emplace_back(image.faces.size());
+    if (evaluate_landmarks(set->images, nothing, options_).faces == 0) {
+      return eval_usage(kName, no_face("face with points", labels_, *set));
+    }
     const std::vector<SetImage> images = set_images(*set, flags_.images);
     const auto runs = prepare_runs(flags_, images, DetectionLayout::kNone, std::nullopt, nullptr);
     if (!runs) return eval_usage(kName, runs.error().message);
@@ -89,7 +94,7 @@ class EvalLandmarks : public EvalCommand {
     for (const Run& run : *runs) {
       RunReport& report = reports.emplace_back();
       std::vector<std::string>& cells = report.rows.emplace_back();
-      std::size_t left_out = static_cast<std::size_t>(run.detections.left_out);
+      std::size_t left_out = set->left_out + static_cast<std::size_t>(run.detections.left_out);
       report.problems = set->problems;
       report.problems.insert(report.problems.end(), run.detections.problems.begin(),
                              run.detections.problems.end());
@@ -97,7 +102,8 @@ class EvalLandmarks : public EvalCommand {
         report.problems.push_back(std::move(problem));
       std::size_t without = 0;
       auto predictions = predictions_of(run, *set, report.problems, without);
-      if (*missing_ == Missing::kCentreCrop) {
+      if (without == set->images.size()) return eval_usage(kName, nothing_measured(run, without));
+      if (reads_off()) {
         const Status done = look_at_missing(*run.model, *set, images, predictions, report.problems);
         if (!done) return eval_usage(kName, done.error().message);
       }
@@ -201,9 +207,8 @@ class EvalLandmarks : public EvalCommand {
       if (found == run.faces.end()) {
         ++without;
         all.emplace_back(image.faces.size());
-        if (!run.model) {
-          problems.push_back(
-              {run.source, 0, image.path + ": missing among the detections, counted as nothing found"});
+        if (!run.detections.failed.contains(image_name(image.path))) {
+          problems.push_back(missing_image(image, run));
         }
         continue;
       }
