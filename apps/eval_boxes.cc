@@ -13,6 +13,7 @@
 #include "apps/eval_print.h"
 #include "apps/eval_run.h"
 #include "apps/text.h"
+#include "eval/decimal.h"
 
 namespace mtcnn {
 namespace {
@@ -34,7 +35,7 @@ std::optional<std::vector<double>> parse_rates(const std::string& text) {
   std::vector<double> rates;
   for (const float number : *numbers) {
     if (number < 0) return std::nullopt;
-    rates.push_back(std::strtod(format_float(number).c_str(), nullptr));
+    rates.push_back(decimal(number));
   }
   return rates;
 }
@@ -83,8 +84,12 @@ class EvalBoxes : public EvalCommand {
   }
 
   int run() override {
-    const auto set = load_labels(labels_, flags_.images);
+    const auto set = load_labels(labels_, flags_);
     if (!set) return eval_usage(kName, set.error().message);
+    const std::vector<std::vector<Candidate>> nothing(set->images.size());
+    if (evaluate_boxes(set->images, nothing, options_).faces == 0) {
+      return eval_usage(kName, no_face("face", labels_, *set));
+    }
     const auto runs = prepare_runs(flags_, set_images(*set, flags_.images), DetectionLayout::kWider,
                                    kCurveScoreThreshold, read_wider_detections);
     if (!runs) return eval_usage(kName, runs.error().message);
@@ -93,12 +98,13 @@ class EvalBoxes : public EvalCommand {
     std::string heading;
     for (const Run& run : *runs) {
       RunReport& report = reports.emplace_back();
-      std::size_t left_out = static_cast<std::size_t>(run.detections.left_out);
+      std::size_t left_out = set->left_out + static_cast<std::size_t>(run.detections.left_out);
       report.problems = set->problems;
       report.problems.insert(report.problems.end(), run.detections.problems.begin(),
                              run.detections.problems.end());
       std::size_t without = 0;
       const auto detections = detections_of(run, *set, report.problems, without);
+      if (without == set->images.size()) return eval_usage(kName, nothing_measured(run, without));
       for (Problem& problem : unknown_images(run, *set, left_out))
         report.problems.push_back(std::move(problem));
 
@@ -167,9 +173,8 @@ class EvalBoxes : public EvalCommand {
       const auto found = by_name.find(image_name(image.path));
       if (found == by_name.end()) {
         ++without;
-        if (!run.model) {  // a run has said so itself
-          problems.push_back(
-              {run.source, 0, image.path + ": missing among the detections, counted as nothing found"});
+        if (!run.detections.failed.contains(image_name(image.path))) {
+          problems.push_back(missing_image(image, run));
         }
         continue;
       }

@@ -86,10 +86,16 @@ class EvalFddb : public EvalCommand {
     const auto truth = read_fddb_truth(folds_);
     if (!truth) return eval_usage(kName, truth.error().message);
     std::vector<SetImage> images;
+    bool any_face = false;
     for (const FddbImage& image : truth->images) {
+      const std::string& fold = truth->folds[image.fold];
       images.push_back(
-          {image.name, find_set_image(flags_.images, image.name), fold_name(truth->folds[image.fold])});
+          {image.name, find_set_image(flags_.images, image.name), fold_name(fold), fold, image.line});
+      for (const FddbFace& face : image.faces) {
+        any_face = any_face || face.whole || !options_.ignore_cut_faces;
+      }
     }
+    if (!any_face) return eval_usage(kName, folds_ + ": no face to measure" + because(truth->problems));
     const auto runs =
         prepare_runs(flags_, images, DetectionLayout::kFddb, kCurveScoreThreshold, read_fddb_detections);
     if (!runs) return eval_usage(kName, runs.error().message);
@@ -107,13 +113,17 @@ class EvalFddb : public EvalCommand {
     std::string heading;
     for (const Run& run : *runs) {
       const FddbResult result = evaluate_fddb(*truth, run.detections, options_);
+      if (result.images == result.images_not_listed) {
+        return eval_usage(kName, nothing_measured(run, result.images));
+      }
       if (heading.empty()) heading = heading_of(result);
       if (columns.empty()) {
         columns = {{"score", false}};
         for (const FddbResult::RateAt& at : result.rates)
           columns.push_back({"at " + format_count(at.false_positives)});
-        columns.push_back({"detections"});
-        columns.push_back({"rows left out"});
+        for (const char* const more : {"detections", "images without", "rows left out"}) {
+          columns.push_back({more});
+        }
       }
       RunReport& report = reports.emplace_back();
       for (const bool discrete : {true, false}) {
@@ -122,7 +132,8 @@ class EvalFddb : public EvalCommand {
         for (const FddbResult::RateAt& at : result.rates) {
           cells.push_back(figure(discrete ? at.discrete : at.continuous) + (at.reached ? " " : "*"));
         }
-        for (const std::size_t count : {result.detections, static_cast<std::size_t>(result.left_out)}) {
+        for (const std::size_t count :
+             {result.detections, result.images_not_listed, static_cast<std::size_t>(result.left_out)}) {
           cells.push_back(format_count(static_cast<std::int64_t>(count)));
         }
       }

@@ -4,6 +4,8 @@
 
 #include <cmath>
 #include <filesystem>
+#include <optional>
+#include <unordered_map>
 #include <utility>
 
 #include "apps/command_line.h"
@@ -62,42 +64,57 @@ void add_label_flags(CLI::App& app, LabelFlags& flags, bool points) {
       ->group(group);
 }
 
-Result<LabelledSet> load_labels(const LabelFlags& flags, const std::string& images) {
+Result<LabelledSet> load_labels(const LabelFlags& flags, const RunFlags& run) {
   LabelOptions options = flags.options;
-  options.images = images;
+  options.images = run.images;
+  std::optional<std::unordered_map<std::string, Size>> sizes;
+  options.known_size = [&](const std::string& name) -> std::optional<Size> {
+    if (!sizes) sizes = detected_sizes(run);
+    const auto found = sizes->find(name);
+    return found == sizes->end() ? std::nullopt : std::optional(found->second);
+  };
   auto dataset = read_labels(flags.format, flags.path, options);
   if (!dataset) return dataset.error();
+  std::unordered_set<std::string> listed;  // with --boxes: those of --labels
   if (!flags.boxes.empty()) {
+    for (const LabelledImage& image : dataset->images) listed.insert(image.path);
     options.point_shift = 0;
     auto boxes = read_labels(flags.boxes_format, flags.boxes, options);
     if (!boxes) return boxes.error();
-    dataset = join(std::move(*boxes), *dataset, flags.path);
+    dataset = join(std::move(*boxes), *dataset);
   }
   LabelledSet set;
   set.problems = std::move(dataset->problems);
+  set.left_out = dataset->left_out;
   for (LabelledImage& image : dataset->images) {
     const bool is_new = set.names.insert(image_name(image.path)).second;
-    if (!fits(image.path, flags.only)) {
+    if (!fits(image.path, flags.only) || (!flags.boxes.empty() && !listed.contains(image.path))) {
       ++set.set_aside;
     } else if (!is_new) {
       // Detections know images by their names without the ending.
-      set.problems.push_back(
-          {flags.path, 0, image.path + ": another image has this name but for its ending, left out"});
+      set.problems.push_back({image.file, image.line,
+                              image.path + ": another image has this name but for its ending, left out"});
+      set.left_out += image.faces.size();
     } else {
       set.images.push_back(std::move(image));
     }
   }
   if (set.images.empty()) {
     return Error{ErrorCode::kInvalidArgument,
-                 flags.path + ": no image" + (flags.only.empty() ? "" : " that fits '" + flags.only + "'")};
+                 flags.path + ": no image" + (flags.only.empty() ? "" : " that fits '" + flags.only + "'") +
+                     because(set.problems)};
   }
   return set;
+}
+
+std::string no_face(const std::string& face, const LabelFlags& flags, const LabelledSet& set) {
+  return "no " + face + " to measure in the " + set_text(flags, set) + because(set.problems);
 }
 
 std::vector<SetImage> set_images(const LabelledSet& set, const std::string& folder) {
   std::vector<SetImage> images;
   for (const LabelledImage& image : set.images) {
-    images.push_back({image.path, find_set_image(folder, image.path), {}});
+    images.push_back({image.path, find_set_image(folder, image.path), {}, image.file, image.line});
   }
   return images;
 }
@@ -110,6 +127,11 @@ std::vector<Problem> unknown_images(const Run& run, const LabelledSet& set, std:
     left_out += image.detections.size();
   }
   return problems;
+}
+
+Problem missing_image(const LabelledImage& image, const Run& run) {
+  return {image.file, image.line,
+          image.path + ": missing among the detections of " + run.name + ", counted as nothing found"};
 }
 
 std::string set_text(const LabelFlags& flags, const LabelledSet& set) {

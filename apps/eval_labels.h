@@ -30,19 +30,26 @@ void add_label_flags(CLI::App& app, LabelFlags& flags, bool points);
 struct LabelledSet {
   std::vector<LabelledImage> images;  // those that --only lets through
   std::vector<Problem> problems;
+  std::size_t left_out = 0;               // labels
   std::unordered_set<std::string> names;  // by image_name(), of all images, also of those left aside
-  std::size_t set_aside = 0;              // images, by --only
+  std::size_t set_aside = 0;  // images, by --only, or because they are in the list of --boxes alone
 };
 
-// Reads the labels. `images`: the folder of the images, for formats that do not name them. Errors: those of
-// read_labels(); kInvalidArgument if no image is left.
-Result<LabelledSet> load_labels(const LabelFlags& flags, const std::string& images);
+// Reads the labels; for formats that name neither images nor their sizes, with what `run` has of them. Errors: those
+// of read_labels(); kInvalidArgument if no image is left.
+Result<LabelledSet> load_labels(const LabelFlags& flags, const RunFlags& run);
+
+// What to say of a set without such a face.
+std::string no_face(const std::string& face, const LabelFlags& flags, const LabelledSet& set);
 
 // The labelled images and their files below `folder` (empty: none).
 std::vector<SetImage> set_images(const LabelledSet& set, const std::string& folder);
 
 // Problems of detections that no image of the set belongs to, as read; adds their rows to `left_out`.
 std::vector<Problem> unknown_images(const Run& run, const LabelledSet& set, std::size_t& left_out);
+
+// That the run has nothing on this image.
+Problem missing_image(const LabelledImage& image, const Run& run);
 
 // "60 images of val_bbx_gt.txt that fit 'mask_*'".
 std::string set_text(const LabelFlags& flags, const LabelledSet& set);

@@ -1,6 +1,7 @@
 // mtcnn eval landmarks: error of the five points.
 #include "eval/landmarks.h"
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <utility>
@@ -12,14 +13,15 @@
 #include "apps/eval_run.h"
 #include "apps/text.h"
 #include "codecs/image_io.h"
-#include "eval/centre_crop.h"
+#include "eval/decimal.h"
+#include "eval/onet_points.h"
 
 namespace mtcnn {
 namespace {
 
 constexpr const char* kName = "landmarks";
 
-enum class Missing { kCentreCrop, kLeaveOut, kFail };
+enum class Missing { kLabelledBox, kCentreCrop, kLeaveOut, kFail };
 
 class EvalLandmarks : public EvalCommand {
  public:
@@ -36,10 +38,14 @@ class EvalLandmarks : public EvalCommand {
         ->group(measure);
     app.add_option(
            "--missing", missing_,
-           "faces that are not detected: centre-crop (O-Net looks at the labelled box, as in the paper), "
-           "leave-out, or fail (they are failures); default: centre-crop with --images alone, else leave-out")
+           "faces that are not detected: labelled-box (O-Net looks at the square around the labelled box: it is "
+           "told where the face is), centre-crop (as in the paper: O-Net looks at the largest square in the middle "
+           "of the picture; in pictures of several faces with points, which the middle can't tell apart, they are "
+           "left out), leave-out, or fail (they are failures); default: labelled-box with --images alone, else "
+           "leave-out")
         ->transform(
-            CLI::CheckedTransformer(std::map<std::string, Missing>{{"centre-crop", Missing::kCentreCrop},
+            CLI::CheckedTransformer(std::map<std::string, Missing>{{"labelled-box", Missing::kLabelledBox},
+                                                                   {"centre-crop", Missing::kCentreCrop},
                                                                    {"leave-out", Missing::kLeaveOut},
                                                                    {"fail", Missing::kFail}})
                 .description(""))
@@ -66,13 +72,19 @@ class EvalLandmarks : public EvalCommand {
 
   int run() override {
     // Read detections have no model to show the faces that are missing to.
-    if (!missing_) missing_ = flags_.detections.empty() ? Missing::kCentreCrop : Missing::kLeaveOut;
-    if (*missing_ == Missing::kCentreCrop && !flags_.detections.empty()) {
-      return eval_usage(kName, "--missing centre-crop needs a model, it does not go with --detections");
+    if (!missing_) missing_ = flags_.detections.empty() ? Missing::kLabelledBox : Missing::kLeaveOut;
+    if (reads_off() && !flags_.detections.empty()) {
+      return eval_usage(
+          kName, "--missing labelled-box and centre-crop need a model, they do not go with --detections");
     }
     options_.missing = *missing_ == Missing::kFail ? MissingFaces::kFail : MissingFaces::kLeaveOut;
-    const auto set = load_labels(labels_, flags_.images);
+    const auto set = load_labels(labels_, flags_);
     if (!set) return eval_usage(kName, set.error().message);
+    std::vector<std::vector<LandmarkPrediction>> nothing;
+    for (const LabelledImage& image : set->images) nothing.emplace_back(image.faces.size());
+    if (evaluate_landmarks(set->images, nothing, options_).faces == 0) {
+      return eval_usage(kName, no_face("face with points", labels_, *set));
+    }
     const std::vector<SetImage> images = set_images(*set, flags_.images);
     const auto runs = prepare_runs(flags_, images, DetectionLayout::kNone, std::nullopt, nullptr);
     if (!runs) return eval_usage(kName, runs.error().message);
@@ -82,7 +94,7 @@ class EvalLandmarks : public EvalCommand {
     for (const Run& run : *runs) {
       RunReport& report = reports.emplace_back();
       std::vector<std::string>& cells = report.rows.emplace_back();
-      std::size_t left_out = static_cast<std::size_t>(run.detections.left_out);
+      std::size_t left_out = set->left_out + static_cast<std::size_t>(run.detections.left_out);
       report.problems = set->problems;
       report.problems.insert(report.problems.end(), run.detections.problems.begin(),
                              run.detections.problems.end());
@@ -90,16 +102,22 @@ class EvalLandmarks : public EvalCommand {
         report.problems.push_back(std::move(problem));
       std::size_t without = 0;
       auto predictions = predictions_of(run, *set, report.problems, without);
-      if (*missing_ == Missing::kCentreCrop) {
+      if (without == set->images.size()) return eval_usage(kName, nothing_measured(run, without));
+      if (reads_off()) {
         const Status done = look_at_missing(*run.model, *set, images, predictions, report.problems);
         if (!done) return eval_usage(kName, done.error().message);
       }
       const LandmarkResult result = evaluate_landmarks(set->images, predictions, options_);
+      for (const auto& [image, face] : result.without_unit) {
+        const LabelledImage& labelled = set->images[image];
+        report.problems.push_back(
+            {labelled.file, labelled.faces[face].line,
+             labelled.path + ": both eyes in one place, their distance is no unit for errors; left out"});
+      }
       if (heading.empty()) heading = heading_of(*set, result);
       cells = {percent(result.mean_error), percent(result.failure_rate)};
       for (const double error : result.point_errors) cells.push_back(percent(error));
-      for (const std::size_t number :
-           {result.detected, result.centre_crops, result.missing, without, left_out}) {
+      for (const std::size_t number : {result.detected, result.read_off, result.missing, without, left_out}) {
         cells.push_back(count(number));
       }
       if (!flags_.report.empty() && !flags_.images.empty()) {
@@ -109,8 +127,8 @@ class EvalLandmarks : public EvalCommand {
       }
       report.json = result;
       report.json["missing_faces"] = missing_name();
-      report.json["match_iou"] = std::strtod(format_float(least_iou_).c_str(), nullptr);
-      report.json["point_shift"] = std::strtod(format_float(labels_.options.point_shift).c_str(), nullptr);
+      report.json["match_iou"] = decimal(least_iou_);
+      report.json["point_shift"] = decimal(labels_.options.point_shift);
       report.json["images_without_entry"] = without;
       report.json["left_out"] = left_out;
     }
@@ -125,7 +143,7 @@ class EvalLandmarks : public EvalCommand {
                         {"left mouth"},
                         {"right mouth"},
                         {"detected"},
-                        {"centre crops"},
+                        {"by O-Net"},
                         {"missing"},
                         {"images without"},
                         {"rows left out"}},
@@ -136,8 +154,12 @@ class EvalLandmarks : public EvalCommand {
  private:
   static std::string count(std::size_t number) { return format_count(static_cast<std::int64_t>(number)); }
 
+  // Whether O-Net is shown a window for faces that are not detected.
+  bool reads_off() const { return *missing_ == Missing::kLabelledBox || *missing_ == Missing::kCentreCrop; }
+
   const char* missing_name() const {
     switch (*missing_) {
+      case Missing::kLabelledBox: return "labelled_box";
       case Missing::kCentreCrop: return "centre_crop";
       case Missing::kLeaveOut: return "left_out";
       case Missing::kFail: break;
@@ -150,15 +172,20 @@ class EvalLandmarks : public EvalCommand {
            std::string(options_.unit == LandmarkUnit::kInterOcular ? "distances of the labelled eyes"
                                                                    : "sizes of the labelled box") +
            ": " + set_text(labels_, set) + ", " + count(result.faces) + " faces" +
-           (result.without_unit > 0 ? ", " + count(result.without_unit) + " more left out without a size"
-                                    : "") +
+           (result.without_unit.empty()
+                ? ""
+                : ", " + count(result.without_unit.size()) + " more left out without a size") +
            "; failures are errors above " + percent(options_.failure, 0);
   }
 
   std::vector<std::string> notes() const {
     std::vector<std::string> notes;
-    if (*missing_ == Missing::kCentreCrop) {
-      notes.push_back("Faces that were not detected: O-Net looked at the labelled box (centre crop).");
+    if (*missing_ == Missing::kLabelledBox) {
+      notes.push_back("'by O-Net': faces that were not detected, at whose labelled box O-Net looked.");
+    } else if (*missing_ == Missing::kCentreCrop) {
+      notes.push_back(
+          "'by O-Net': faces that were not detected; O-Net looked at the middle of the picture, as in the paper, if "
+          "it has one face with points. The others are left out.");
     } else if (*missing_ == Missing::kLeaveOut) {
       notes.push_back("Faces that were not detected are left out of all figures.");
     } else {
@@ -180,9 +207,8 @@ class EvalLandmarks : public EvalCommand {
       if (found == run.faces.end()) {
         ++without;
         all.emplace_back(image.faces.size());
-        if (!run.model) {
-          problems.push_back(
-              {run.source, 0, image.path + ": missing among the detections, counted as nothing found"});
+        if (!run.detections.failed.contains(image_name(image.path))) {
+          problems.push_back(missing_image(image, run));
         }
         continue;
       }
@@ -195,23 +221,29 @@ class EvalLandmarks : public EvalCommand {
   Status look_at_missing(const RunModel& model, const LabelledSet& set, const std::vector<SetImage>& images,
                          std::vector<std::vector<LandmarkPrediction>>& predictions,
                          std::vector<Problem>& problems) const {
-    const auto crop = CentreCrop::create(model.model, model.detector.options());
-    if (!crop) return crop.error();
+    const auto onet = OnetPoints::create(model.model, model.detector.options());
+    if (!onet) return onet.error();
+    const auto measured = [](const LabelledFace& face) { return face.landmarks && !face.ignore; };
     for (std::size_t i = 0; i < set.images.size(); ++i) {
+      const std::vector<LabelledFace>& faces = set.images[i].faces;
+      const auto number = std::count_if(faces.begin(), faces.end(), measured);
+      if (*missing_ == Missing::kCentreCrop && number != 1) continue;
       std::optional<Image> pixels;
-      for (std::size_t j = 0; j < set.images[i].faces.size(); ++j) {
-        const LabelledFace& face = set.images[i].faces[j];
-        if (!face.landmarks || face.ignore || predictions[i][j].points || images[i].file.empty()) continue;
+      for (std::size_t j = 0; j < faces.size(); ++j) {
+        if (!measured(faces[j]) || predictions[i][j].points || images[i].file.empty()) continue;
         if (!pixels) {
           auto loaded = load_image(images[i].file, flags_.detector.limits);
           if (!loaded) break;
           pixels = std::move(*loaded);
         }
-        const auto points = crop->points(pixels->view(), face.box);
+        const bool middle = *missing_ == Missing::kCentreCrop;
+        const auto points = onet->points(
+            pixels->view(), middle ? central_square({pixels->width, pixels->height}) : faces[j].box);
         if (points) {
           predictions[i][j] = {*points, true};
         } else {
-          problems.push_back({labels_.path, 0, set.images[i].path + ": " + points.error().message});
+          problems.push_back(
+              {set.images[i].file, faces[j].line, set.images[i].path + ": " + points.error().message});
         }
       }
     }

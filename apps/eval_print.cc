@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <unordered_map>
@@ -164,7 +165,9 @@ int print_runs(const Comparison& comparison, const RunFlags& flags, const std::v
   return problems.empty() && !report_failed ? kExitOk : kExitFailed;
 }
 
-std::string percent(double share, int digits) { return format_fixed(100 * share, digits) + " %"; }
+std::string percent(double share, int digits) {
+  return std::isnan(share) ? kNoFigure : format_fixed(100 * share, digits) + " %";
+}
 
 std::string figure(double value) { return format_fixed(value, 4); }
 

@@ -49,7 +49,10 @@ std::vector<ReportPicture> pictures_of(const Run& run, const RunFlags& flags,
 // Loads photographs of the set from --images.
 LoadImage set_loader(const RunFlags& flags);
 
-// "12.3 %" of a share.
+// In place of a figure of no face.
+inline constexpr const char* kNoFigure = "–";
+
+// "12.3 %" of a share; kNoFigure of what is not a number.
 std::string percent(double share, int digits = 2);
 
 // A rate or an average precision, four digits.

@@ -20,6 +20,7 @@
 #include "apps/sha256.h"
 #include "apps/text.h"
 #include "codecs/image_io.h"
+#include "eval/decimal.h"
 #include "mtcnn/version.h"
 #include "util/file.h"
 
@@ -44,9 +45,6 @@ bool is_file(const std::string& path) {
   std::error_code error;
   return fs::is_regular_file(path, error);
 }
-
-// As a decimal that reads back as the same float: .3, not .30000001192092896.
-double decimal(float value) { return std::strtod(format_float(value).c_str(), nullptr); }
 
 std::string size_text(Size size) { return std::to_string(size.width) + "x" + std::to_string(size.height); }
 
@@ -145,20 +143,30 @@ DetectedImage detected_image(const std::string& name, const std::vector<Face>& f
   return image;
 }
 
-// Takes up lines of JSON as `mtcnn detect --json` writes them.
-Status read_face_lines(const std::string& path, const SetIndex& set, Run& run) {
+// The lines of a file, without line breaks.
+Result<std::vector<std::string>> read_lines(const std::string& path) {
   const auto bytes = read_file(path, kMaxRunFileBytes);
   if (!bytes) return bytes.error();
   const std::string text(reinterpret_cast<const char*>(bytes->data()), bytes->size());
+  std::vector<std::string> lines;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    lines.push_back(text.substr(at, end - at));
+    at = end + 1;
+  }
+  return lines;
+}
+
+// Takes up lines of JSON as `mtcnn detect --json` writes them.
+Status read_face_lines(const std::string& path, const SetIndex& set, Run& run) {
+  const auto lines = read_lines(path);
+  if (!lines) return lines.error();
   const auto problem = [&](int line, std::string what) {
     run.detections.problems.push_back({path, line, std::move(what)});
   };
   int number = 0;
   std::size_t understood = 0;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = std::min(text.find('\n', at), text.size());
-    const std::string line = text.substr(at, end - at);
-    at = end + 1;
+  for (const std::string& line : *lines) {
     ++number;
     if (line.find_first_not_of(" \t\r") == std::string::npos) continue;
     auto image = parse_json_line(line);
@@ -172,6 +180,7 @@ Status read_face_lines(const std::string& path, const SetIndex& set, Run& run) {
     ++understood;
     if (!image->error.empty()) {
       problem(number, image->path + ": failed when it was detected: " + image->error);
+      run.detections.failed.insert(set.known_name(image->path));
       continue;
     }
     const std::string name = set.known_name(image->path);
@@ -238,12 +247,9 @@ Result<std::vector<ImageFaces>> prepare_folder(const std::string& folder, const 
       return usage(settings_file + ": that run had other settings, and the two must not be mixed: " + change);
     }
     if (const auto prepared = prepare_resume(faces_file); !prepared) return prepared.error();
-    if (const auto bytes = read_file(faces_file, kMaxRunFileBytes)) {
-      const std::string text(reinterpret_cast<const char*>(bytes->data()), bytes->size());
-      for (std::size_t at = 0; at < text.size();) {
-        const std::size_t end = std::min(text.find('\n', at), text.size());
-        if (auto image = parse_json_line(text.substr(at, end - at))) done.push_back(std::move(*image));
-        at = end + 1;
+    if (const auto lines = read_lines(faces_file)) {
+      for (const std::string& line : *lines) {
+        if (auto image = parse_json_line(line)) done.push_back(std::move(*image));
       }
     }
     return done;
@@ -353,10 +359,11 @@ Status run_images(const RunFlags& flags, const std::vector<SetImage>& images, De
   for (std::size_t i = 0; i < images.size(); ++i) {
     if (finished[i]) continue;
     if (set.find(image_name(images[i].name)) != i) {
-      problems.push_back(
-          {flags.images, 0, images[i].name + ": another image has this name but for its ending, left out"});
+      problems.push_back({images[i].listed_in, images[i].line,
+                          images[i].name + ": another image has this name but for its ending, left out"});
     } else if (images[i].file.empty()) {
-      problems.push_back({flags.images, 0, images[i].name + ": there is no such image"});
+      problems.push_back(no_such_image(images[i], flags.images));
+      run.detections.failed.insert(image_name(images[i].name));
     } else {
       pending.push_back(i);
     }
@@ -392,6 +399,7 @@ Status run_images(const RunFlags& flags, const std::vector<SetImage>& images, De
       run.faces.emplace(image_name(image.name), std::move(done.faces));
     } else {
       problems.push_back({image.file, 0, done.faces.error});
+      run.detections.failed.insert(image_name(image.name));
     }
     progress.step();
     return true;
@@ -537,6 +545,44 @@ void name_runs(const std::vector<std::string>& given, std::vector<Run>& runs) {
   }
 }
 
+std::string because(std::span<const Problem> problems) {
+  if (problems.empty()) return {};
+  return "; " + format_count(static_cast<std::int64_t>(problems.size())) +
+         (problems.size() == 1 ? " problem: " : " problems, the first: ") + problems.front().text();
+}
+
+std::string nothing_measured(const Run& run, std::size_t images) {
+  const std::vector<DetectedImage>& found = run.detections.images;
+  return run.name + ": nothing to measure, none of the set's " +
+         format_count(static_cast<std::int64_t>(images)) + " images " +
+         (run.model ? "could be read" : "is among the detections") +
+         (found.empty() ? "" : ", which begin with '" + found.front().name + "'") +
+         because(run.detections.problems);
+}
+
+Problem no_such_image(const SetImage& image, const std::string& folder) {
+  return {image.listed_in, image.line, image.name + ": there is no such image in " + folder};
+}
+
+std::unordered_map<std::string, Size> detected_sizes(const RunFlags& flags) {
+  std::unordered_map<std::string, Size> sizes;
+  for (const std::string& path : flags.detections) {
+    const std::string of_run = in_folder(path, kFacesFile);
+    const auto lines = read_lines(is_file(of_run) ? of_run : path);
+    if (!lines) continue;
+    for (const std::string& line : *lines) {
+      const auto image = parse_json_line(line);
+      if (!image || image->width <= 0 || image->height <= 0) continue;
+      for (std::string rest = image_name(image->path); !rest.empty();) {
+        sizes.emplace(rest, Size{image->width, image->height});
+        const std::size_t slash = rest.find('/');
+        rest = slash == std::string::npos ? "" : rest.substr(slash + 1);
+      }
+    }
+  }
+  return sizes;
+}
+
 std::string find_set_image(const std::string& folder, const std::string& name) {
   if (folder.empty()) return {};
   const std::string exact = in_folder(folder, name);
@@ -618,8 +664,8 @@ std::unordered_map<std::string, Size> image_sizes(const std::vector<SetImage>& i
   std::size_t at = 0;
   const auto next = [&]() -> std::optional<std::size_t> {
     while (at < images.size() && images[at].file.empty()) {
-      problems.push_back(
-          {flags.images, 0, images[at].name + ": there is no such image, its size is not known"});
+      problems.push_back(no_such_image(images[at], flags.images));
+      problems.back().what += ", its size is not known";
       ++at;
     }
     return at < images.size() ? std::optional(at++) : std::nullopt;

@@ -9,6 +9,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -71,6 +72,9 @@ void add_run_flags(CLI::App& app, RunFlags& flags, const std::string& layout_hel
 // The exit status for wrong usage, with the message on stderr as "mtcnn eval NAME: ...".
 int eval_usage(const std::string& command, const std::string& message);
 
+// The first of the problems and their number, to stand behind a message that they explain; empty if there are none.
+std::string because(std::span<const Problem> problems);
+
 // A model that is to be run, and how that is said.
 struct RunModel {
   Model model;
@@ -89,9 +93,14 @@ std::vector<std::string> models_to_run(const RunFlags& flags);
 // An image of the set: its name there, and the file.
 struct SetImage {
   std::string name;
-  std::string file;   // empty: there is none
-  std::string group;  // kFddb: the fold, by the number of its file "fold-01-out.txt"; else unused
+  std::string file;         // empty: there is none
+  std::string group;        // kFddb: the fold, by the number of its file "fold-01-out.txt"; else unused
+  std::string listed_in{};  // the file of labels that has it
+  int line = 0;             // there; 0: not known
 };
+
+// That an image of the set is not in the folder of the images.
+Problem no_such_image(const SetImage& image, const std::string& folder);
 
 // The file of an image in `folder`: of that very name, or of image_name(name) and any ending that we can
 // read. Empty if there is none.
@@ -132,6 +141,13 @@ using ReadDetections = std::function<Result<DetectionSet>(const std::string& pat
 Result<std::vector<Run>> prepare_runs(const RunFlags& flags, const std::vector<SetImage>& images,
                                       DetectionLayout layout, std::optional<float> default_score,
                                       const ReadDetections& read);
+
+// What to say of a run that has nothing on any of the set's images.
+std::string nothing_measured(const Run& run, std::size_t images);
+
+// The sizes of images that lines of JSON among --detections tell, by the image_name() of the path and of each of its
+// ends ("a/b/c", "b/c", "c"); of two the first. What can't be read is left out: prepare_runs() reports it.
+std::unordered_map<std::string, Size> detected_sizes(const RunFlags& flags);
 
 // The sizes of the images' files (upright), by image_name(), for those that can be read; found in
 // parallel. What can't be read is left out and reported.

@@ -54,8 +54,13 @@ class EvalStages : public EvalCommand {
 
   int run() override {
     if (flags_.images.empty()) return eval_usage(kName, "--images is required");
-    const auto set = load_labels(labels_, flags_.images);
+    const auto set = load_labels(labels_, flags_);
     if (!set) return eval_usage(kName, set.error().message);
+    const bool any = std::any_of(set->images.begin(), set->images.end(), [](const LabelledImage& image) {
+      return !std::all_of(image.faces.begin(), image.faces.end(),
+                          [](const auto& face) { return face.ignore; });
+    });
+    if (!any) return eval_usage(kName, no_face("face", labels_, *set));
     const std::vector<SetImage> images = set_images(*set, flags_.images);
     const std::vector<std::string> models = models_to_run(flags_);
     if (!flags_.names.empty() && flags_.names.size() != models.size()) {
@@ -84,6 +89,10 @@ class EvalStages : public EvalCommand {
       std::vector<std::string>& cells = report.rows.emplace_back();
       report.problems = set->problems;
       const StageTally tally = tally_of(run, *set, images, workers, report.problems);
+      if (tally.all().faces == 0) {
+        return eval_usage(kName,
+                          "no face to measure in the images that could be read" + because(report.problems));
+      }
       if (heading.empty()) {
         heading = "Faces kept by each stage (IoU of at least " + format_float(options_.iou) +
                   ") and windows an image: " + set_text(labels_, *set) + ", " +
@@ -93,10 +102,13 @@ class EvalStages : public EvalCommand {
         cells.push_back(percent(tally.all().recall(stage), 1));
         cells.push_back(format_fixed(tally.windows_per_image(stage), 1));
       }
-      cells.push_back(format_count(static_cast<std::int64_t>(set->images.size() - tally.images())));
+      for (const std::size_t count : {set->images.size() - tally.images(), set->left_out}) {
+        cells.push_back(format_count(static_cast<std::int64_t>(count)));
+      }
       notes.push_back(by_size(run.name, tally));
       report.json = tally;
       report.json["images_left_out"] = set->images.size() - tally.images();
+      report.json["left_out"] = set->left_out;
     }
     std::vector<Column> columns;
     for (const Stage stage : kAll) {
@@ -104,6 +116,7 @@ class EvalStages : public EvalCommand {
       columns.push_back({"windows"});
     }
     columns.push_back({"images left out"});
+    columns.push_back({"rows left out"});
     return print_runs({kName, set_text(labels_, *set), heading, columns, notes}, flags_, runs,
                       std::move(reports));
   }
@@ -123,7 +136,7 @@ class EvalStages : public EvalCommand {
     // A message, empty if all went well.
     const auto work = [&](std::size_t index, int worker) -> std::optional<Problem> {
       const std::string& file = images[index].file;
-      if (file.empty()) return Problem{flags_.images, 0, images[index].name + ": there is no such image"};
+      if (file.empty()) return no_such_image(images[index], flags_.images);
       try {
         const auto image = load_image(file, flags_.detector.limits);
         if (!image) return Problem{file, 0, without_name(image.error().message, file)};
@@ -158,7 +171,9 @@ class EvalStages : public EvalCommand {
       row.push_back(format_float(options_.buckets[i]) +
                     (last ? " or more" : " to " + format_float(options_.buckets[i + 1])));
       row.push_back(format_count(static_cast<std::int64_t>(counts.faces)));
-      for (const Stage stage : kAll) row.push_back(percent(counts.recall(stage), 1));
+      for (const Stage stage : kAll) {
+        row.push_back(counts.faces > 0 ? percent(counts.recall(stage), 1) : kNoFigure);
+      }
     }
     std::string table = format_table(columns, rows, 2);
     table.pop_back();

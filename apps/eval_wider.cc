@@ -2,6 +2,7 @@
 #include "eval/wider.h"
 
 #include <algorithm>
+#include <iterator>
 #include <unordered_set>
 #include <utility>
 
@@ -48,11 +49,22 @@ class EvalWider : public EvalCommand {
     WiderOptions options;
     options.only_with_detections = only_with_detections_;
     if (!list_.empty()) {
-      auto names = read_image_list(list_);
-      if (!names) return eval_usage(kName, names.error().message);
-      options.images = std::move(*names);
+      auto listed = read_image_list(list_);
+      if (!listed) return eval_usage(kName, listed.error().message);
+      options.images = std::move(*listed);
     }
-    const auto runs = prepare_runs(flags_, images_of(*truth, options), DetectionLayout::kWider,
+    const std::vector<WiderImage> evaluated = evaluated_images(*truth, options);
+    if (evaluated.empty() && options.images) {
+      const ListedImage& first = options.images->front();
+      return eval_usage(kName,
+                        Problem{first.file, first.line, first.name}.text() +
+                            ": not in the ground truth, and neither is any other image of the list: no face "
+                            "to measure");
+    }
+    if (std::none_of(evaluated.begin(), evaluated.end(), has_face)) {
+      return eval_usage(kName, truth_ + ": no face to measure" + because(truth->problems));
+    }
+    const auto runs = prepare_runs(flags_, set_images(*truth, evaluated), DetectionLayout::kWider,
                                    kCurveScoreThreshold, read_wider_detections);
     if (!runs) return eval_usage(kName, runs.error().message);
 
@@ -62,6 +74,13 @@ class EvalWider : public EvalCommand {
     const std::vector<LabelledImage> labelled = labelled_images(*truth);
     for (const Run& run : *runs) {
       const WiderResult result = evaluate_wider(*truth, run.detections, options);
+      if (result.images == result.images_not_listed) {
+        return eval_usage(kName, nothing_measured(run, evaluated.size()));
+      }
+      if (std::all_of(result.subsets.begin(), result.subsets.end(),
+                      [](const WiderResult::Subset& subset) { return subset.faces == 0; })) {
+        return eval_usage(kName, run.name + ": no face to measure in the images that have detections");
+      }
       if (columns.empty()) {
         set = "WIDER FACE, " + format_count(static_cast<std::int64_t>(result.images)) + " images";
         heading = "WIDER FACE: average precision on " +
@@ -78,7 +97,7 @@ class EvalWider : public EvalCommand {
       RunReport& report = reports.emplace_back();
       std::vector<std::string>& cells = report.rows.emplace_back();
       for (const WiderResult::Subset& subset : result.subsets) {
-        cells.push_back(figure(subset.average_precision));
+        cells.push_back(subset.faces > 0 ? figure(subset.average_precision) : kNoFigure);
       }
       for (const std::size_t count : {result.detections, result.images_not_listed + result.images_empty,
                                       static_cast<std::size_t>(result.left_out)}) {
@@ -105,6 +124,7 @@ class EvalWider : public EvalCommand {
     for (const WiderImage& image : truth.images) {
       LabelledImage& labelled = images.emplace_back(LabelledImage{image.name, {}});
       for (const WiderFace& face : image.faces) {
+        if (face.unusable) continue;
         LabelledFace& one = labelled.faces.emplace_back();
         one.box = {static_cast<float>(face.box.x), static_cast<float>(face.box.y),
                    static_cast<float>(face.box.x + face.box.width),
@@ -115,13 +135,25 @@ class EvalWider : public EvalCommand {
     return images;
   }
 
-  std::vector<SetImage> images_of(const WiderTruth& truth, const WiderOptions& options) const {
+  static bool has_face(const WiderImage& image) {
+    return std::any_of(image.faces.begin(), image.faces.end(),
+                       [](const WiderFace& face) { return face.subsets != 0; });
+  }
+
+  static std::vector<WiderImage> evaluated_images(const WiderTruth& truth, const WiderOptions& options) {
+    if (!options.images) return truth.images;
     std::unordered_set<std::string> wanted;
-    if (options.images) wanted.insert(options.images->begin(), options.images->end());
+    for (const ListedImage& image : *options.images) wanted.insert(image.name);
+    std::vector<WiderImage> images;
+    std::copy_if(truth.images.begin(), truth.images.end(), std::back_inserter(images),
+                 [&](const WiderImage& image) { return wanted.contains(image.name); });
+    return images;
+  }
+
+  std::vector<SetImage> set_images(const WiderTruth& truth, const std::vector<WiderImage>& evaluated) const {
     std::vector<SetImage> images;
-    for (const WiderImage& image : truth.images) {
-      if (options.images && !wanted.contains(image.name)) continue;
-      SetImage one{image.name, find_set_image(flags_.images, image.name), {}};
+    for (const WiderImage& image : evaluated) {
+      SetImage one{image.name, find_set_image(flags_.images, image.name), {}, truth.file, image.line};
       if (only_with_detections_ && one.file.empty() && flags_.detections.empty()) continue;
       images.push_back(std::move(one));
     }

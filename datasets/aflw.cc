@@ -19,13 +19,13 @@ Result<Dataset> read_aflw(const std::string& file, const LabelOptions&) {
     if (line.empty()) continue;
     const auto [path, numbers] = split_path_and_numbers(line.text);
     if (path.empty() || (numbers.size() != 10 && numbers.size() != 14)) {
-      builder.problem(line.number, "path " + in_quotes(path) + " and " + std::to_string(numbers.size()) +
-                                       " numbers, expected a path and 10 (x1..x5 y1..y5) or 14 (and "
-                                       "gender smile glasses pose)");
+      builder.left_out(line.number, "path " + in_quotes(path) + " and " + std::to_string(numbers.size()) +
+                                        " numbers, expected a path and 10 (x1..x5 y1..y5) or 14 (and "
+                                        "gender smile glasses pose)");
       continue;
     }
     if (const auto complaint = complaint_about(numbers)) {
-      builder.problem(line.number, *complaint);
+      builder.left_out(line.number, *complaint);
       continue;
     }
     LabelledFace face;
@@ -36,10 +36,11 @@ Result<Dataset> read_aflw(const std::string& file, const LabelOptions&) {
     face.landmarks = points;
     face.box = box_around(points);
     if (const auto complaint = complaint_about(face.box)) {
-      builder.problem(line.number, "all points in one place; " + *complaint);
+      builder.left_out(line.number, "all points in one place; " + *complaint);
       continue;
     }
-    builder.image(path).faces.push_back(face);
+    face.line = line.number;
+    builder.image(path, line.number).faces.push_back(face);
   }
   return builder.take();
 }

@@ -22,7 +22,7 @@ Result<Dataset> read_background(const std::string& path, const LabelOptions&) {
   std::sort(files.begin(), files.end(),
             [](const LabelFile& a, const LabelFile& b) { return a.relative < b.relative; });
   DatasetBuilder builder(path);
-  for (const LabelFile& file : files) builder.image(file.relative);
+  for (const LabelFile& file : files) builder.image(file.relative, 0);
   return builder.take();
 }
 

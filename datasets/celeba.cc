@@ -34,10 +34,10 @@ Result<Dataset> read_celeba(const std::string& file, const LabelOptions&) {
     ++rows;
     if (columns == 0 && (numbers.size() == 4 || numbers.size() == 10)) columns = numbers.size();
     if (path.empty() || columns == 0 || numbers.size() != columns) {
-      builder.problem(line.number,
-                      "path " + in_quotes(path) + " and " + std::to_string(numbers.size()) +
-                          " numbers, expected a path and " +
-                          (columns ? std::to_string(columns) : std::string("4 (box) or 10 (points)")));
+      builder.left_out(line.number,
+                       "path " + in_quotes(path) + " and " + std::to_string(numbers.size()) +
+                           " numbers, expected a path and " +
+                           (columns ? std::to_string(columns) : std::string("4 (box) or 10 (points)")));
       continue;
     }
     LabelledFace face;
@@ -52,10 +52,11 @@ Result<Dataset> read_celeba(const std::string& file, const LabelOptions&) {
       complaint = complaint_about(face.box);
     }
     if (complaint) {
-      builder.problem(line.number, *complaint);
+      builder.left_out(line.number, *complaint);
       continue;
     }
-    builder.image(path).faces.push_back(face);
+    face.line = line.number;
+    builder.image(path, line.number).faces.push_back(face);
   }
   if (promised && *promised != static_cast<double>(rows)) {
     builder.problem(last_line, "the file ends after " + std::to_string(rows) + " rows, expected " +

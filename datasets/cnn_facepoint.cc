@@ -24,9 +24,9 @@ Result<Dataset> read_cnn_facepoint(const std::string& file, const LabelOptions&)
     if (line.empty()) continue;
     const auto [path, numbers] = split_path_and_numbers(line.text);
     if (path.empty() || numbers.size() != 14) {
-      builder.problem(line.number, "path " + in_quotes(path) + " and " + std::to_string(numbers.size()) +
-                                       " numbers, expected a path and 14 (left right top bottom and "
-                                       "five times x y)");
+      builder.left_out(line.number, "path " + in_quotes(path) + " and " + std::to_string(numbers.size()) +
+                                        " numbers, expected a path and 14 (left right top bottom and "
+                                        "five times x y)");
       continue;
     }
     LabelledFace face;
@@ -35,11 +35,12 @@ Result<Dataset> read_cnn_facepoint(const std::string& file, const LabelOptions&)
     auto complaint = complaint_about(numbers);
     if (!complaint) complaint = complaint_about(face.box);
     if (complaint) {
-      builder.problem(line.number, *complaint);
+      builder.left_out(line.number, *complaint);
       continue;
     }
     face.landmarks = landmarks_from_pairs(std::span(numbers).subspan(4));
-    builder.image(path).faces.push_back(face);
+    face.line = line.number;
+    builder.image(path, line.number).faces.push_back(face);
   }
   return builder.take();
 }

@@ -9,6 +9,9 @@
 // points in our order, unless one has visibility 0; other numbers of keypoints are not faces' and are
 // left aside. Keypoints are indices of pixels: half a pixel is added. As the whole file may be one line,
 // problems name the annotation by its place in its list, counted from 0.
+//
+// NaN and Infinity, which are no JSON but which Python's json writes, are reported with their line and read as
+// null: what has them is left out, the rest is read.
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -73,23 +76,46 @@ std::optional<std::string> read_face(const Json& annotation, LabelledFace& face)
   return std::nullopt;
 }
 
-Result<Dataset> read_json(const std::string& file, const Json& root, const LabelOptions& options) {
+// Turns NaN, Infinity and -Infinity outside quotes into null.
+std::string without_nan(const std::string& text, DatasetBuilder& builder) {
+  std::string result;
+  int line = 1;
+  bool quoted = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '\n') ++line;
+    if (c == '"') quoted = !quoted;
+    std::string_view word;
+    for (const std::string_view candidate : {"NaN", "Infinity", "-Infinity"}) {
+      if (!quoted && text.compare(i, candidate.size(), candidate) == 0) word = candidate;
+    }
+    if (!word.empty()) {
+      builder.problem(line, std::string(word) + " is no JSON, expected a number; read as null");
+      result += "null";
+      i += word.size() - 1;
+      continue;
+    }
+    result += c;
+    if (quoted && c == '\\' && i + 1 < text.size()) result += text[++i];  // a quote behind it is text
+  }
+  return result;
+}
+
+Result<Dataset> read_json(const std::string& file, const Json& root, const LabelOptions& options,
+                          DatasetBuilder& builder) {
   const Json& images = member(root, "images");
   const Json& annotations = member(root, "annotations");
   if (!images.is_array() || !annotations.is_array()) {
     return Error{ErrorCode::kFormat,
                  file + ": expected an object with the lists \"images\" and \"annotations\""};
   }
-  DatasetBuilder builder(file);
-  std::set<std::string> faces;  // ids of categories
+  std::unordered_map<std::string, std::string> categories;  // names by id
   for (const Json& category : member(root, "categories")) {
     const auto id = id_of(member(category, "id"));
     const Json& name = member(category, "name");
-    if (id && name.is_string() &&
-        std::count(options.classes.begin(), options.classes.end(), name.get_ref<const std::string&>())) {
-      faces.insert(*id);
-    }
+    if (id && name.is_string()) categories.emplace(*id, name.get<std::string>());
   }
+  Classes classes(options.classes);
   std::unordered_map<std::string, std::string> paths;  // by id
   for (std::size_t i = 0; i < images.size(); ++i) {
     const auto id = id_of(member(images[i], "id"));
@@ -99,36 +125,42 @@ Result<Dataset> read_json(const std::string& file, const Json& root, const Label
                       "images[" + std::to_string(i) + "]: expected an \"id\" of its own and a \"file_name\"");
       continue;
     }
-    builder.image(name.get<std::string>());
+    builder.image(name.get<std::string>(), 0);
   }
   for (std::size_t i = 0; i < annotations.size(); ++i) {
     const Json& annotation = annotations[i];
     if (!options.classes.empty()) {
-      const auto category = id_of(member(annotation, "category_id"));
-      if (!category || faces.count(*category) == 0) continue;
+      const auto id = id_of(member(annotation, "category_id"));
+      const auto category = id ? categories.find(*id) : categories.end();
+      if (category == categories.end() || !classes.wants(category->second)) continue;
     }
     const std::string name = "annotations[" + std::to_string(i) + "]: ";
     const auto id = id_of(member(annotation, "image_id"));
     const auto path = id ? paths.find(*id) : paths.end();
     if (path == paths.end()) {
-      builder.problem(0, name + "\"image_id\" is not an id in \"images\"");
+      builder.left_out(0, name + "\"image_id\" is not an id in \"images\"");
       continue;
     }
     LabelledFace face;
     if (const auto complaint = read_face(annotation, face)) {
-      builder.problem(0, name + *complaint);
+      builder.left_out(0, name + *complaint);
       continue;
     }
-    builder.image(path->second).faces.push_back(face);
+    builder.image(path->second, 0).faces.push_back(face);
   }
+  classes.report_absent(builder);
   return builder.take();
 }
 
 Result<Dataset> read_coco(const std::string& file, const LabelOptions& options) {
-  const auto text = read_text(file);
+  auto text = read_text(file);
   if (!text) return text.error();
+  DatasetBuilder builder(file);
+  if (text->find("NaN") != std::string::npos || text->find("Infinity") != std::string::npos) {
+    *text = without_nan(*text, builder);
+  }
   try {
-    return read_json(file, Json::parse(*text), options);
+    return read_json(file, Json::parse(*text), options, builder);
   } catch (const Json::parse_error& error) {
     const auto end = text->begin() + static_cast<std::ptrdiff_t>(std::min(error.byte, text->size()));
     return Error{ErrorCode::kFormat, file + ":" + std::to_string(std::count(text->begin(), end, '\n') + 1) +

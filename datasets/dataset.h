@@ -3,6 +3,7 @@
 #ifndef MTCNN_DATASETS_DATASET_H_
 #define MTCNN_DATASETS_DATASET_H_
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,11 +25,15 @@ struct LabelledFace {
   int illumination = 0;  // 0 normal, 1 extreme
   int occlusion = 0;     // 0 none, 1 partial, 2 heavy
   int pose = 0;          // 0 typical, 1 atypical
+  int line = 0;          // of LabelledImage::file, from 1; 0: not known
 };
 
 struct LabelledImage {
   std::string path;  // as listed, relative to the set's folder of images
   std::vector<LabelledFace> faces;
+  // Where it is listed first; empty and 0: not known.
+  std::string file{};
+  int line = 0;
 };
 
 // Something in an input file that could not be used and was left out.
@@ -48,6 +53,8 @@ struct Problem {
 struct Dataset {
   std::vector<LabelledImage> images;  // as listed, every path once
   std::vector<Problem> problems;
+  // Labels that could not be used: faces, or a whole file or block where it is not known how many it has.
+  std::size_t left_out = 0;
 };
 
 }  // namespace mtcnn

@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "codecs/image_io.h"
@@ -130,6 +131,7 @@ TEST_CASE("wider: bad rows are left out, with file and line") {
     REQUIRE(set.images.size() == 2);
     CHECK(set.images[0].faces.size() == 1);  // the good row
     CHECK(set.images[1].faces.size() == 1);
+    CHECK(set.left_out == 1);
     return only_problem(set, file, 3);
   };
   CHECK(mentions(one_row("nan 2 3 4"), "nan"));
@@ -155,8 +157,10 @@ TEST_CASE("wider: wrong counts do no harm to the images after them") {
   CHECK(set.images[0].faces.size() == 2);
   CHECK(lines_of(set) == std::vector<int>{5});
   CHECK(mentions(set.problems[0].what, "found 2 rows for 'a.jpg', expected 3"));
+  CHECK(set.left_out == 0);                  // what is not there is not left out
   set = of("a.jpg\n1\n1 2 3 4\n1 2 3 4\n");  // one too many
   CHECK(set.images[0].faces.size() == 1);
+  CHECK(set.left_out == 1);
   CHECK(lines_of(set) == std::vector<int>{4});
   set = of("a.jpg\n4000000000\n1 2 3 4\n");
   CHECK(lines_of(set) == std::vector<int>{4});
@@ -164,6 +168,7 @@ TEST_CASE("wider: wrong counts do no harm to the images after them") {
     CAPTURE(count);
     set = of("a.jpg\n" + std::string(count) + "\n1 2 3 4\n1 2 3 4\n");
     CHECK(set.images.size() == 1);
+    CHECK(set.left_out == 2);
     const std::string what = only_problem(set, folder / "gt.txt", 2);
     CHECK(mentions(what, count));
     CHECK(mentions(what, "expected the number of faces of 'a.jpg'"));
@@ -175,6 +180,7 @@ TEST_CASE("wider: wrong counts do no harm to the images after them") {
   CHECK(set.images.size() == 2);
   CHECK(set.images[0].faces.size() == 1);
   CHECK(lines_of(set) == std::vector<int>{4});
+  CHECK(set.left_out == 1);
 
   set = read("wider", folder.write("gt.txt", "a.jpg\n2\n1 2 3 4"));  // the file is cut
   CHECK(set.images[0].faces.size() == 1);
@@ -239,13 +245,16 @@ TEST_CASE("celeba: boxes, points, and the two joined") {
   CHECK((*point_set.images[0].faces[0].landmarks)[0] == Point{165.5f, 184.5f});
   CHECK(mentions(only_problem(point_set, points, 5), "after 3 rows, expected 4"));
 
-  const Dataset joined = join(box_set, point_set, points);
+  const Dataset joined = join(box_set, point_set);
   REQUIRE(joined.images.size() == 2);
   CHECK(joined.images[0].faces[0].box == Box{95, 71, 321, 384});
   CHECK((*joined.images[0].faces[0].landmarks)[2] == Point{196.5f, 249.5f});
   CHECK(joined.images[1].faces[0].landmarks);  // four of five inside
   REQUIRE(joined.problems.size() == 3);        // the two above, and 4
-  CHECK(joined.problems[2].text() == points + ": 000004.jpg: no such image in the list of boxes");
+  CHECK(joined.problems[2].text() == points + ":5: 000004.jpg: no such image in the list of boxes");
+  CHECK(joined.left_out == 2);  // a box and 000004.jpg's points
+  CHECK(joined.images[1].file == points);
+  CHECK(joined.images[1].line == 4);
 }
 
 TEST_CASE("celeba: malformed rows") {
@@ -255,6 +264,7 @@ TEST_CASE("celeba: malformed rows") {
   const Dataset set = read("celeba", file);
   CHECK(set.images.size() == 2);
   CHECK(lines_of(set) == std::vector<int>{2, 3});
+  CHECK(set.left_out == 2);
 }
 
 TEST_CASE("join gives points to the box that holds them") {
@@ -276,8 +286,9 @@ TEST_CASE("join gives points to the box that holds them") {
   boxes.images.push_back({"a.jpg",
                           {face({10, 10, 20, 20}, true),  // exact, but to be ignored
                            face({100, 0, 130, 30}), face({0, 0, 60, 60}), face({0, 0, 30, 30})}});
-  marks.images.push_back({"a.jpg", {points(right), points(left)}});
-  const Dataset joined = join(boxes, marks, "p.txt");
+  marks.images.push_back({"a.jpg", {points(right), points(left)}, "p.txt", 3});
+  const Dataset joined = join(boxes, marks);
+  CHECK(joined.left_out == 0);
   CHECK(joined.problems.empty());
   const auto& faces = joined.images[0].faces;
   CHECK(!faces[0].landmarks);
@@ -287,7 +298,10 @@ TEST_CASE("join gives points to the box that holds them") {
 
   // Two sets of points in one box: the second finds none.
   marks.images[0].faces = {points(right), points(right)};
-  CHECK(mentions(join(boxes, marks, "p.txt").problems.at(0).text(), "p.txt: a.jpg: no box holds three"));
+  marks.images[0].faces[1].line = 4;
+  const Dataset lost = join(boxes, marks);
+  CHECK(mentions(lost.problems.at(0).text(), "p.txt:4: a.jpg: no box holds three"));
+  CHECK(lost.left_out == 1);
 }
 
 TEST_CASE("aflw: x1..x5 y1..y5") {
@@ -366,8 +380,17 @@ TEST_CASE("300w: malformed files") {
   CHECK(mentions(problem("version: 1\n", 1), "no {"));
   CHECK(mentions(problem(pts(4, "5 nan\n}\n"), 8), "nan"));
   CHECK(mentions(problem(pts(4, "5\n}\n"), 8), "'5', expected x y"));
+  CHECK(read("300w", folder.path()).left_out == 1);
+  // Without a photograph detections can still be compared, by its name without the ending.
+  folder.write("sub/a.pts", pts(68));
+  folder.write("a.pts", pts(68));
   std::filesystem::remove(folder / "a.jpg");
-  CHECK(mentions(problem(pts(68), 0), "no image of this name"));
+  const Dataset set = read("300w", folder.path());
+  CHECK(set.problems.empty());
+  REQUIRE(set.images.size() == 2);
+  CHECK(set.images[0].path == "a");
+  CHECK(set.images[0].file == folder / "a.pts");
+  CHECK(set.images[1].path == "sub/a");
 }
 
 namespace {
@@ -482,8 +505,81 @@ TEST_CASE("coco: malformed files") {
   CHECK(mentions(set.problems[4].what, "annotations[2]: box of width -3"));
   CHECK(mentions(set.problems[5].what, "annotations[3]: coordinate 1e+12"));
   CHECK(mentions(set.problems[8].what, "annotations[6]"));
+  CHECK(set.left_out == 7);
   REQUIRE(set.images.size() == 1);
   CHECK(set.images[0].faces.size() == 1);
+}
+
+TEST_CASE("coco: NaN, which Python writes, does not cost the rest") {
+  Folder folder;
+  const std::string file = folder.write("a.json", R"({"info": "NaN \" NaN",
+"images": [{"id": 1, "file_name": "Infinity.jpg"}],
+"annotations": [{"image_id": 1, "bbox": [1, 2, NaN, 4]},
+  {"image_id": 1, "bbox": [1, 2, 3, 4], "area": -Infinity}]})");
+  const Dataset set = read("coco", file);
+  CHECK(lines_of(set) == std::vector<int>{3, 4, 0});
+  CHECK(mentions(set.problems[0].text(), file + ":3: NaN is no JSON"));
+  CHECK(mentions(set.problems[1].what, "-Infinity"));
+  CHECK(mentions(set.problems[2].what, "annotations[0]: no \"bbox\" of 4 numbers"));
+  CHECK(set.left_out == 1);
+  REQUIRE(set.images.size() == 1);
+  CHECK(set.images[0].path == "Infinity.jpg");
+  REQUIRE(set.images[0].faces.size() == 1);
+  CHECK(set.images[0].faces[0].box == Box{1, 2, 4, 6});
+}
+
+TEST_CASE("a class that no label has is a problem") {
+  Folder folder;
+  folder.write("voc/a.xml", "<annotation><filename>a.png</filename>" + voc_object("face", "0", "11") +
+                                voc_object("car", "0", "11") + "</annotation>");
+  folder.write("yolo/a.txt", "0 .5 .5 .2 .4\n3 .5 .5 .2 .4\n");
+  folder.write("coco.json", R"({"images": [{"id": 1, "file_name": "a.jpg"}],
+    "categories": [{"id": 1, "name": "face"}, {"id": 2, "name": "never"}],
+    "annotations": [{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}]})");
+  const auto of = [&](const char* format, const char* path, std::vector<std::string> classes) {
+    LabelOptions options;
+    options.classes = std::move(classes);
+    options.known_size = [](const std::string&) { return std::optional(Size{100, 50}); };
+    return read(format, folder / path, options);
+  };
+  for (const auto& [format, path, known] : {std::tuple("voc", "voc", "face"), std::tuple("yolo", "yolo", "0"),
+                                            std::tuple("coco", "coco.json", "face")}) {
+    CAPTURE(format);
+    CHECK(of(format, path, {known}).problems.empty());
+    const Dataset set = of(format, path, {known, "never"});
+    CHECK(set.images.at(0).faces.size() == 1);
+    CHECK(set.left_out == 0);  // other classes are not asked for
+    const std::string what = only_problem(set, folder / path, 0);
+    CHECK(mentions(what, "class 'never': no label has it"));
+    CHECK(mentions(what, std::string("'") + known + "'"));
+  }
+}
+
+TEST_CASE("images and faces know their lines") {
+  Folder folder;
+  const auto lines = [&](const char* format, const std::string& text) {
+    const std::string file = folder.write("list.txt", text);
+    std::vector<int> result;
+    for (const LabelledImage& image : read(format, file).images) {
+      CHECK(image.file == file);
+      result.push_back(image.line);
+      for (const LabelledFace& face : image.faces) result.push_back(face.line);
+    }
+    return result;
+  };
+  using Lines = std::vector<int>;
+  CHECK(lines("wider", "a.jpg\n2\n1 2 3 4\n1 2 3 4\nb.jpg\n0\n") == Lines{1, 3, 4, 5});
+  CHECK(lines("retinaface", "# a.jpg\n1 2 3 4\n# b.jpg\n") == Lines{1, 2, 3});
+  CHECK(lines("celeba", "2\nnames\na.jpg 1 2 3 4\nb.jpg 1 2 3 4\n") == Lines{3, 3, 4, 4});
+  CHECK(
+      lines("cnn_facepoint", "a.jpg 1 9 1 9 1 2 3 4 5 6 7 8 9 10\n\na.jpg 1 9 1 9 1 2 3 4 5 6 7 8 9 10\n") ==
+      Lines{1, 1, 3});
+  CHECK(lines("aflw", "\na.jpg 10 20 15 11 19 30 31 40 50 51\n") == Lines{2, 2});
+  folder.write("a.xml", "<annotation>\n<filename>a.png</filename>\n" + voc_object("face", "0", "11") +
+                            "</annotation>");
+  const Dataset voc = read("voc", folder / "a.xml");
+  CHECK(voc.images.at(0).line == 2);
+  CHECK(voc.images[0].faces.at(0).line == 3);
 }
 
 TEST_CASE("yolo: fractions of the image's size") {
@@ -500,16 +596,16 @@ TEST_CASE("yolo: fractions of the image's size") {
   REQUIRE(save_image(folder / "images/sub/a b.png", {pixels.data(), 100, 50, 300, PixelFormat::kRgb8}));
   LabelOptions options;
   std::vector<std::string> asked;
-  options.image_size = [&](const std::string& file) {
-    asked.push_back(file);
-    return Result<Size>(Size{100, 50});
+  options.known_size = [&](const std::string& name) {
+    asked.push_back(name);
+    return std::optional(Size{100, 50});
   };
   for (const std::string path : {"labels", "labels/"}) {
     asked.clear();
     const Dataset set = read("yolo", folder / path, options);
     CHECK(set.problems.empty());
     REQUIRE(set.images.size() == 2);
-    CHECK(asked.size() == 2);
+    CHECK(asked == std::vector<std::string>{"none", "sub/a b"});
     CHECK(set.images[0].path == "none.jpg");
     CHECK(set.images[0].faces.empty());
     CHECK(set.images[1].path == "sub/a b.png");
@@ -520,7 +616,7 @@ TEST_CASE("yolo: fractions of the image's size") {
     CHECK((*set.images[1].faces[2].landmarks)[1] == Point{20, 10});
     CHECK(!set.images[1].faces[3].landmarks);  // one point has visibility 0
   }
-  // Without the callback the image is decoded; that of none.txt can't be.
+  // Without a size the image is decoded; that of none.txt can't be.
   options = {};
   options.classes = {"1"};
   const Dataset set = read("yolo", folder / "labels", options);
@@ -533,16 +629,26 @@ TEST_CASE("yolo: malformed lines") {
   Folder folder;
   folder.write("a.jpg", "");
   LabelOptions options;
-  options.image_size = [](const std::string&) { return Result<Size>(Size{100, 50}); };
+  options.known_size = [](const std::string&) { return std::optional(Size{100, 50}); };
   const std::string file = folder.write("a.txt",
                                         "0 .5 .5 .2 .4\n0 .5 .5 .2\n0 .5 nan .2 .4\n0 50 50 20 40\n"
                                         "0 .5 .5 -.2 .4\nface .5 .5 .2 .4\n0 .5 .5 .2 .4\n");
   const Dataset set = read("yolo", file, options);
-  CHECK(lines_of(set) == std::vector<int>{2, 3, 4, 5, 6});
+  CHECK(lines_of(set) == std::vector<int>{2, 3, 4, 6, 5});  // boxes come last, when the size is known
   CHECK(mentions(set.problems[2].text(), file + ":4: number 50, expected a fraction of the image"));
-  CHECK(set.images.at(0).faces.size() == 2);
+  REQUIRE(set.images.at(0).faces.size() == 2);
+  CHECK(set.images[0].faces[1].line == 7);
+  CHECK(set.left_out == 5);
+  // An image that is not there does if its size is known; else its lines are still looked at.
   std::filesystem::remove(folder / "a.jpg");
-  CHECK(mentions(only_problem(read("yolo", file, options), file, 0), "no image of this name"));
+  const Dataset absent = read("yolo", file, options);
+  CHECK(absent.images.at(0).path == "a");
+  CHECK(absent.images[0].faces[1].box == set.images[0].faces[1].box);
+  const Dataset unknown = read("yolo", file);
+  CHECK(lines_of(unknown) == std::vector<int>{2, 3, 4, 6, 0});
+  CHECK(mentions(unknown.problems.back().text(), file + ": the image's size is needed, but no image"));
+  CHECK(unknown.left_out == 7);
+  CHECK(unknown.images.empty());
 }
 
 TEST_CASE("retinaface: boxes and points") {
@@ -572,6 +678,7 @@ TEST_CASE("retinaface: malformed lines") {
                                         "# a.jpg\n1 2 3 4\n# b.jpg\n1 2 3 4\nx\n");
   const Dataset set = read("retinaface", file);
   CHECK(lines_of(set) == std::vector<int>{1, 4, 5, 6, 7, 9, 13});
+  CHECK(set.left_out == 7);  // rows: not the two headings, but the two rows behind them
   CHECK(mentions(set.problems[0].text(), file + ":1: '1 2 3 4', expected # and a path first"));
   CHECK(mentions(set.problems[5].what, "second time"));
   REQUIRE(set.images.size() == 2);
@@ -622,7 +729,7 @@ TEST_CASE("the reference lists are read without a problem") {
   for (const std::string part : {"train", "test"}) {
     const std::string points = (data / "cnn_facepoint" / (part + "_landmarks.txt")).string();
     const Dataset joined = join(read("wider", (data / "cnn_facepoint" / (part + "_bbx_gt.txt")).string()),
-                                read("cnn_facepoint", points), points);
+                                read("cnn_facepoint", points));
     CHECK(joined.problems.empty());
     std::size_t with_points = 0;
     for (const LabelledImage& image : joined.images) {

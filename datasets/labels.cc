@@ -75,16 +75,19 @@ Result<Dataset> read_labels(std::string_view format, const std::string& path, co
                "label format '" + std::string(format) + "': unknown, expected one of " + known};
 }
 
-Dataset join(Dataset boxes, const Dataset& points, const std::string& points_file) {
+Dataset join(Dataset boxes, const Dataset& points) {
   std::unordered_map<std::string_view, LabelledImage*> by_path;
   for (LabelledImage& image : boxes.images) by_path.emplace(image.path, &image);
   std::vector<Problem> lost;
   for (const LabelledImage& pointed : points.images) {
     const auto found = by_path.find(pointed.path);
     if (found == by_path.end()) {
-      lost.push_back({points_file, 0, pointed.path + ": no such image in the list of boxes"});
+      lost.push_back({pointed.file, pointed.line, pointed.path + ": no such image in the list of boxes"});
+      boxes.left_out += pointed.faces.size();
       continue;
     }
+    found->second->file = pointed.file;
+    found->second->line = pointed.line;
     std::vector<LabelledFace>& faces = found->second->faces;
     std::vector<bool> taken(faces.size(), false);
     for (const LabelledFace& face : pointed.faces) {
@@ -93,16 +96,19 @@ Dataset join(Dataset boxes, const Dataset& points, const std::string& points_fil
       if (!box) {
         const Point at = middle(*face.landmarks);
         lost.push_back(
-            {points_file, 0,
+            {pointed.file, face.line,
              pointed.path + ": no box holds three of the points around " + show(at.x) + " " + show(at.y)});
+        ++boxes.left_out;
         continue;
       }
       box->landmarks = face.landmarks;
+      box->line = face.line;
       taken[static_cast<std::size_t>(box - faces.data())] = true;
     }
   }
   boxes.problems.insert(boxes.problems.end(), points.problems.begin(), points.problems.end());
   boxes.problems.insert(boxes.problems.end(), lost.begin(), lost.end());
+  boxes.left_out += points.left_out;
   return boxes;
 }
 

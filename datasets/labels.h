@@ -2,7 +2,7 @@
 //
 // The same for every reader: a line or an entry that can't be used (numbers missing, not finite or
 // beyond +-1,000,000, boxes without area, ...) is left out and reported in Dataset::problems with
-// file and line; everything else is read. Windows line ends, a UTF-8 byte order mark, tabs and
+// file and line, and counted in Dataset::left_out; everything else is read. Windows line ends, a UTF-8 byte order mark, tabs and
 // spaces in file names do no harm. Coordinates become pixel
 // edges of the upright image (mtcnn/types.h): each format's file says how. Where a format's
 // numbers are indices of pixels, their middles lie half a pixel further.
@@ -10,6 +10,7 @@
 #define MTCNN_DATASETS_LABELS_H_
 
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -27,9 +28,10 @@ struct LabelOptions {
   // folder `images` that stands beside `labels`, if it is so called and there; else, and for 300w,
   // the labels' own folder.
   std::string images;
-  // yolo: the size of the image in this file, upright, since labels are fractions of it. Empty: by
-  // decoding it.
-  std::function<Result<Size>(const std::string& file)> image_size;
+  // yolo, whose labels are fractions of the image's size: the size, upright, of the image of this name (the
+  // label file's path below its folder, without the ending), if it is known. Empty, or where it gives nothing: by
+  // decoding the image.
+  std::function<std::optional<Size>(const std::string& name)> known_size;
   // Any format: added to x and y of all points, for sets whose labels lie beside the truth.
   float point_shift = 0;
 };
@@ -60,11 +62,10 @@ Result<Dataset> read_labels(std::string_view format, const std::string& path,
                             const LabelOptions& options = {});
 
 // The images and boxes of `boxes` with the points of `points`: for sets that keep the two in
-// separate lists. Points go to that box of the same path, not ignored, that holds most of them: at
+// separate lists. An image's place is then that of its points. Points go to that box of the same path, not ignored, that holds most of them: at
 // least three, and among equals the one whose middle is nearest to theirs; one set of points a box.
-// Boxes of `points` are not used. Problems are those of both, and points that find no box, with
-// `points_file` as the file.
-Dataset join(Dataset boxes, const Dataset& points, const std::string& points_file);
+// Boxes of `points` are not used. Problems are those of both, and points that find no box or no image.
+Dataset join(Dataset boxes, const Dataset& points);
 
 // Where WIDER FACE's annotators would draw the box (forehead to chin) of an upright face with these
 // points, for formats that have points alone: good to a tenth of its size, so it tells faces apart

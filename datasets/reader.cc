@@ -145,9 +145,9 @@ std::string in_quotes(std::string_view text) {
   return result;
 }
 
-LabelledImage& DatasetBuilder::image(const std::string& path) {
+LabelledImage& DatasetBuilder::image(const std::string& path, int line) {
   const auto [at, is_new] = index_.emplace(path, dataset_.images.size());
-  if (is_new) dataset_.images.push_back({path, {}});
+  if (is_new) dataset_.images.push_back({path, {}, file_, line});
   return dataset_.images[at->second];
 }
 
@@ -160,8 +160,29 @@ Problem problem_of(const std::string& file, const Error& error) {
   return {file, 0, error.message.starts_with(prefix) ? error.message.substr(prefix.size()) : error.message};
 }
 
-void DatasetBuilder::problem_with_file(const Error& error) {
+void DatasetBuilder::left_out(int line, std::string what) {
+  problem(line, std::move(what));
+  ++dataset_.left_out;
+}
+
+void DatasetBuilder::file_left_out(const Error& error) {
   dataset_.problems.push_back(problem_of(file_, error));
+  ++dataset_.left_out;
+}
+
+bool Classes::wants(const std::string& name) {
+  seen_.insert(name);
+  return wanted_.empty() || wanted_.contains(name);
+}
+
+void Classes::report_absent(DatasetBuilder& builder) const {
+  std::string seen;
+  for (const std::string& name : seen_) seen += (seen.empty() ? "" : ", ") + in_quotes(name);
+  for (const std::string& name : wanted_) {
+    if (seen_.contains(name)) continue;
+    builder.problem(0, "class " + in_quotes(name) + ": no label has it, expected one of " +
+                           (seen.empty() ? "those that occur, but none does" : seen));
+  }
 }
 
 Result<std::vector<LabelFile>> list_label_files(const std::string& path, std::string_view extension) {
@@ -192,9 +213,13 @@ Result<std::vector<LabelFile>> list_label_files(const std::string& path, std::st
   return files;
 }
 
+std::string without_ending(const std::string& label_relative) {
+  return std::filesystem::path(label_relative).replace_extension().string();
+}
+
 std::optional<std::string> find_image(const std::string& images, const std::string& label_relative) {
   namespace fs = std::filesystem;
-  const std::string stem = fs::path(label_relative).replace_extension().string();
+  const std::string stem = without_ending(label_relative);
   for (const std::string_view extension : image_extensions()) {
     std::string upper(extension);
     for (char& c : upper) {

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -90,14 +91,19 @@ class DatasetBuilder {
  public:
   explicit DatasetBuilder(std::string file) : file_(std::move(file)) {}
 
-  // The image of this path, which is added if it is new. The reference holds until the next call.
-  LabelledImage& image(const std::string& path);
+  // The image of this path, which is added if it is new, with `line` as its place in the file that is being
+  // read. The reference holds until the next call.
+  LabelledImage& image(const std::string& path, int line);
   bool has(const std::string& path) const { return index_.count(path) != 0; }
 
   // `line` 0: the file as a whole.
   void problem(int line, std::string what);
+  // The same of a label that is left out for it.
+  void left_out(int line, std::string what);
+  // Labels that are left out for a problem that was told before.
+  void count_left_out(std::size_t labels) { dataset_.left_out += labels; }
   // One of many files that can't be used: its error, without the name that stands before it.
-  void problem_with_file(const Error& error);
+  void file_left_out(const Error& error);
   // For formats of many files: which one is being read.
   void set_file(std::string file) { file_ = std::move(file); }
 
@@ -109,6 +115,20 @@ class DatasetBuilder {
   std::unordered_map<std::string, std::size_t> index_;
 };
 
+// LabelOptions::classes, and which of them occur.
+class Classes {
+ public:
+  explicit Classes(std::span<const std::string> wanted) : wanted_(wanted.begin(), wanted.end()) {}
+
+  // Whether labels of this class are faces.
+  bool wants(const std::string& name);
+  // A problem for each class that wants() was never asked for.
+  void report_absent(DatasetBuilder& builder) const;
+
+ private:
+  std::set<std::string> wanted_, seen_;
+};
+
 // The files that `path` stands for: itself, or, if it is a folder, all files in it and below whose
 // names end in `extension` (with the dot, lower case; upper case is found too), sorted.
 struct LabelFile {
@@ -117,6 +137,9 @@ struct LabelFile {
 };
 // Errors: kIo for a folder that can't be read or has no such file, or a path that is not there.
 Result<std::vector<LabelFile>> list_label_files(const std::string& path, std::string_view extension);
+
+// A label file's relative path without its ending, which is what its image is called.
+std::string without_ending(const std::string& label_relative);
 
 // The image in folder `images` that has the name of the label file but for its ending: its path
 // below `images`, or nothing.

@@ -30,20 +30,23 @@ Result<Dataset> read_retinaface(const std::string& file, const LabelOptions&) {
                         in_quotes(line.text) + (builder.has(heading.path) ? " is listed a second time"
                                                                           : ", expected # and a path"));
       } else {
-        image = &builder.image(heading.path);
+        image = &builder.image(heading.path, line.number);
       }
       continue;
     }
-    if (skipping) continue;
+    if (skipping) {
+      builder.count_left_out(1);  // its heading was the problem
+      continue;
+    }
     if (!image) {
-      builder.problem(line.number, in_quotes(line.text) + ", expected # and a path first");
+      builder.left_out(line.number, in_quotes(line.text) + ", expected # and a path first");
       continue;
     }
     const auto row = parse_numbers(line.text);
     if (!row || (row->size() != kBoxOnly && row->size() != kWithPoints && row->size() != kWithPoints + 1)) {
-      builder.problem(line.number, in_quotes(line.text) +
-                                       ", expected 4 numbers (x y w h) or 19 or 20 "
-                                       "(and x y visibility of five points, blur)");
+      builder.left_out(line.number, in_quotes(line.text) +
+                                        ", expected 4 numbers (x y w h) or 19 or 20 "
+                                        "(and x y visibility of five points, blur)");
       continue;
     }
     LabelledFace face;
@@ -51,7 +54,7 @@ Result<Dataset> read_retinaface(const std::string& file, const LabelOptions&) {
     auto complaint = complaint_about(*row);
     if (!complaint) complaint = complaint_about(face.box);
     if (complaint) {
-      builder.problem(line.number, *complaint);
+      builder.left_out(line.number, *complaint);
       continue;
     }
     if (row->size() >= kWithPoints) {
@@ -65,6 +68,7 @@ Result<Dataset> read_retinaface(const std::string& file, const LabelOptions&) {
       }
       if (!missing) face.landmarks = landmarks_from_pairs(points);
     }
+    face.line = line.number;
     image->faces.push_back(face);
   }
   return builder.take();

@@ -32,42 +32,38 @@ std::optional<double> number_in(const pugi::xml_node& parent, const char* name) 
 }
 
 // Reads one file into `builder`.
-void read_annotation(const LabelFile& file, const LabelOptions& options, DatasetBuilder& builder) {
+void read_annotation(const LabelFile& file, Classes& classes, DatasetBuilder& builder) {
   const auto text = read_text(file.path);
-  if (!text) return builder.problem_with_file(text.error());
+  if (!text) return builder.file_left_out(text.error());
   pugi::xml_document document;
   const auto parsed =
       document.load_buffer(text->data(), text->size(), pugi::parse_default, pugi::encoding_utf8);
   const pugi::xml_node annotation = document.child("annotation");
   if (!parsed || !annotation) {
-    return builder.problem(parsed ? 1 : line_at(*text, parsed.offset),
-                           std::string(parsed ? "no <annotation>" : parsed.description()) +
-                               ", expected a Pascal VOC annotation");
+    return builder.left_out(parsed ? 1 : line_at(*text, parsed.offset),
+                            std::string(parsed ? "no <annotation>" : parsed.description()) +
+                                ", expected a Pascal VOC annotation");
   }
   const std::string name = annotation.child("filename").text().get();
   if (name.empty()) {
-    return builder.problem(line_at(*text, annotation.offset_debug()),
-                           "no <filename>, expected the image's name");
+    return builder.left_out(line_at(*text, annotation.offset_debug()),
+                            "no <filename>, expected the image's name");
   }
   const std::string path = (std::filesystem::path(file.relative).parent_path() / name).string();
   if (builder.has(path)) {
-    return builder.problem(0, in_quotes(path) + " has labels in another file already");
+    return builder.left_out(0, in_quotes(path) + " has labels in another file already");
   }
-  LabelledImage& image = builder.image(path);
+  LabelledImage& image = builder.image(path, line_at(*text, annotation.child("filename").offset_debug()));
   for (const pugi::xml_node& object : annotation.children("object")) {
     const int line = line_at(*text, object.offset_debug());
-    const std::string kind = object.child("name").text().get();
-    if (!options.classes.empty() &&
-        std::find(options.classes.begin(), options.classes.end(), kind) == options.classes.end()) {
-      continue;
-    }
+    if (!classes.wants(object.child("name").text().get())) continue;
     const pugi::xml_node bounds = object.child("bndbox");
     std::vector<double> edges;
     for (const char* const edge : {"xmin", "ymin", "xmax", "ymax"}) {
       if (const auto number = number_in(bounds, edge)) edges.push_back(*number);
     }
     if (edges.size() != 4) {
-      builder.problem(line, "<object> without the four numbers of a <bndbox>: xmin ymin xmax ymax");
+      builder.left_out(line, "<object> without the four numbers of a <bndbox>: xmin ymin xmax ymax");
       continue;
     }
     LabelledFace face;
@@ -76,10 +72,11 @@ void read_annotation(const LabelFile& file, const LabelOptions& options, Dataset
     auto complaint = complaint_about(edges);
     if (!complaint) complaint = complaint_about(face.box);
     if (complaint) {
-      builder.problem(line, *complaint);
+      builder.left_out(line, *complaint);
       continue;
     }
     face.ignore = number_in(object, "difficult").value_or(0) != 0;
+    face.line = line;
     image.faces.push_back(face);
   }
 }
@@ -88,10 +85,13 @@ Result<Dataset> read_voc(const std::string& path, const LabelOptions& options) {
   const auto files = list_label_files(path, ".xml");
   if (!files) return files.error();
   DatasetBuilder builder(path);
+  Classes classes(options.classes);
   for (const LabelFile& file : *files) {
     builder.set_file(file.path);
-    read_annotation(file, options, builder);
+    read_annotation(file, classes, builder);
   }
+  builder.set_file(path);
+  classes.report_absent(builder);
   Dataset dataset = builder.take();
   if (dataset.images.empty()) {
     return Error{ErrorCode::kFormat, dataset.problems.front().text() +

@@ -10,7 +10,8 @@
 // The 68 points become five: the eyes are the means of points 37 to 42 and 43 to 48 (counted from
 // 1), the nose is its tip 31, the mouth corners are 49 and 55. The numbers are indices of pixels
 // from 1, so half a pixel is taken off. The box is the least that holds all 68 points (brow to
-// chin), as is usual for this set.
+// chin), as is usual for this set. Where the photograph is not at hand, its path is that of the .pts file without
+// the ending.
 #include <algorithm>
 
 #include "datasets/reader.h"
@@ -44,20 +45,20 @@ std::optional<std::vector<Point>> read_points(const std::string& text, DatasetBu
     } else {
       const auto numbers = parse_numbers(line.text);
       if (!numbers || numbers->size() != 2) {
-        builder.problem(line.number, in_quotes(line.text) + ", expected x y of a point");
+        builder.left_out(line.number, in_quotes(line.text) + ", expected x y of a point");
         return std::nullopt;
       }
       if (const auto complaint = complaint_about(*numbers)) {
-        builder.problem(line.number, *complaint);
+        builder.left_out(line.number, *complaint);
         return std::nullopt;
       }
       points.push_back({static_cast<float>((*numbers)[0] - .5), static_cast<float>((*numbers)[1] - .5)});
     }
   }
   if (state != kDone || points.size() != kPoints) {
-    builder.problem(last_line, std::string(state == kHeading ? "no { before the points"
-                                                             : std::to_string(points.size()) + " points") +
-                                   (state == kInside ? " and no }" : "") + ", expected 68 between { and }");
+    builder.left_out(last_line, std::string(state == kHeading ? "no { before the points"
+                                                              : std::to_string(points.size()) + " points") +
+                                    (state == kInside ? " and no }" : "") + ", expected 68 between { and }");
     return std::nullopt;
   }
   return points;
@@ -72,7 +73,7 @@ Result<Dataset> read_w300(const std::string& path, const LabelOptions& options) 
     const auto text = read_text(file.path);
     if (!text) {
       if (files->size() == 1) return text.error();
-      builder.problem_with_file(text.error());
+      builder.file_left_out(text.error());
       continue;
     }
     const auto points = read_points(*text, builder);
@@ -80,11 +81,7 @@ Result<Dataset> read_w300(const std::string& path, const LabelOptions& options) 
     const std::string folder =
         file.path.substr(0, file.path.size() - file.relative.size());  // ends with a slash, or empty
     const std::string images = options.images.empty() ? (folder.empty() ? "." : folder) : options.images;
-    const auto image = find_image(images, file.relative);
-    if (!image) {
-      builder.problem(0, "no image of this name in " + images);
-      continue;
-    }
+    const std::string image = find_image(images, file.relative).value_or(without_ending(file.relative));
     LabelledFace face;
     const auto [left, right] = std::minmax_element(points->begin(), points->end(),
                                                    [](const Point& a, const Point& b) { return a.x < b.x; });
@@ -92,12 +89,12 @@ Result<Dataset> read_w300(const std::string& path, const LabelOptions& options) 
                                                    [](const Point& a, const Point& b) { return a.y < b.y; });
     face.box = {left->x, top->y, right->x, bottom->y};
     if (const auto complaint = complaint_about(face.box)) {
-      builder.problem(0, "all points on a line; " + *complaint);
+      builder.left_out(0, "all points on a line; " + *complaint);
       continue;
     }
     face.landmarks = Landmarks{mean(*points, 37, 42), mean(*points, 43, 48), (*points)[31 - 1],
                                (*points)[49 - 1], (*points)[55 - 1]};
-    builder.image(*image).faces.push_back(face);
+    builder.image(image, 0).faces.push_back(face);
   }
   return builder.take();
 }

@@ -20,15 +20,16 @@ int grade(double value) { return value >= 0 && value <= 9 ? static_cast<int>(val
 
 void read_row(const std::vector<double>& row, int line, LabelledImage& image, DatasetBuilder& builder) {
   if (row.size() != 4 && row.size() != 10) {
-    builder.problem(line, "row of " + std::to_string(row.size()) +
-                              " numbers, expected 4 (x y w h) or 10 (and blur expression "
-                              "illumination invalid occlusion pose)");
+    builder.left_out(line, "row of " + std::to_string(row.size()) +
+                               " numbers, expected 4 (x y w h) or 10 (and blur expression "
+                               "illumination invalid occlusion pose)");
     return;
   }
-  if (const auto complaint = complaint_about(row)) return builder.problem(line, *complaint);
+  if (const auto complaint = complaint_about(row)) return builder.left_out(line, *complaint);
   LabelledFace face;
+  face.line = line;
   face.box = box_from_size(row[0], row[1], row[2], row[3]);
-  if (const auto complaint = complaint_about(face.box)) return builder.problem(line, *complaint);
+  if (const auto complaint = complaint_about(face.box)) return builder.left_out(line, *complaint);
   if (row.size() == 10) {
     face.blur = grade(row[4]);
     face.expression = grade(row[5]);
@@ -53,7 +54,7 @@ Result<Dataset> read_wider_text(const std::string& file, const LabelOptions&) {
     const Line& heading = lines[at++];
     const std::string path(heading.text);
     if (parse_numbers(heading.text)) {
-      builder.problem(heading.number, in_quotes(heading.text) + ", expected the path of an image");
+      builder.left_out(heading.number, in_quotes(heading.text) + ", expected the path of an image");
       continue;
     }
     if (at == lines.size()) {
@@ -66,7 +67,11 @@ Result<Dataset> read_wider_text(const std::string& file, const LabelOptions&) {
       builder.problem(lines[at].number,
                       in_quotes(lines[at].text) + ", expected the number of faces of " + in_quotes(path));
       // Its rows must not be taken for complaints of their own.
+      const std::size_t first = at;
       while (at < lines.size() && parse_numbers(lines[at].text)) ++at;
+      // What stands where the count should is a row if there is none: then it is one of them.
+      const bool is_count = numbers && numbers->size() == 1;
+      builder.count_left_out(at - first - (is_count ? 1 : 0));
       continue;
     }
     const auto expected = static_cast<std::size_t>((*numbers)[0]);
@@ -74,7 +79,7 @@ Result<Dataset> read_wider_text(const std::string& file, const LabelOptions&) {
     const bool repeated = builder.has(path);
     if (repeated) builder.problem(heading.number, in_quotes(path) + " is listed a second time");
     LabelledImage unused;
-    LabelledImage& image = repeated ? unused : builder.image(path);
+    LabelledImage& image = repeated ? unused : builder.image(path, heading.number);
 
     std::size_t rows = 0;
     for (; at < lines.size() && rows < expected; ++at, ++rows) {
@@ -82,8 +87,10 @@ Result<Dataset> read_wider_text(const std::string& file, const LabelOptions&) {
       // A row with a word in it, or the path of the next image?
       if (!row && !parse_number(split_words(lines[at].text)[0])) break;
       if (!row) {
-        builder.problem(lines[at].number, in_quotes(lines[at].text) + ", expected numbers: x y w h ...");
-      } else if (!repeated) {
+        builder.left_out(lines[at].number, in_quotes(lines[at].text) + ", expected numbers: x y w h ...");
+      } else if (repeated) {
+        builder.count_left_out(1);
+      } else {
         read_row(*row, lines[at].number, image, builder);
       }
     }

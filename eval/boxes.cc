@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "eval/decimal.h"
 #include "geometry/box.h"
 
 namespace mtcnn {
@@ -145,13 +146,14 @@ BoxResult evaluate_boxes(std::span<const LabelledImage> images,
 void to_json(nlohmann::ordered_json& json, const BoxResult& result) {
   using Json = nlohmann::ordered_json;
   // JSON has no infinity: null.
-  const auto finite = [](double value) {
-    return value < std::numeric_limits<double>::infinity() ? Json(value) : Json(nullptr);
+  const auto finite = [](float value) {
+    return value < std::numeric_limits<float>::infinity() ? Json(decimal(value)) : Json(nullptr);
   };
+  const auto share = [&](double value) { return result.faces > 0 ? Json(value) : Json(nullptr); };
   Json recall_at = Json::array();
   for (const BoxResult::RecallAt& at : result.recall_at) {
     recall_at.push_back({{"false_positives_per_image", at.false_positives_per_image},
-                         {"recall", at.recall},
+                         {"recall", share(at.recall)},
                          {"score", finite(at.score)}});
   }
   Json curve = {{"score", Json::array()},
@@ -159,15 +161,15 @@ void to_json(nlohmann::ordered_json& json, const BoxResult& result) {
                 {"recall", Json::array()},
                 {"false_positives", Json::array()}};
   for (const BoxResult::CurvePoint& point : result.curve) {
-    curve["score"].push_back(point.score);
+    curve["score"].push_back(decimal(point.score));
     curve["precision"].push_back(point.precision);
     curve["recall"].push_back(point.recall);
     curve["false_positives"].push_back(point.false_positives);
   }
-  json = Json{{"average_precision", result.average_precision},
-              {"iou", result.options.iou},
-              {"ignore_overlap", result.options.ignore_overlap},
-              {"min_face", result.options.min_face},
+  json = Json{{"average_precision", share(result.average_precision)},
+              {"iou", decimal(result.options.iou)},
+              {"ignore_overlap", decimal(result.options.ignore_overlap)},
+              {"min_face", decimal(result.options.min_face)},
               {"max_face", finite(result.options.max_face)},
               {"images", result.images},
               {"faces", result.faces},

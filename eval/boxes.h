@@ -87,7 +87,7 @@ BoxResult evaluate_boxes(std::span<const LabelledImage> images,
 // that recall or above. Requires recalls that do not fall, both from 0 to 1 and as many.
 double area_under_envelope(std::span<const double> precision, std::span<const double> recall);
 
-// Settings, counts, figures and the curve; not the lists of misses and false positives.
+// Settings, counts, figures (null if no face counts) and the curve; not the lists of misses and false positives.
 void to_json(nlohmann::ordered_json& json, const BoxResult& result);
 
 }  // namespace mtcnn

@@ -192,7 +192,17 @@ TEST_CASE("boxes as JSON") {
   CHECK(json.at("faces") == 1);
   CHECK(json.at("curve").at("recall").at(0) == 1);
   CHECK(json.at("recall_at").at(2).at("recall") == 1);
+  BoxOptions options;
+  options.iou = .4f;
+  options.min_face = .1f;
+  const nlohmann::ordered_json decimals =
+      evaluate_boxes(Images{{"1", {face(0, 0, 10)}}}, Detections{{found(0, 0, 10, .9f)}}, options);
+  CHECK(decimals.at("iou").dump() == "0.4");
+  CHECK(decimals.at("min_face").dump() == "0.1");
+  CHECK(decimals.at("curve").at("score").dump() == "[0.9]");
   const nlohmann::ordered_json empty = evaluate_boxes({}, {});
+  CHECK(empty.at("average_precision").is_null());
+  CHECK(empty.at("recall_at").at(0).at("recall").is_null());
   CHECK(empty.at("recall_at").at(0).at("score").is_null());
 }
 

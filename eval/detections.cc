@@ -313,16 +313,17 @@ Status write_fddb_detections(const std::string& path, std::span<const DetectedIm
   return write_text(path, text);
 }
 
-Result<std::vector<std::string>> read_image_list(const std::string& path) {
+Result<std::vector<ListedImage>> read_image_list(const std::string& path) {
   const auto text = read_text(path);
   if (!text) return text.error();
-  std::vector<std::string> names;
+  std::vector<ListedImage> images;
   for (const Line& line : split_lines(*text)) {
     if (line.empty() || line.text[0] == '#') continue;
-    names.push_back(image_name(split_words(line.text)[0]));
+    images.push_back({image_name(split_words(line.text)[0]), path, line.number});
   }
-  if (names.empty()) return Error{ErrorCode::kFormat, path + ": no names, expected an image's on every line"};
-  return names;
+  if (images.empty())
+    return Error{ErrorCode::kFormat, path + ": no names, expected an image's on every line"};
+  return images;
 }
 
 }  // namespace mtcnn

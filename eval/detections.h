@@ -14,6 +14,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <unordered_set>
 #include <vector>
 
 #include "datasets/dataset.h"
@@ -60,6 +61,8 @@ struct DetectionSet {
   std::vector<DetectedImage> images;  // every name once, in the order of the files
   std::vector<Problem> problems;
   std::int64_t left_out = 0;  // rows that could not be used
+  // Images without an entry of which a problem says why, so that it need not be said again.
+  std::unordered_set<std::string> failed;
 };
 
 // The name by which truth and detections are compared: slashes for backslashes, and without .jpg,
@@ -87,9 +90,16 @@ Status write_wider_detections(const std::string& folder, const DetectedImage& im
 // Writes one file in FDDB's layout, in the order given; ellipses as ellipses. Errors: kIo.
 Status write_fddb_detections(const std::string& path, std::span<const DetectedImage> images);
 
-// The names of a list of images: the first word of every line, by image_name(); lines that are
-// empty or start with # are skipped. Errors: those of reading the file; kFormat for an empty list.
-Result<std::vector<std::string>> read_image_list(const std::string& path);
+// An image of a list.
+struct ListedImage {
+  std::string name;  // by image_name()
+  std::string file{};
+  int line = 0;
+};
+
+// A list of images: the first word of every line; lines that are empty or start with # are
+// skipped. Errors: those of reading the file; kFormat for an empty list.
+Result<std::vector<ListedImage>> read_image_list(const std::string& path);
 
 // Internal to eval/: files made of blocks, each a name, the number of rows, and the rows.
 struct BlockRow {

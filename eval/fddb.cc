@@ -226,7 +226,7 @@ Result<FddbTruth> read_fddb_truth(const std::string& path) {
         truth.left_out += static_cast<std::int64_t>(block.rows.size());
         continue;
       }
-      FddbImage image{block.name, truth.folds.size(), {}};
+      FddbImage image{block.name, truth.folds.size(), {}, block.line};
       for (const BlockRow& row : block.rows) {
         const std::vector<double>& n = row.numbers;
         if (const auto wrong = complaint_about_ellipse(n)) {
@@ -275,8 +275,10 @@ FddbResult evaluate_fddb(const FddbTruth& truth, const DetectionSet& detections,
     const auto found = by_name.find(image.name);
     if (found == by_name.end()) {
       ++result.images_not_listed;
-      result.problems.push_back({truth.folds[image.fold], 0,
-                                 image.name + ": missing among the detections, counted as nothing found"});
+      if (!detections.failed.contains(image.name)) {
+        result.problems.push_back({truth.folds[image.fold], image.line,
+                                   image.name + ": missing among the detections, counted as nothing found"});
+      }
       continue;
     }
     std::vector<ScoredRegion> regions;
@@ -340,10 +342,11 @@ std::string fddb_continuous_text(const FddbResult& result) {
 void to_json(nlohmann::ordered_json& json, const FddbResult& result) {
   using Json = nlohmann::ordered_json;
   Json rates = Json::array(), folds = Json::array(), problems = Json::array();
+  const auto share = [](double value, std::size_t faces) { return faces > 0 ? Json(value) : Json(); };
   for (const FddbResult::RateAt& at : result.rates) {
     rates.push_back({{"false_positives", at.false_positives},
-                     {"discrete", at.discrete},
-                     {"continuous", at.continuous},
+                     {"discrete", share(at.discrete, result.faces)},
+                     {"continuous", share(at.continuous, result.faces)},
                      {"reached", at.reached}});
   }
   for (const FddbResult::Fold& fold : result.folds) {
@@ -352,8 +355,8 @@ void to_json(nlohmann::ordered_json& json, const FddbResult& result) {
                      {"faces", fold.faces},
                      {"detections", fold.detections},
                      {"false_positives", fold.false_positives},
-                     {"discrete", fold.discrete},
-                     {"continuous", fold.continuous}});
+                     {"discrete", share(fold.discrete, fold.faces)},
+                     {"continuous", share(fold.continuous, fold.faces)}});
   }
   for (const Problem& problem : result.problems) problems.push_back(problem.text());
   Json discrete = Json::array(), continuous = Json::array();

@@ -42,6 +42,7 @@ struct FddbImage {
   std::string name;      // as listed, by image_name()
   std::size_t fold = 0;  // place in FddbTruth::folds
   std::vector<FddbFace> faces;
+  int line = 0;  // of the fold's file; 0: not known
 };
 
 struct FddbTruth {
@@ -141,7 +142,7 @@ std::string fddb_discrete_text(const FddbResult& result);
 std::string fddb_continuous_text(const FddbResult& result);
 
 // Figures, counts, settings, problems and the curve: "discrete" and "continuous" as arrays of
-// [false positives, rate, threshold]. The first point's threshold is the largest double.
+// [false positives, rate, threshold]. Rates of no face are null. The first point's threshold is the largest double.
 void to_json(nlohmann::ordered_json& json, const FddbResult& result);
 
 }  // namespace mtcnn

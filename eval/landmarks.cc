@@ -58,7 +58,7 @@ LandmarkResult evaluate_landmarks(std::span<const LabelledImage> images,
       if (!counts(face)) continue;
       const double unit = unit_of(face, options.unit);
       if (!(unit > 0)) {
-        ++result.without_unit;
+        result.without_unit.push_back({i, f});
         continue;
       }
       ++result.faces;
@@ -68,34 +68,37 @@ LandmarkResult evaluate_landmarks(std::span<const LabelledImage> images,
         result.missing_faces.push_back({i, f});
         continue;
       }
-      ++(prediction.centre_crop ? result.centre_crops : result.detected);
+      ++(prediction.read_off ? result.read_off : result.detected);
       double sum = 0;
       for (std::size_t p = 0; p < 5; ++p) {
         const double error = distance((*prediction.points)[p], (*face.landmarks)[p]) / unit;
         result.point_errors[p] += error;
         sum += error;
       }
-      result.errors.push_back({i, f, sum / 5, prediction.centre_crop});
+      result.errors.push_back({i, f, sum / 5, prediction.read_off});
     }
   }
   std::stable_sort(result.errors.begin(), result.errors.end(),
                    [](const auto& a, const auto& b) { return a.error > b.error; });
+  const double measured = static_cast<double>(result.errors.size());
+  for (double& error : result.point_errors) error /= measured;  // 0 by 0 is not a number
   if (!result.errors.empty()) {
-    const double measured = static_cast<double>(result.errors.size());
+    result.mean_error = 0;
     for (const auto& one : result.errors) result.mean_error += one.error / measured;
-    for (double& error : result.point_errors) error /= measured;
   }
-  const bool any = !result.errors.empty() || options.missing == MissingFaces::kFail;
-  if (any && result.faces > 0) result.failure_rate = 1 - result.share_within(options.failure);
+  if (result.total() > 0) result.failure_rate = 1 - result.share_within(options.failure);
   return result;
 }
 
+std::size_t LandmarkResult::total() const {
+  return errors.size() + (options.missing == MissingFaces::kFail ? missing : 0);
+}
+
 double LandmarkResult::share_within(double error) const {
-  const std::size_t total = errors.size() + (options.missing == MissingFaces::kFail ? missing : 0);
-  if (total == 0) return 0;
+  if (total() == 0) return 0;
   const auto within = std::partition_point(errors.begin(), errors.end(),
                                            [&](const FaceError& one) { return one.error > error; });
-  return static_cast<double>(errors.end() - within) / static_cast<double>(total);
+  return static_cast<double>(errors.end() - within) / static_cast<double>(total());
 }
 
 void to_json(nlohmann::ordered_json& json, const LandmarkResult& result) {
@@ -104,22 +107,23 @@ void to_json(nlohmann::ordered_json& json, const LandmarkResult& result) {
   constexpr int kSteps = 40;
   constexpr double kStep = .005;
   Json points = Json::object();
-  for (std::size_t p = 0; p < 5; ++p) points[kPoints[p]] = result.point_errors[p];
+  const auto figure = [](double value) { return std::isnan(value) ? Json() : Json(value); };
+  for (std::size_t p = 0; p < 5; ++p) points[kPoints[p]] = figure(result.point_errors[p]);
   Json curve = {{"error", Json::array()}, {"share", Json::array()}};
   for (int i = 0; i <= kSteps; ++i) {
     curve["error"].push_back(i * kStep);
     curve["share"].push_back(result.share_within(i * kStep));
   }
-  json = Json{{"mean_error", result.mean_error},
-              {"failure_rate", result.failure_rate},
+  json = Json{{"mean_error", figure(result.mean_error)},
+              {"failure_rate", figure(result.failure_rate)},
               {"unit", result.options.unit == LandmarkUnit::kInterOcular ? "inter_ocular" : "box_size"},
               {"failure_above", result.options.failure},
               {"missing_faces", result.options.missing == MissingFaces::kFail ? "fail" : "left_out"},
               {"faces", result.faces},
               {"detected", result.detected},
-              {"centre_crops", result.centre_crops},
+              {"read_off", result.read_off},
               {"missing", result.missing},
-              {"without_unit", result.without_unit},
+              {"without_unit", result.without_unit.size()},
               {"points", points},
               {"curve", curve}};
 }

@@ -2,12 +2,13 @@
 // alignment papers (and the AFLW table of MTCNN's).
 //
 // The caller brings the points: those of detected faces (match_landmarks()), and for faces that were
-// not detected, if wanted, those that O-Net gives on the labelled box as its window, as the paper
-// does ("centre crop"). How each came about is counted and stated.
+// not detected, if wanted, those that O-Net gives on a window chosen without detection (onet_points.h). How each
+// came about is counted and stated.
 #ifndef MTCNN_EVAL_LANDMARKS_H_
 #define MTCNN_EVAL_LANDMARKS_H_
 
 #include <array>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
@@ -20,7 +21,7 @@ namespace mtcnn {
 
 struct LandmarkPrediction {
   std::optional<Landmarks> points = std::nullopt;  // none: the face was not found
-  bool centre_crop = false;                        // not detected, but read off the labelled box
+  bool read_off = false;                           // not detected: O-Net's, on a chosen window
 };
 
 // Gives the detected faces of an image to its labelled faces that have points and are not ignored:
@@ -51,30 +52,34 @@ struct LandmarkOptions {
 
 struct LandmarkResult {
   LandmarkOptions options;
-  std::size_t faces = 0;         // with labelled points, not ignored, whose unit is not 0
-  std::size_t detected = 0;      // of these: points from a detection
-  std::size_t centre_crops = 0;  // points from the labelled box
-  std::size_t missing = 0;       // no points
-  std::size_t without_unit = 0;  // left out because the unit is 0 (eyes in one place)
+  std::size_t faces = 0;     // with labelled points, not ignored, whose unit is not 0
+  std::size_t detected = 0;  // of these: points from a detection
+  std::size_t read_off = 0;  // points that O-Net gave on a chosen window
+  std::size_t missing = 0;   // no points
 
-  // Over detected + centre_crops: means of (distance / unit); 0 if there are none.
-  double mean_error = 0;
+  // Over detected + read_off: means of (distance / unit); not a number if there are none.
+  double mean_error = std::numeric_limits<double>::quiet_NaN();
   std::array<double, 5> point_errors{};
-  // Share of errors above options.failure; of detected + centre_crops, and `missing` if kFail.
-  double failure_rate = 0;
+  // Share of errors above options.failure; of detected + read_off, and `missing` if kFail. Not a number if there
+  // are none.
+  double failure_rate = std::numeric_limits<double>::quiet_NaN();
 
   struct FaceError {
     std::size_t image = 0, face = 0;  // places in the dataset
     double error = 0;                 // mean over the five points
-    bool centre_crop = false;
+    bool read_off = false;
   };
   std::vector<FaceError> errors;  // the worst first
-  struct MissingFace {
+  struct FacePlace {
     std::size_t image = 0, face = 0;
   };
-  std::vector<MissingFace> missing_faces;
+  std::vector<FacePlace> missing_faces;
+  std::vector<FacePlace> without_unit;  // left out because the unit is 0 (eyes in one place)
 
-  // Cumulative error curve: the share of faces, as in failure_rate, whose error is at most `error`.
+  // The faces that the failure rate and the curve are of.
+  std::size_t total() const;
+  // Cumulative error curve: the share of faces, as in failure_rate, whose error is at most `error`; 0 if there are
+  // none.
   double share_within(double error) const;
 };
 
@@ -84,7 +89,7 @@ LandmarkResult evaluate_landmarks(std::span<const LabelledImage> images,
                                   std::span<const std::vector<LandmarkPrediction>> predictions,
                                   const LandmarkOptions& options = {});
 
-// Settings, counts, figures, and the cumulative curve in steps of .5 % up to 20 %.
+// Settings, counts, figures (null for those of no face), and the cumulative curve in steps of .5 % up to 20 %.
 void to_json(nlohmann::ordered_json& json, const LandmarkResult& result);
 
 }  // namespace mtcnn

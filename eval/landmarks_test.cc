@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <string>
 
 namespace mtcnn {
@@ -47,7 +48,7 @@ TEST_CASE("a detection goes to the face it overlaps most, once") {
   CHECK(predictions[1].points == moved(1));
   CHECK(!predictions[2].points);
   CHECK(!predictions[3].points);  // IoU 3/37
-  CHECK(!predictions[0].centre_crop);
+  CHECK(!predictions[0].read_off);
   CHECK(match_landmarks(image, faces, .05f)[3].points == moved(4));
 
   // One detection on two faces is one of theirs.
@@ -73,7 +74,7 @@ TEST_CASE("errors by hand") {
   const LandmarkResult result = evaluate_landmarks(images, predictions);
   CHECK(result.faces == 3);
   CHECK(result.detected == 3);
-  CHECK(result.centre_crops == 0);
+  CHECK(result.read_off == 0);
   CHECK(result.missing == 0);
   CHECK(result.mean_error == doctest::Approx((.1 + .3 + 0) / 3));
   CHECK(result.point_errors[0] == doctest::Approx(.1));
@@ -102,7 +103,7 @@ TEST_CASE("faces that were not detected are counted, and left out or failures") 
   LandmarkResult result = evaluate_landmarks(images, predictions, options);
   CHECK(result.faces == 4);
   CHECK(result.detected == 1);
-  CHECK(result.centre_crops == 1);
+  CHECK(result.read_off == 1);
   CHECK(result.missing == 2);
   CHECK(result.mean_error == doctest::Approx(.2));
   CHECK(result.failure_rate == doctest::Approx(.5));
@@ -110,7 +111,7 @@ TEST_CASE("faces that were not detected are counted, and left out or failures") 
   REQUIRE(result.missing_faces.size() == 2);
   CHECK(result.missing_faces[1].image == 1);
   CHECK(result.missing_faces[1].face == 1);
-  CHECK(result.errors[0].centre_crop);
+  CHECK(result.errors[0].read_off);
 
   options.missing = MissingFaces::kFail;
   result = evaluate_landmarks(images, predictions, options);
@@ -121,9 +122,15 @@ TEST_CASE("faces that were not detected are counted, and left out or failures") 
   // None detected at all.
   const Predictions none = {{{}, {}}, {{}, {}}};
   CHECK(evaluate_landmarks(images, none, options).failure_rate == 1);
-  CHECK(evaluate_landmarks(images, none).failure_rate == 0);
+  CHECK(std::isnan(evaluate_landmarks(images, none, options).mean_error));
+  CHECK(std::isnan(evaluate_landmarks(images, none).failure_rate));
+  CHECK(std::isnan(evaluate_landmarks(images, none).point_errors[4]));
   CHECK(evaluate_landmarks(images, none).missing == 4);
-  CHECK(evaluate_landmarks({}, {}).mean_error == 0);
+  CHECK(evaluate_landmarks(images, none).share_within(1) == 0);
+  nlohmann::ordered_json json = evaluate_landmarks(images, none, options);
+  CHECK(json.at("failure_rate") == 1);
+  CHECK(json.at("mean_error").is_null());
+  CHECK(json.at("points").at("nose").is_null());
 }
 
 TEST_CASE("eyes in one place") {
@@ -132,7 +139,8 @@ TEST_CASE("eyes in one place") {
   const Images images = {{"a", {labelled(10, profile), labelled()}}};
   const Predictions predictions = {{{kPoints}, {moved(1)}}};
   LandmarkResult result = evaluate_landmarks(images, predictions);
-  CHECK(result.without_unit == 1);
+  REQUIRE(result.without_unit.size() == 1);
+  CHECK(result.without_unit[0].face == 0);
   CHECK(result.faces == 1);
   CHECK(result.mean_error == doctest::Approx(.1));
   LandmarkOptions options;

@@ -10,9 +10,20 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Figure share(const std::string& column, double value) { return {column, fixed(value, 4), value}; }
+// Null is the figure of no face.
+constexpr const char* kNone = "–";
 
-Figure error(const std::string& column, double value) { return {column, percent_text(value), value, true}; }
+Figure share(const std::string& column, const Json& json) {
+  if (json.is_null()) return {column, kNone};
+  const double value = json.get<double>();
+  return {column, fixed(value, 4), value};
+}
+
+Figure error(const std::string& column, const Json& json) {
+  if (json.is_null()) return {column, kNone};
+  const double value = json.get<double>();
+  return {column, percent_text(value), value, true};
+}
 
 // Those of `keys` (key and column) that are there.
 std::vector<Figure> counts(const Json& json,
@@ -45,12 +56,11 @@ Measure wider_measure(const Json& json) {
   FigureTable precision("Average precision"), recall("Recall of all detections");
   FigureTable faces("Counted", counts(json, {{"images", "images"}}));
   for (const auto& [subset, curve] : json.at("curves").items()) {
-    const double average = json.at(subset).get<double>();
-    precision.row.push_back(share(subset, average));
-    recall.row.push_back(share(subset, json.at("recall").at(subset).get<double>()));
+    precision.row.push_back(share(subset, json.at(subset)));
+    recall.row.push_back(share(subset, json.at("recall").at(subset)));
     faces.row.push_back({"faces, " + subset, count_text(json.at("faces").at(subset).get<double>())});
-    Chart chart("Precision and recall, " + subset, {"recall"}, {"precision"}, "AP " + fixed(average, 4),
-                pairs(curve.at("recall"), curve.at("precision")));
+    Chart chart("Precision and recall, " + subset, {"recall"}, {"precision"},
+                "AP " + precision.row.back().text, pairs(curve.at("recall"), curve.at("precision")));
     // Before the first proposal precision is 0 over 0: the official 0 would draw a line up the axis.
     std::erase_if(chart.points, [](const auto& point) { return point.first == 0 && point.second == 0; });
     measure.charts.push_back(std::move(chart));
@@ -90,14 +100,14 @@ Measure fddb_measure(const Json& json) {
   for (const Json& fold : json.at("folds")) {
     std::string name = file_name(fold.at("file").get<std::string>());
     name = name.substr(0, name.find("-ellipseList"));  // as the benchmark's files are called
-    folds.row.push_back(share(name, fold.at("discrete").get<double>()));
+    folds.row.push_back(share(name, fold.at("discrete")));
   }
   for (const std::string score : {"discrete", "continuous"}) {
     FigureTable table(score == "discrete" ? "Discrete true positive rate" : "Continuous true positive rate");
     Chart chart(table.title, {"false positives", 1, 10, true}, {"true positive rate"}, "", {});
     for (const Json& rate : json.at("rates")) {
-      Figure figure = share("at " + count_text(rate.at("false_positives").get<double>()) + " FP",
-                            rate.at(score).get<double>());
+      Figure figure =
+          share("at " + count_text(rate.at("false_positives").get<double>()) + " FP", rate.at(score));
       if (!rate.at("reached").get<bool>()) {
         figure.text += "*";
         table.note = "* The run has fewer false positives than that: its curve's end.";
@@ -140,16 +150,16 @@ Measure boxes_measure(const Json& json) {
   const Json& most = json.at("max_face");
   if (least > 0) measure.how += " Faces of " + short_number(least) + " px or more.";
   if (most.is_number()) measure.how += " Faces below " + short_number(most.get<double>()) + " px.";
-  const double average = json.at("average_precision").get<double>();
-  FigureTable figures("Figures", {share("average precision", average)});
+  FigureTable figures("Figures", {share("average precision", json.at("average_precision"))});
+  const std::string average = figures.row.back().text;
   for (const Json& at : json.at("recall_at")) {
     figures.row.push_back(
         share("recall at " + short_number(at.at("false_positives_per_image").get<double>()) + " FP an image",
-              at.at("recall").get<double>()));
+              at.at("recall")));
   }
   const Json& curve = json.at("curve");
   measure.charts.emplace_back("Precision and recall", SvgAxis{"recall"}, SvgAxis{"precision"},
-                              "AP " + fixed(average, 4), pairs(curve.at("recall"), curve.at("precision")));
+                              "AP " + average, pairs(curve.at("recall"), curve.at("precision")));
   const double images = json.at("images").get<double>();
   if (images > 0) {
     const Json& recall = curve.at("recall");
@@ -167,8 +177,8 @@ Measure boxes_measure(const Json& json) {
   if (json.contains("overlaps")) {
     FigureTable overlaps("Average precision by IoU");
     for (const Json& result : json.at("overlaps")) {
-      overlaps.row.push_back(share("IoU " + short_number(result.at("iou").get<double>()),
-                                   result.at("average_precision").get<double>()));
+      overlaps.row.push_back(
+          share("IoU " + short_number(result.at("iou").get<double>()), result.at("average_precision")));
     }
     measure.tables.push_back(std::move(overlaps));
   }
@@ -192,19 +202,23 @@ Measure landmark_measure(const Json& json) {
                       : "the size of the labelled box, √(width × height).") +
                 " An error above " + short_number(100 * failure) + " % is a failure. Faces not detected: ";
   const std::string missing = json.at("missing_faces").get<std::string>();
-  measure.how += missing == "fail"       ? "failures, too."
-                 : missing == "left_out" ? "counted and left out."
-                                         : spaced(missing) + ".";
+  measure.how += missing == "fail"           ? "failures, too."
+                 : missing == "left_out"     ? "counted and left out."
+                 : missing == "labelled_box" ? "O-Net looks at the labelled box."
+                 : missing == "centre_crop"
+                     ? "O-Net looks at the middle of the picture; where several faces are labelled, left out."
+                     : spaced(missing) + ".";
   FigureTable figures("Error");
-  figures.row.push_back(error("mean", json.at("mean_error").get<double>()));
+  figures.row.push_back(error("mean", json.at("mean_error")));
   for (const auto& [point, value] : json.at("points").items()) {
-    figures.row.push_back(error(spaced(point), value.get<double>()));
+    figures.row.push_back(error(spaced(point), value));
   }
-  figures.row.push_back(error("failure rate", json.at("failure_rate").get<double>()));
+  figures.row.push_back(error("failure rate", json.at("failure_rate")));
+  const std::string mean = figures.row.front().text;
   measure.tables.push_back(std::move(figures));
   measure.tables.emplace_back("Counted", counts(json, {{"faces", "faces"},
                                                        {"detected", "detected"},
-                                                       {"centre_crops", "read off the labelled box"},
+                                                       {"read_off", "not detected, points by O-Net"},
                                                        {"missing", "without points"},
                                                        {"without_unit", "left out: eyes in one place"},
                                                        {"images_without_entry", "images without an entry"},
@@ -213,8 +227,7 @@ Measure landmark_measure(const Json& json) {
   Chart chart(
       "Cumulative landmark error",
       {eyes ? "error, of the distance between the eyes" : "error, of the box size", 0, .2, false, true},
-      {"faces with at most this error", 0, 1, false, true},
-      "mean " + percent_text(json.at("mean_error").get<double>()),
+      {"faces with at most this error", 0, 1, false, true}, "mean " + mean,
       pairs(curve.at("error"), curve.at("share")));
   measure.charts.push_back(std::move(chart));
   return measure;
@@ -244,8 +257,10 @@ StageTable stage_table(const Json& json) {
     StageRow& row = table.rows.emplace_back();
     row.size = size;
     row.faces = counted.at("faces").get<double>();
-    for (const std::string& stage : table.stages)
-      row.recall.push_back(counted.at("recall").at(stage).get<double>());
+    for (const std::string& stage : table.stages) {
+      const Json& recall = counted.at("recall").at(stage);
+      row.recall.push_back(recall.is_null() ? 0 : recall.get<double>());  // of no face, which the page knows
+    }
   };
   add(json, "all faces");
   for (const Json& bucket : json.at("by_size")) {

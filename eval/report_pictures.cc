@@ -166,7 +166,7 @@ ReportPictures worst_points(std::span<const LabelledImage> images,
     for (const Point& point : *face.landmarks) picture.labelled_points.push_back(cut->moved(point));
     for (const Point& point : *found.points) picture.detected_points.push_back(cut->moved(point));
     picture.caption = text_of(100 * errors[{at.image, at.index}], 1) + " %, " +
-                      (found.centre_crop ? "not detected (centre crop)" : "detected");
+                      (found.read_off ? "not detected, points by O-Net" : "detected");
   }
   return report;
 }

@@ -339,6 +339,24 @@ TEST_CASE("the page shows every figure of every measure") {
   CHECK(page.count("//path[@class='line s1']") == 8);
 }
 
+TEST_CASE("figures of no face are a dash") {
+  LabelledFace labelled = face({0, 0, 100, 100});
+  labelled.landmarks = Landmarks{{{30, 30}, {70, 30}, {50, 50}, {35, 70}, {65, 70}}};
+  const std::vector<LabelledImage> images{{"a.png", {labelled}}};
+  Report report;
+  ReportRun& run = report.runs.emplace_back();
+  run.name = "none";
+  run.results["landmarks"] = evaluate_landmarks(images, std::vector<std::vector<LandmarkPrediction>>{{{}}});
+  run.results["landmarks"]["missing_faces"] = "centre_crop";
+  run.results["boxes"] = evaluate_boxes({}, {});
+  const Page page = page_of(report);
+  CHECK(page.cell("Error", "none", "mean").text().get() == std::string("–"));
+  CHECK(page.cell("Error", "none", "nose").text().get() == std::string("–"));
+  CHECK(page.cell("Error", "none", "failure rate").text().get() == std::string("–"));
+  CHECK(page.cell("Figures", "none", "average precision").text().get() == std::string("–"));
+  CHECK(page.count("//p[contains(., 'the middle of the picture')]") == 1);
+}
+
 TEST_CASE("a page needs nothing else and runs nothing") {
   Report report;
   report.runs = {whole_run("run")};
@@ -584,7 +602,7 @@ TEST_CASE("the worst points are shown where they are") {
   CHECK(worst.problems.empty());
   const ReportPicture& far = worst.pictures[0];
   CHECK(far.image == "far");
-  CHECK(far.caption == "25.0 %, not detected (centre crop)");
+  CHECK(far.caption == "25.0 %, not detected, points by O-Net");
   CHECK(worst.pictures[1].caption == "5.0 %, detected");
   // A cut of 100 pixels of the image is 160 wide.
   REQUIRE(far.labelled_points.size() == 5);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "eval/boxes.h"
+#include "eval/decimal.h"
 #include "geometry/box.h"
 
 namespace mtcnn {
@@ -79,7 +80,9 @@ void to_json(nlohmann::ordered_json& json, const StageTally& tally) {
   using Json = nlohmann::ordered_json;
   const auto counts_json = [](const StageCounts& counts) {
     Json recall = Json::object();
-    for (const Stage stage : kAllStages) recall[stage_name(stage)] = counts.recall(stage);
+    for (const Stage stage : kAllStages) {
+      recall[stage_name(stage)] = counts.faces > 0 ? Json(counts.recall(stage)) : Json();
+    }
     return Json{{"faces", counts.faces}, {"recall", recall}};
   };
   Json windows = Json::object();
@@ -87,12 +90,13 @@ void to_json(nlohmann::ordered_json& json, const StageTally& tally) {
   Json by_size = Json::array();
   for (std::size_t i = 0; i < tally.by_size().size(); ++i) {
     const bool last = i + 1 == tally.by_size().size();
-    Json bucket = {{"from", tally.options().buckets[i]},
-                   {"to", last ? Json(nullptr) : Json(tally.options().buckets[i + 1])}};
+    Json bucket = {{"from", decimal(tally.options().buckets[i])},
+                   {"to", last ? Json(nullptr) : Json(decimal(tally.options().buckets[i + 1]))}};
     bucket.update(counts_json(tally.by_size()[i]));
     by_size.push_back(bucket);
   }
-  json = Json{{"iou", tally.options().iou}, {"images", tally.images()}, {"windows_per_image", windows}};
+  json =
+      Json{{"iou", decimal(tally.options().iou)}, {"images", tally.images()}, {"windows_per_image", windows}};
   json.update(counts_json(tally.all()));
   json["by_size"] = by_size;
 }

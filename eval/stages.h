@@ -64,6 +64,7 @@ class StageTally {
   std::array<std::size_t, kStages> windows_{};
 };
 
+// Recalls of no face are null.
 void to_json(nlohmann::ordered_json& json, const StageTally& tally);
 
 }  // namespace mtcnn

@@ -91,6 +91,8 @@ TEST_CASE("stages as JSON") {
   CHECK(json.at("windows_per_image").at("pnet") == 3);
   CHECK(json.at("by_size").at(0).at("to") == 20);
   CHECK(json.at("by_size").back().at("to").is_null());
+  CHECK(json.at("by_size").back().at("faces") == 0);
+  CHECK(json.at("by_size").back().at("recall").at("pnet").is_null());
 }
 
 }  // namespace mtcnn

@@ -25,6 +25,8 @@ constexpr double kFound = .5;
 constexpr int kThresholds = 1000;
 constexpr std::size_t kMaxMatBytes = std::size_t{256} << 20;
 constexpr std::size_t kFlagColumns[] = {7};
+// Without a pixel, in boxes whose last pixel belongs to them.
+constexpr Rectangle kNothing{0, 0, -1, -1};
 const std::vector<std::string> kSubsets{"easy", "medium", "hard"};
 
 // Reading of the .mat files.
@@ -162,11 +164,14 @@ Status read_faces(const std::string& path, WiderTruth& truth) {
       }
       for (std::size_t f = 0; f < faces; ++f) {
         const double row[] = {numbers[f], numbers[f + faces], numbers[f + 2 * faces], numbers[f + 3 * faces]};
-        // The marks of easy, medium and hard count rows, so a bad one can't just be left out.
         if (const auto wrong = complaint_about(row)) {
-          return Error{ErrorCode::kFormat, path + ": " + image.name + ": " + *wrong};
+          truth.problems.push_back(
+              {path, 0, image.name + ": face " + std::to_string(f + 1) + ": " + *wrong + "; left out"});
+          ++truth.left_out;
+          image.faces.push_back({kNothing, 0, true});
+        } else {
+          image.faces.push_back({{row[0], row[1], row[2], row[3]}, 0});
         }
-        image.faces.push_back({{row[0], row[1], row[2], row[3]}, 0});
       }
       truth.images.push_back(std::move(image));
     }
@@ -198,7 +203,8 @@ Status read_subset(const std::string& path, std::size_t subset, WiderTruth& trut
       WiderImage& image = truth.images[next];
       for (const double mark : numbers_of(images[i])) {
         if (mark >= 1 && mark <= static_cast<double>(image.faces.size()) && mark == std::floor(mark)) {
-          image.faces[static_cast<std::size_t>(mark) - 1].subsets |= 1u << subset;
+          WiderFace& face = image.faces[static_cast<std::size_t>(mark) - 1];
+          if (!face.unusable) face.subsets |= 1u << subset;
         } else {
           truth.problems.push_back(
               {path, 0,
@@ -218,9 +224,8 @@ Status read_subset(const std::string& path, std::size_t subset, WiderTruth& trut
 Result<WiderTruth> read_mat_folder(const std::string& folder) {
   WiderTruth truth;
   truth.subsets = kSubsets;
-  if (const Status status = read_faces((fs::path(folder) / "wider_face_val.mat").string(), truth); !status) {
-    return status.error();
-  }
+  truth.file = (fs::path(folder) / "wider_face_val.mat").string();
+  if (const Status status = read_faces(truth.file, truth); !status) return status.error();
   for (std::size_t s = 0; s < kSubsets.size(); ++s) {
     const fs::path path = fs::path(folder) / ("wider_" + kSubsets[s] + "_val.mat");
     if (const Status status = read_subset(path.string(), s, truth); !status) return status.error();
@@ -235,6 +240,7 @@ Result<WiderTruth> read_flags(const std::string& path) {
   if (!blocks) return blocks.error();
   WiderTruth truth;
   truth.subsets = kSubsets;
+  truth.file = path;
   truth.problems = std::move(blocks->problems);
   truth.left_out = blocks->left_out;
   std::unordered_set<std::string> seen;
@@ -244,7 +250,7 @@ Result<WiderTruth> read_flags(const std::string& path) {
       truth.left_out += static_cast<std::int64_t>(block.rows.size());
       continue;
     }
-    WiderImage image{block.name, {}};
+    WiderImage image{block.name, {}, block.line};
     for (const BlockRow& row : block.rows) {
       const std::vector<double>& n = row.numbers;
       auto wrong = complaint_about(std::span(n).first(4));
@@ -275,10 +281,11 @@ Result<WiderTruth> read_bbx_gt(const std::string& path) {
   }
   WiderTruth truth;
   truth.subsets = {"all"};
-  truth.left_out = static_cast<std::int64_t>(labels->problems.size());
+  truth.file = path;
+  truth.left_out = static_cast<std::int64_t>(labels->left_out);
   truth.problems = std::move(labels->problems);
   for (const LabelledImage& labelled : labels->images) {
-    WiderImage image{image_name(labelled.path), {}};
+    WiderImage image{image_name(labelled.path), {}, labelled.line};
     for (const LabelledFace& face : labelled.faces) {
       const double left = face.box.left, top = face.box.top;
       image.faces.push_back(
@@ -386,10 +393,11 @@ WiderResult evaluate_wider(const WiderTruth& truth, const DetectionSet& detectio
   std::unordered_set<std::string> known, wanted;
   for (const WiderImage& image : truth.images) known.insert(image.name);
   if (options.images) {
-    for (const std::string& name : *options.images) {
-      wanted.insert(name);
-      if (!known.count(name)) {
-        result.problems.push_back({name, 0, "is in the list of images, but not in the ground truth"});
+    for (const ListedImage& image : *options.images) {
+      wanted.insert(image.name);
+      if (!known.count(image.name)) {
+        result.problems.push_back(
+            {image.file, image.line, image.name + ": no such image in the ground truth, not evaluated"});
       }
     }
   }
@@ -414,7 +422,8 @@ WiderResult evaluate_wider(const WiderTruth& truth, const DetectionSet& detectio
       continue;
     }
     ++result.images;
-    result.labelled_faces += image.faces.size();
+    result.labelled_faces += static_cast<std::size_t>(std::count_if(
+        image.faces.begin(), image.faces.end(), [](const WiderFace& face) { return !face.unusable; }));
     for (std::size_t s = 0; s < result.subsets.size(); ++s) {
       result.subsets[s].faces += static_cast<std::size_t>(
           std::count_if(image.faces.begin(), image.faces.end(),
@@ -422,7 +431,10 @@ WiderResult evaluate_wider(const WiderTruth& truth, const DetectionSet& detectio
     }
     if (found == by_name.end()) {
       ++result.images_not_listed;
-      result.problems.push_back({image.name, 0, "has no file of detections, counted as nothing found"});
+      if (!detections.failed.contains(image.name)) {
+        result.problems.push_back({truth.file, image.line,
+                                   image.name + ": missing among the detections, counted as nothing found"});
+      }
       continue;
     }
     if (found->second->detections.empty()) {
@@ -472,9 +484,10 @@ void to_json(nlohmann::ordered_json& json, const WiderResult& result) {
   json = Json::object();
   Json faces = Json::object(), recalls = Json::object(), curves = Json::object(), problems = Json::array();
   for (const WiderResult::Subset& subset : result.subsets) {
-    json[subset.name] = subset.average_precision;
+    const auto share = [&](double value) { return subset.faces > 0 ? Json(value) : Json(); };
+    json[subset.name] = share(subset.average_precision);
     faces[subset.name] = subset.faces;
-    recalls[subset.name] = subset.recall;
+    recalls[subset.name] = share(subset.recall);
     Json precision = Json::array(), recall = Json::array();
     for (const WiderResult::CurvePoint& point : subset.curve) {
       precision.push_back(point.precision);

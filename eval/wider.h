@@ -29,11 +29,15 @@ namespace mtcnn {
 struct WiderFace {
   Rectangle box;
   std::uint32_t subsets = 0;  // bit i: counts in WiderTruth::subsets[i]; elsewhere it is ignored
+  // A row that could not be used, which only keeps the place by which the marks of easy, medium and hard count: in
+  // no subset, with a box that nothing overlaps.
+  bool unusable = false;
 };
 
 struct WiderImage {
   std::string name;  // EVENT/NAME, by image_name()
   std::vector<WiderFace> faces;
+  int line = 0;  // of WiderTruth::file; 0: not known
 };
 
 struct WiderTruth {
@@ -41,11 +45,13 @@ struct WiderTruth {
   std::vector<WiderImage> images;  // every name once
   std::vector<Problem> problems;
   std::int64_t left_out = 0;  // faces, or marks of them as easy, medium or hard, that could not be used
+  std::string file{};         // that lists the images
 };
 
 // Reads the ground truth, of one of three kinds:
 //   a folder with the official wider_face_val.mat and wider_{easy,medium,hard}_val.mat: "easy",
-//     "medium", "hard". A face that a list marks and that is not there is reported.
+//     "medium", "hard". A face that a list marks and that is not there is reported, and so is one whose numbers
+//     can't be used.
 //   a text of blocks `EVENT/NAME.jpg`, number of faces, and rows `x y w h easy medium hard` with 1
 //   for
 //     faces that count in the subset: the same three.
@@ -61,7 +67,7 @@ Result<WiderTruth> read_wider_truth(const std::string& path);
 
 struct WiderOptions {
   // Evaluate these images alone (read_image_list()), in the scores' stretching too.
-  std::optional<std::vector<std::string>> images = std::nullopt;
+  std::optional<std::vector<ListedImage>> images = std::nullopt;
   // Evaluate only images that have a file of detections, be it an empty one.
   bool only_with_detections = false;
 };
@@ -76,7 +82,7 @@ struct WiderResult {
   };
   struct Subset {
     std::string name;
-    double average_precision = 0;
+    double average_precision = 0;  // this and recall: 0 without faces
     std::size_t faces = 0;
     double recall = 0;              // of all detections
     std::vector<CurvePoint> curve;  // thresholds fall
@@ -104,7 +110,7 @@ struct WiderResult {
 WiderResult evaluate_wider(const WiderTruth& truth, const DetectionSet& detections,
                            const WiderOptions& options = {});
 
-// Average precision by name of subset ("easy", "medium", "hard"), counts, settings, problems, and
+// Average precision by name of subset ("easy", "medium", "hard"; null if it has no face), counts, settings, problems, and
 // "curves": for each subset arrays of 1000 precisions and recalls.
 void to_json(nlohmann::ordered_json& json, const WiderResult& result);
 

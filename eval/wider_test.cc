@@ -12,6 +12,7 @@
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <limits>
 #include <random>
 #include <string>
 #include <vector>
@@ -119,7 +120,7 @@ TEST_CASE("WIDER: scores are stretched over all images, faces of images without 
   CHECK(result.subsets[0].curve[400].proposals == 1);
   CHECK(result.subsets[0].curve[510].proposals == 2);
   CHECK(ap(result) == doctest::Approx(1 / 3. + 1 / 3. * 2 / 3.));
-  CHECK(has_problem(result.problems, {"e/c", "no file of detections"}));
+  CHECK(has_problem(result.problems, {"e/c: missing among the detections"}));
   CHECK(has_problem(result.problems, {"e/x", "no such image"}));
 
   WiderOptions options;
@@ -131,12 +132,12 @@ TEST_CASE("WIDER: scores are stretched over all images, faces of images without 
   CHECK(restricted.subsets[0].faces == 2);
 
   options = {};
-  options.images = {"e/a", "e/z"};
+  options.images = {{"e/a", "list.txt", 1}, {"e/z", "list.txt", 2}};
   const WiderResult listed = evaluate_wider(truth, detections, options);
   CHECK(listed.images == 1);
   CHECK(listed.images_excluded == 3);
   CHECK(ap(listed) == 1);  // one score alone: stretched to 1
-  CHECK(has_problem(listed.problems, {"e/z", "not in the ground truth"}));
+  CHECK(has_problem(listed.problems, {"list.txt:2: e/z: no such image in the ground truth"}));
 }
 
 TEST_CASE("WIDER: the protocol step by step on random boxes") {
@@ -298,6 +299,8 @@ TEST_CASE("WIDER: ground truth as text") {
   CHECK(truth->subsets == std::vector<std::string>{"easy", "medium", "hard"});
   REQUIRE(truth->images.size() == 3);
   CHECK(truth->images[0].name == "e/a");
+  CHECK(truth->file == flags);
+  CHECK(truth->images[2].line == 7);
   CHECK(truth->images[0].faces[0].subsets == 7);
   CHECK(truth->images[0].faces[1].subsets == 4);
   CHECK(truth->images[0].faces[1].box.height == 8);
@@ -320,6 +323,10 @@ TEST_CASE("WIDER: ground truth as text") {
   CHECK(all->images[0].faces[0].subsets == 1);
   CHECK(all->images[0].faces[0].box.width == 3);
   CHECK(all->images[0].faces[1].subsets == 0);  // invalid
+  CHECK(all->images[1].line == 5);
+  const auto spoilt = read_wider_truth(folder.write("bad.txt", "e/a.jpg\n3\n1 2 3 4\n1 2 3\n1 2 nan 4\n"));
+  REQUIRE(spoilt.ok());
+  CHECK(spoilt->left_out == 2);
 
   CHECK_FALSE(read_wider_truth(folder.write("empty.txt", "")).ok());
   CHECK_FALSE(read_wider_truth(folder / "nowhere").ok());
@@ -355,13 +362,13 @@ void write_mat(const std::string& path, std::vector<matvar_t*> variables) {
 }
 
 // One event of two images with two faces and one.
-void write_small_set(const Folder& folder, std::vector<double> hard_marks = {1, 2}) {
+void write_small_set(const Folder& folder, std::vector<double> hard_marks = {1, 2}, double first_x = 1) {
   const auto names = [] {
     return mat_cells("file_list", {mat_cells(nullptr, {mat_text("a"), mat_text("b")})});
   };
   write_mat(folder / "wider_face_val.mat",
             {mat_cells("event_list", {mat_text("e--x")}), names(),
-             mat_cells("face_bbx_list", {mat_cells(nullptr, {mat_numbers({1, 5, 2, 6, 3, 7, 4, 8}, 4),
+             mat_cells("face_bbx_list", {mat_cells(nullptr, {mat_numbers({first_x, 5, 2, 6, 3, 7, 4, 8}, 4),
                                                              mat_numbers({9, 10, 11, 12}, 4)})})});
   const auto marks = [&](const char* subset, std::vector<double> first, std::vector<double> second) {
     write_mat(folder / (std::string("wider_") + subset + "_val.mat"),
@@ -392,6 +399,26 @@ TEST_CASE("WIDER: ground truth from .mat files") {
   CHECK(truth->images[0].faces[1].subsets == 6);
   CHECK(truth->images[1].faces[0].subsets == 7);
 
+  SUBCASE("a face that is no number keeps its place") {
+    const double nan = std::numeric_limits<double>::quiet_NaN();
+    write_small_set(folder, {1, 2}, nan);
+    const auto spoilt = read_wider_truth(folder.path());
+    REQUIRE_MESSAGE(spoilt.ok(), spoilt.error().message);
+    CHECK(spoilt->left_out == 1);
+    CHECK(has_problem(spoilt->problems, {"wider_face_val.mat: e--x/a: face 1: coordinate nan"}));
+    REQUIRE(spoilt->images[0].faces.size() == 2);
+    CHECK(spoilt->images[0].faces[0].unusable);
+    CHECK(spoilt->images[0].faces[0].subsets == 0);  // though "hard" marks it
+    CHECK(spoilt->images[0].faces[1].subsets == 6);
+    // Nothing is taken for it: what lies where it might be is a false positive.
+    const WiderResult result = evaluate_wider(
+        *spoilt, detected({{"e--x/a", {{{0, 0, 0, 0}, .9}, {{-5, -5, 9, 9}, .8}}}, {"e--x/b", {}}}));
+    CHECK(result.subsets[2].faces == 2);
+    CHECK(result.labelled_faces == 2);
+    CHECK(result.left_out == 1);
+    CHECK(result.subsets[2].curve.back().proposals == 2);
+    CHECK(result.subsets[2].curve.back().found == 0);
+  }
   SUBCASE("a mark that no face has") {
     write_small_set(folder, {1, 3});
     const auto marked = read_wider_truth(folder.path());
@@ -447,7 +474,12 @@ TEST_CASE("WIDER: lists of images") {
   const auto names =
       read_image_list(folder.write("list.tsv", "# name\tsize\n\ne/a.jpg\t1024\t736\ne\\b.PNG 5\ne/c.d\n"));
   REQUIRE(names.ok());
-  CHECK(*names == std::vector<std::string>{"e/a", "e/b", "e/c.d"});
+  REQUIRE(names->size() == 3);
+  CHECK(names->at(0).name == "e/a");
+  CHECK(names->at(1).name == "e/b");
+  CHECK(names->at(2).name == "e/c.d");
+  CHECK(names->at(2).file == folder / "list.tsv");
+  CHECK(names->at(2).line == 5);
   CHECK_FALSE(read_image_list(folder.write("none.txt", "# nothing\n")).ok());
 }
 
@@ -561,6 +593,23 @@ TEST_CASE("WIDER: JSON") {
   CHECK(json["curves"]["easy"]["precision"].size() == 1000);
   CHECK(json["images"] == 1);
   CHECK(json["left_out"] == 0);
+  // A mean over no face is no figure.
+  truth.images[0].faces = {{{0, 0, 9, 9}, 4}};
+  const nlohmann::ordered_json hard_alone = evaluate_wider(truth, detected({{"e/a", {}}}));
+  CHECK(hard_alone["easy"].is_null());
+  CHECK(hard_alone["recall"]["easy"].is_null());
+  CHECK(hard_alone["hard"] == 0);
+}
+
+TEST_CASE("WIDER: what the caller has reported is not said again") {
+  WiderTruth truth = one_subset({{"e/a", {{{0, 0, 9, 9}, 1}}, 4}, {"e/b", {{{0, 0, 9, 9}, 1}}, 9}});
+  truth.file = "gt.txt";
+  DetectionSet detections = detected({});
+  detections.failed = {"e/a"};
+  const WiderResult result = evaluate_wider(truth, detections);
+  CHECK(result.images_not_listed == 2);
+  REQUIRE(result.problems.size() == 1);
+  CHECK(result.problems[0].text() == "gt.txt:9: e/b: missing among the detections, counted as nothing found");
 }
 
 }  // namespace mtcnn

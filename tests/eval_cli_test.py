@@ -81,7 +81,9 @@ class EvalTest(unittest.TestCase):
         self.expect(2, "wider", *truth, "--images", ".", "--model", "missing.safetensors")
         self.expect(2, "boxes", "--labels", "truth.txt", "--format", "frob", "--detections", "det")
         self.expect(2, "boxes", "--labels", "truth.txt", "--iou", "0", "--detections", "det")
-        self.expect(2, "landmarks", "--labels", "truth.txt", "--detections", "x.jsonl", "--missing", "centre-crop")
+        for how in ("labelled-box", "centre-crop"):
+            self.assertIn(b"need a model", self.expect(2, "landmarks", "--labels", "truth.txt", "--detections",
+                                                       "x.jsonl", "--missing", how).stderr)
         self.expect(2, "stages", "--labels", "truth.txt")
 
     # WIDER FACE
@@ -126,6 +128,11 @@ class EvalTest(unittest.TestCase):
         found = self.figures(*wider, "--detections", "det", status=1)
         self.assertAlmostEqual(found["easy"], .5, places=6)
         self.assertEqual(found["images_without_file"], 1)
+        self.assertEqual(found["problems"], ["truth.txt:5: ev/b: missing among the detections, counted as nothing found"])
+        # An image that is listed and unknown is said with its line.
+        self.write("list.txt", "ev/a\n\nev/z.jpg\n")
+        found = self.figures(*wider, "--detections", "det", "--list", "list.txt", status=1)
+        self.assertEqual(found["problems"], ["list.txt:3: ev/z: no such image in the ground truth, not evaluated"])
         # Left out on request: nothing is wrong then.
         found = self.figures(*wider, "--detections", "det", "--only-with-detections")
         self.assertEqual((found["images"], found["images_excluded"]), (1, 1))
@@ -221,6 +228,13 @@ class EvalTest(unittest.TestCase):
         self.assertAlmostEqual(found["rates"][0]["discrete"], 2 / 3, places=6)
         for place in ("out/fold-02-out.txt:4: ", "out/fold-02-out.txt:5: "):
             self.assertTrue(any(p.startswith(place) for p in found["problems"]), found["problems"])
+        (self.folder / "out/fold-02-out.txt").unlink()
+        done = self.expect(1, *fddb)
+        self.assertIn(b"folds/FDDB-fold-02-ellipseList.txt:1: x/b: missing among the detections", done.stderr)
+        lines = done.stdout.decode().splitlines()
+        self.assertIn("images without", next(line for line in lines if line.lstrip().startswith("run")))
+        row = next(line for line in lines if "discrete" in line and line.startswith("  out"))
+        self.assertEqual(row.split()[-2:], ["1", "0"])
 
     @unittest.skipUnless(FDDB.is_dir(), "no reference data")
     def test_fddb_reference(self):
@@ -257,8 +271,124 @@ class EvalTest(unittest.TestCase):
         (self.folder / "det/q_2.txt").rename(self.folder / "det/r_2.txt")
         found = self.figures(*boxes, status=1)
         self.assertEqual((found["images_without_entry"], found["left_out"]), (1, 1))
-        self.assertTrue(any("q_2.jpg" in p for p in found["problems"]))
+        self.assertTrue(any(p.startswith("labels.txt:5: q_2.jpg: missing") for p in found["problems"]), found["problems"])
         self.assertTrue(any(p.startswith("det/r_2.txt:1: ") for p in found["problems"]))
+        self.assertIn('"iou":0.4,', self.expect(1, *boxes, "--iou", ".4", "--json").stdout.decode())
+
+    def test_labels_left_out_are_counted(self):
+        self.write("labels.txt", "a.jpg\n3\n10 10 20 20 0 0 0 0 0 0\n1 2 nan 4\n1 2 3\n")
+        self.write("det/a.txt", "a\n2\n10 10 20 20 .5\n1 2 3\n")
+        found = self.figures("boxes", "--labels", "labels.txt", "--detections", "det", status=1)
+        self.assertEqual((found["faces"], found["left_out"]), (1, 3))
+        table = self.expect(1, "boxes", "--labels", "labels.txt", "--detections", "det").stdout.decode().splitlines()
+        self.assertEqual(next(line for line in table if line.startswith("  det")).split()[-1], "3")
+        points = " ".join(["60 60 100 60 80 80 65 100 95 100"])
+        self.write("points.txt", f"a.jpg 40 120 40 120 {points}\nb.jpg 40 120 40 120 1 2 3\n")
+        self.lines([{"box": [40, 40, 120, 120], "score": .9,
+                     "landmarks": [[60, 60], [100, 60], [80, 80], [65, 100], [95, 100]]}])
+        call = ("landmarks", "--labels", "points.txt", "--format", "cnn_facepoint", "--detections", "faces.jsonl")
+        self.assertEqual(self.figures(*call, status=1)["left_out"], 1)
+        # Two eyes in one place are said with their line.
+        with open(self.folder / "points.txt", "a") as file:
+            file.write("a.jpg 40 120 40 120 60 60 60 60 80 80 65 100 95 100\n")
+        found = self.figures(*call, status=1)
+        self.assertEqual((found["without_unit"], found["faces"]), (1, 1))
+        self.assertTrue(any(p.startswith("points.txt:3: a.jpg: both eyes") for p in found["problems"]), found["problems"])
+
+    def test_nothing_to_measure(self):
+        """No figure where there is no face: wrong usage, with the reason."""
+        self.write("labels.txt", "a.jpg\n1\n1 2 30 40 0 0 0 1 0 0\n")
+        self.write("other.txt", "a.jpg\n1\n1 2 30 40 0 0 0 0 0 0\n")
+        self.write("det/x.txt", "x\n1\n1 2 30 40 .5\n")
+        boxes = ("boxes", "--labels", "labels.txt", "--detections", "det", "--json")
+        done = self.expect(2, *boxes)
+        self.assertEqual(done.stdout, b"")
+        self.assertIn(b"no face to measure", done.stderr)
+        self.assertIn(b"no face to measure", self.expect(2, "stages", "--labels", "labels.txt", "--images", ".").stderr)
+        # Detections of other pictures.
+        done = self.expect(2, "boxes", "--labels", "other.txt", "--detections", "det")
+        self.assertIn(b"det: nothing to measure, none of the set's 1 images is among the detections, which begin with 'x'",
+                      done.stderr)
+        # Images that are not there.
+        done = self.expect(2, "boxes", "--labels", "other.txt", "--images", "det")
+        self.assertIn(b"could be read; 1 problem: other.txt:1: a.jpg: there is no such image in det", done.stderr)
+        done = self.expect(2, "stages", "--labels", "other.txt", "--images", "det")
+        self.assertIn(b"1 problem: other.txt:1: a.jpg: there is no such image in det", done.stderr)
+        # Labels without points.
+        self.lines([])
+        done = self.expect(2, "landmarks", "--labels", "other.txt", "--detections", "faces.jsonl")
+        self.assertIn(b"no face with points to measure in the 1 image of other.txt", done.stderr)
+        # A class that never occurs.
+        self.write("voc/a.xml", "<annotation><filename>a.jpg</filename><object><name>face</name><bndbox><xmin>1</xmin>"
+                   "<ymin>1</ymin><xmax>30</xmax><ymax>30</ymax></bndbox></object></annotation>")
+        voc = ("boxes", "--labels", "voc", "--format", "voc", "--detections", "faces.jsonl", "--class")
+        self.assertIn(b"no face to measure in the 1 image of voc; 1 problem: voc: class 'nope': no label has it, "
+                      b"expected one of 'face'", self.expect(2, *voc, "nope").stderr)
+        self.assertEqual(self.figures(*voc, "face", "nope", status=1)["faces"], 1)
+        # WIDER: lists of other images, files of other images, no face that counts.
+        wider = self.small_wider()
+        self.write("list.txt", "# a heading\nev/z.jpg\n")
+        done = self.expect(2, *wider, "--detections", "det", "--list", "list.txt")
+        self.assertIn(b"list.txt:2: ev/z: not in the ground truth", done.stderr)
+        self.write("elsewhere/ev/q.txt", "q\n1\n1 2 3 4 .5\n")
+        for more in ((), ("--only-with-detections",)):
+            done = self.expect(2, *wider, "--detections", "elsewhere", *more)
+            self.assertIn(b"nothing to measure", done.stderr)
+        self.write("faceless/ev/a.txt", "a\n1\n10 10 40 40 0.9\n")
+        self.write("truth.txt", "ev/a.jpg\n1\n10 10 40 40 0 0 0\nev/b.jpg\n1\n20 20 50 50 1 1 1\n")
+        done = self.expect(2, *wider, "--detections", "faceless", "--only-with-detections")
+        self.assertIn(b"faceless: no face to measure in the images that have detections", done.stderr)
+        self.write("truth.txt", "ev/a.jpg\n1\n10 10 40 40 0 0 0\n")
+        self.assertIn(b"no face to measure", self.expect(2, *wider, "--detections", "det").stderr)
+        # A subset without faces has no figure.
+        self.write("truth.txt", "ev/a.jpg\n1\n10 10 40 40 0 0 1\n")
+        shutil.rmtree(self.folder / "det")
+        self.write("det/ev/a.txt", "a\n1\n10 10 40 40 0.9\n")
+        found = self.figures(*wider, "--detections", "det")
+        self.assertEqual((found["easy"], found["hard"]), (None, 1))
+        self.assertIn("–", self.expect(0, *wider, "--detections", "det").stdout.decode())
+        # FDDB: the same.
+        fddb = self.small_fddb()
+        self.write("out/fold-01-out.txt", "x/q\n1\n80 70 40 60 9\n")
+        (self.folder / "out/fold-02-out.txt").unlink()
+        done = self.expect(2, *fddb)
+        self.assertIn(b"nothing to measure, none of the set's 2 images is among the detections, which begin with 'x/q'",
+                      done.stderr)
+        self.write("folds/FDDB-fold-01-ellipseList.txt", "x/a\n1\n30 20 1.5707963 300 300 0\n")
+        (self.folder / "folds/FDDB-fold-02-ellipseList.txt").unlink()
+        self.assertIn(b"no face to measure", self.expect(2, *fddb, "--ignore-cut").stderr)
+
+    def test_labels_that_give_no_image_say_why(self):
+        self.write("labels.txt", "a.jpg 1 2 3\nb.jpg 1 2 3\n")
+        self.lines([])
+        for name, place in (("wider", b"labels.txt:2: "), ("cnn_facepoint", b"labels.txt:1: "), ("aflw", b"labels.txt:1: "),
+                            ("300w", b"labels.txt:2: "), ("yolo", b"labels.txt:1: "), ("coco", b"labels.txt:1: "),
+                            ("voc", b"labels.txt:3: "), ("retinaface", b"labels.txt:1: "), ("celeba", b"labels.txt:1: ")):
+            done = self.expect(2, "boxes", "--labels", "labels.txt", "--format", name, "--detections", "faces.jsonl")
+            self.assertIn(place, done.stderr, name)
+        done = self.expect(2, "boxes", "--labels", "labels.txt", "--format", "aflw", "--detections", "faces.jsonl")
+        self.assertIn(b"labels.txt: no image; 2 problems, the first: labels.txt:1: path 'a.jpg'", done.stderr)
+
+    def test_formats_without_images(self):
+        """300-W and YOLO from detections alone: the images are nowhere."""
+        points = [[float(10 + i), float(20 + 2 * i)] for i in range(68)]
+        self.write("w300/set/a.pts", "version: 1\nn_points: 68\n{\n" + "".join(f"{x} {y}\n" for x, y in points) + "}\n")
+        five = [[sum(p[axis] for p in points[a:b]) / (b - a) - .5 for axis in (0, 1)]
+                for a, b in ((36, 42), (42, 48), (30, 31), (48, 49), (54, 55))]
+        self.lines([{"box": [9.5, 19.5, 76.5, 153.5], "score": .9, "landmarks": five}], path="photos/set/a.jpg")
+        found = self.figures("landmarks", "--labels", "w300", "--format", "300w", "--detections", "faces.jsonl")
+        self.assertEqual((found["faces"], found["detected"], found["problems"]), (1, 1, []))
+        self.assertAlmostEqual(found["mean_error"], 0, places=5)
+        # YOLO's labels are fractions of a size that the lines have: 200 x 200.
+        self.write("yolo/set/a.txt", "0 .25 .5 .2 .4\n")
+        self.lines([{"box": [30, 60, 70, 140], "score": .9, "landmarks": five}], path="photos/set/a.jpg")
+        yolo = ("boxes", "--labels", "yolo", "--format", "yolo", "--iou", ".99", "--detections")
+        found = self.figures(*yolo, "faces.jsonl")
+        self.assertEqual((found["faces"], found["average_precision"], found["problems"]), (1, 1, []))
+        # Where nothing tells the size, that is said.
+        self.write("det/set/a.txt", "a\n1\n30 60 40 80 .9\n")
+        self.assertIn(b"yolo: no image; 1 problem: yolo/set/a.txt: the image's size is needed",
+                      self.expect(2, *yolo, "det").stderr)
 
     def test_boxes_of_other_formats(self):
         self.write("coco.json", json.dumps({
@@ -266,8 +396,15 @@ class EvalTest(unittest.TestCase):
             "categories": [{"id": 1, "name": "face"}],
             "annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": [10, 10, 20, 20], "iscrowd": 0}]}))
         self.write("det/a.txt", "a\n1\n10 10 20 20 .5\n")
-        found = self.figures("boxes", "--labels", "coco.json", "--format", "coco", "--detections", "det")
+        coco = ("boxes", "--labels", "coco.json", "--format", "coco", "--detections", "det")
+        found = self.figures(*coco)
         self.assertEqual((found["faces"], found["average_precision"]), (1, 1))
+        text = (self.folder / "coco.json").read_text()
+        self.write("coco.json", text.replace('"annotations": [', '"annotations": [{"id": 2, "image_id": 1, "category_id": 1, '
+                                             '"bbox": [NaN, 1, 2, 3]}, '))
+        found = self.figures(*coco, status=1)
+        self.assertEqual((found["faces"], found["average_precision"], found["left_out"]), (1, 1, 1))
+        self.assertTrue(found["problems"][0].startswith("coco.json:1: NaN is no JSON"), found["problems"])
 
     # Points
 
@@ -301,6 +438,20 @@ class EvalTest(unittest.TestCase):
             self.assertTrue(any(p.startswith(place) for p in found["problems"]), found["problems"])
         self.expect(2, *call[:-1], "points.txt")
 
+    def test_landmarks_with_boxes_of_more_images(self):
+        points = [[60, 60], [100, 60], [80, 80], [65, 100], [95, 100]]
+        flat = " ".join(f"{v}" for p in points for v in p)
+        self.write("points.txt", f"a.jpg 40 120 40 120 {flat}\nz.jpg 40 120 40 120 {flat}\n")
+        self.write("boxes.txt", "".join(f"{name}.jpg\n1\n40 40 80 80\n" for name in "abcd"))
+        self.lines([{"box": [40, 40, 120, 120], "score": .9, "landmarks": points}])
+        call = ("landmarks", "--labels", "points.txt", "--format", "cnn_facepoint", "--boxes", "boxes.txt", "--detections",
+                "faces.jsonl")
+        found = self.figures(*call, status=1)
+        # b, c and d have no points: they are no part of the set, nor missing.
+        self.assertEqual((found["faces"], found["images_without_entry"], found["left_out"]), (1, 0, 1))
+        self.assertEqual(found["problems"], ["points.txt:2: z.jpg: no such image in the list of boxes"])
+        self.assertIn("1 image of points.txt", self.expect(1, *call).stdout.decode())
+
     def photo_points(self, extra=""):
         """Points that the release finds in the photograph, as labels, from `detect`."""
         shutil.copyfile(PHOTOS / PHOTO, self.folder / "a.png")
@@ -319,20 +470,51 @@ class EvalTest(unittest.TestCase):
         faces = self.photo_points()
         call = ("landmarks", "--labels", "points.txt", "--format", "cnn_facepoint", "--images", ".")
         found = self.figures(*call)
-        self.assertEqual((found["detected"], found["missing_faces"]), (len(faces), "centre_crop"))
+        self.assertEqual((found["detected"], found["missing_faces"]), (len(faces), "labelled_box"))
         self.assertLess(found["mean_error"], 1e-4)
         # None is large enough: O-Net looks at the labelled boxes and still puts most points near.
         crops = self.figures(*call, "--min-face", "400")
-        self.assertEqual((crops["detected"], crops["centre_crops"], crops["missing"]), (0, len(faces), 0))
+        self.assertEqual((crops["detected"], crops["read_off"], crops["missing"]), (0, len(faces), 0))
         self.assertTrue(1e-3 < crops["mean_error"] < .15, crops["mean_error"])
         lost = self.figures(*call, "--min-face", "400", "--missing", "leave-out")
-        self.assertEqual((lost["centre_crops"], lost["missing"]), (0, len(faces)))
+        self.assertEqual((lost["read_off"], lost["missing"], lost["mean_error"]), (0, len(faces), None))
+        self.assertIsNone(lost["failure_rate"])
+        failed = self.figures(*call, "--min-face", "400", "--missing", "fail")
+        self.assertEqual((failed["failure_rate"], failed["mean_error"], failed["points"]["nose"]), (1, None, None))
+        row = next(line for line in self.expect(0, *call, "--min-face", "400", "--missing", "fail").stdout.decode()
+                   .splitlines() if line.startswith("  release"))
+        self.assertEqual(row.split()[1:4], ["–", "100.00", "%"])
+        # The middle does not tell which of several faces it shows.
+        several = self.figures(*call, "--min-face", "400", "--missing", "centre-crop")
+        self.assertEqual((several["read_off"], several["missing"], several["missing_faces"]),
+                         (0, len(faces), "centre_crop"))
         # A missing image is a problem, and the rest goes on.
         with open(self.folder / "points.txt", "a") as file:
             file.write("gone.png 0 50 0 50 10 10 30 10 20 20 10 30 30 30\n")
         found = self.figures(*call, status=1)
-        self.assertTrue(any("gone.png" in p for p in found["problems"]))
+        self.assertEqual(found["problems"], [f"points.txt:{len(faces) + 1}: gone.png: there is no such image in ."])
         self.assertEqual((found["detected"], found["missing"]), (len(faces), 1))
+
+    def test_landmarks_where_o_net_looks(self):
+        """On a picture of one face that lies at its edge, the middle and the labelled box differ."""
+        shutil.copyfile(PHOTOS / PHOTO, self.folder / "a.png")
+        faces = json.loads(program("detect", "--json", "a.png", cwd=self.folder).stdout)["faces"]
+        face = min(faces, key=lambda face: face["box"][0])
+        left, top, right, bottom = face["box"]
+        flat = " ".join(repr(v) for p in face["landmarks"] for v in p)
+        self.write("points.txt", f"a.png {left!r} {right!r} {top!r} {bottom!r} {flat}\n")
+        call = ("landmarks", "--labels", "points.txt", "--format", "cnn_facepoint", "--images", ".", "--min-face", "400")
+        box = self.figures(*call, "--missing", "labelled-box")
+        self.assertEqual((box["read_off"], box["missing_faces"]), (1, "labelled_box"))
+        self.assertEqual(self.figures(*call), box)
+        middle = self.figures(*call, "--missing", "centre-crop")
+        self.assertEqual((middle["read_off"], middle["missing_faces"]), (1, "centre_crop"))
+        self.assertGreater(middle["mean_error"], 1)
+        self.assertIn("middle of the picture", self.expect(0, *call, "--missing", "centre-crop").stdout.decode())
+        # With the middle as the labelled box both see the same.
+        width, height = 640, 480
+        self.write("points.txt", f"a.png {(width - height) // 2} {(width + height) // 2} 0 {height} {flat}\n")
+        self.assertEqual(self.figures(*call, "--missing", "labelled-box")["mean_error"], middle["mean_error"])
 
     # Running the detector
 
@@ -385,7 +567,9 @@ class EvalTest(unittest.TestCase):
         # The spoilt image is a problem of a new run.
         done = self.expect(1, *call, "--output", "other", "--json")
         self.assertIn(b"photos/ev/a.png: ", done.stderr)
-        self.assertEqual(json.loads(done.stdout)["easy"], 0)
+        found_now = json.loads(done.stdout)
+        self.assertEqual((found_now["easy"], found_now["images_without_file"]), (0, 1))
+        self.assertEqual(len(found_now["problems"]), 1, found_now["problems"])  # once, not as missing too
         # ... and is tried again when it is mended.
         shutil.copyfile(PHOTOS / PHOTO, self.folder / "photos/ev/a.png")
         self.assertEqual(self.figures(*call, "--output", "other", "--resume")["easy"], found["easy"])
@@ -430,7 +614,13 @@ class EvalTest(unittest.TestCase):
         self.assertEqual([bucket["faces"] for bucket in found["by_size"]], [faces, 0])
         self.assertIn("100.0 %", self.expect(0, "stages", "--labels", "labels.txt", "--images", "photos").stdout.decode())
         self.write("labels.txt", (self.folder / "labels.txt").read_text() + "ev/gone.png\n0\n")
-        self.assertEqual(self.figures("stages", "--labels", "labels.txt", "--images", "photos", status=1)["images"], 1)
+        found = self.figures("stages", "--labels", "labels.txt", "--images", "photos", "--sizes", "0,1000", status=1)
+        self.assertEqual((found["images"], found["images_left_out"], found["left_out"]), (1, 1, 0))
+        self.assertTrue(found["problems"][0].endswith(": ev/gone.png: there is no such image in photos"), found["problems"])
+        self.assertRegex(found["problems"][0], r"^labels.txt:\d+: ")
+        self.assertIsNone(found["by_size"][-1]["recall"]["onet"])
+        self.write("labels.txt", (self.folder / "labels.txt").read_text() + "ev/c.ppm\n1\n1 2 nan 4\n")
+        self.assertEqual(self.figures("stages", "--labels", "labels.txt", "--images", "photos", status=1)["left_out"], 1)
 
 
 def main():

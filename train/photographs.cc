@@ -63,7 +63,7 @@ Result<Photographs> read_photographs(std::span<const SetConfig> sets, double min
     if (!set.landmarks.empty()) {
       const Result<Dataset> points = read_labels(set.landmarks_format, set.landmarks, options);
       if (!points) return points.error();
-      labels = join(std::move(*labels), *points, set.landmarks);
+      labels = join(std::move(*labels), *points);
     }
     const int index = static_cast<int>(photographs.sets.size());
     photographs.sets.push_back(set);

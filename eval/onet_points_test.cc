@@ -1,4 +1,4 @@
-#include "eval/centre_crop.h"
+#include "eval/onet_points.h"
 
 #include <algorithm>
 #include <cmath>
@@ -43,7 +43,7 @@ TEST_CASE("on a window that the cascade showed to O-Net, the points are the casc
       const auto trace = detector->trace(scene.view());
       REQUIRE(trace);
       REQUIRE(!trace->faces.empty());
-      const auto crop = CentreCrop::create(model, options);
+      const auto crop = OnetPoints::create(model, options);
       REQUIRE(crop);
       std::vector<Landmarks> points;
       for (const Candidate& window : trace->rnet) {
@@ -74,7 +74,7 @@ TEST_CASE("on a window that the cascade showed to O-Net, the points are the casc
 TEST_CASE("a box that is no square is seen through the square around it; L-Net moves the points") {
   const Scene scene;
   const Model model = model_of(CellGeometry::kExact);
-  const auto crop = CentreCrop::create(model);
+  const auto crop = OnetPoints::create(model);
   REQUIRE(crop);
   const auto tall = crop->points(scene.view(), {40, 20, 70, 60});
   const auto square = crop->points(scene.view(), {35, 20, 75, 60});
@@ -86,16 +86,22 @@ TEST_CASE("a box that is no square is seen through the square around it; L-Net m
   CHECK(*tall != *other);
   DetectorOptions options;
   options.lnet = true;
-  const auto refined = CentreCrop::create(model, options);
+  const auto refined = OnetPoints::create(model, options);
   REQUIRE(refined);
   const auto moved = refined->points(scene.view(), {40, 20, 70, 60});
   REQUIRE(moved);
   CHECK(*moved != *tall);
 }
 
+TEST_CASE("the middle of a picture") {
+  CHECK(central_square({120, 100}) == Box{10, 0, 110, 100});
+  CHECK(central_square({100, 121}) == Box{0, 10.5f, 100, 110.5f});
+  CHECK(central_square({7, 7}) == Box{0, 0, 7, 7});
+}
+
 TEST_CASE("boxes and views that can't be used are errors") {
   const Scene scene;
-  const auto crop = CentreCrop::create(model_of(CellGeometry::kExact));
+  const auto crop = OnetPoints::create(model_of(CellGeometry::kExact));
   REQUIRE(crop);
   const float nan = std::numeric_limits<float>::quiet_NaN();
   for (const Box& box :
@@ -105,7 +111,7 @@ TEST_CASE("boxes and views that can't be used are errors") {
   CHECK(!crop->points({}, {0, 0, 10, 10}));
   DetectorOptions options;
   options.instruction_set = "abacus";
-  CHECK(!CentreCrop::create(model_of(CellGeometry::kExact), options));
+  CHECK(!OnetPoints::create(model_of(CellGeometry::kExact), options));
 }
 
 }  // namespace mtcnn

@@ -1,5 +1,6 @@
-#include "eval/centre_crop.h"
+#include "eval/onet_points.h"
 
+#include <algorithm>
 #include <new>
 #include <optional>
 #include <string_view>
@@ -18,7 +19,14 @@
 
 namespace mtcnn {
 
-struct CentreCrop::Impl {
+Box central_square(Size size) {
+  const auto width = static_cast<float>(size.width), height = static_cast<float>(size.height);
+  const float side = std::min(width, height);
+  const float left = (width - side) / 2, top = (height - side) / 2;
+  return {left, top, left + side, top + side};
+}
+
+struct OnetPoints::Impl {
   Impl(const ModelData& data, const DetectorOptions& options, const Kernels& used)
       : geometry(data.geometry),
         mean(data.pixel_mean),
@@ -37,23 +45,23 @@ struct CentreCrop::Impl {
   std::optional<Network> lnet;
 };
 
-CentreCrop::CentreCrop(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
+OnetPoints::OnetPoints(std::shared_ptr<const Impl> impl) : impl_(std::move(impl)) {}
 
-Result<CentreCrop> CentreCrop::create(const Model& model, const DetectorOptions& options) try {
+Result<OnetPoints> OnetPoints::create(const Model& model, const DetectorOptions& options) try {
   const auto detector = Detector::create(model, options);  // for its checks
   if (!detector) return detector.error();
   const Kernels& kernels = *find_kernels(detector->options().instruction_set);
-  return CentreCrop(std::make_shared<const Impl>(model.data(), options, kernels));
+  return OnetPoints(std::make_shared<const Impl>(model.data(), options, kernels));
 } catch (const std::bad_alloc&) {
   return Error{ErrorCode::kOutOfMemory, "not enough memory for O-Net"};
 }
 
-Result<Landmarks> CentreCrop::points(const ImageView& image, const Box& face) const try {
+Result<Landmarks> OnetPoints::points(const ImageView& image, const Box& box) const try {
   if (const Status checked = check_view(image); !checked) return checked.error();
-  const Box window = patch_window(impl_->geometry, squared(face));
-  if (!is_patchable(face) || !is_patchable(window)) {
+  const Box window = patch_window(impl_->geometry, squared(box));
+  if (!is_patchable(box) || !is_patchable(window)) {
     return Error{ErrorCode::kInvalidArgument,
-                 "the face's box has no area or is too far away, expected one in the image"};
+                 "the box has no area or is too far away, expected one in the image"};
   }
   CascadeWorkspace workspace;
   workspace.use_threads(1);
@@ -63,7 +71,7 @@ Result<Landmarks> CentreCrop::points(const ImageView& image, const Box& face) co
   refine({impl_->onet, impl_->kernels, impl_->mean, impl_->scale, kAnyScore, true, impl_->mirror_landmarks},
          rgb, workspace);
   if (workspace.detections.empty()) {
-    return Error{ErrorCode::kInvalidArgument, "O-Net gives no finite score for the face's box"};
+    return Error{ErrorCode::kInvalidArgument, "O-Net gives no finite score for the box"};
   }
   const auto& seen = workspace.detections.front();
   workspace.faces = {
