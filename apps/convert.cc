@@ -21,9 +21,8 @@ namespace {
 namespace fs = std::filesystem;
 
 // The files that export_model() writes for this name.
-std::vector<std::string> targets_of(const std::string& out) {
-  std::error_code error;
-  if (!out.ends_with(".onnx") && !out.ends_with('/') && !fs::is_directory(out, error)) return {out};
+std::vector<std::string> targets_of(const std::string& out, ExportKind kind) {
+  if (kind != ExportKind::kOnnxFolder) return {out};
   std::vector<std::string> files;
   for (const NetSpec* const net : {&kPNet, &kRNet, &kONet, &kLNet}) {
     files.push_back((fs::path(out) / (std::string(net->name) + ".onnx")).string());
@@ -32,9 +31,9 @@ std::vector<std::string> targets_of(const std::string& out) {
 }
 
 // Empty if writing `out` can't destroy what is read, otherwise why not.
-std::string conflict_with(const std::vector<std::string>& inputs, const std::string& out) {
+std::string conflict_with(const std::vector<std::string>& inputs, const std::string& out, ExportKind kind) {
   std::error_code error;
-  for (const std::string& target : targets_of(out)) {
+  for (const std::string& target : targets_of(out, kind)) {
     if (!fs::exists(target, error)) continue;
     for (const std::string& input : inputs) {
       // In an input folder, a model file of ours is what an earlier conversion left.
@@ -89,11 +88,11 @@ int run_convert(int argc, const char* const* argv) {
       ->type_name("OUT")
       ->required();
   if (const auto status = parse_command_line(app, argc, argv)) return *status;
-  if (const std::string problem = conflict_with(inputs, out); !problem.empty()) {
+  const Result<ExportKind> kind = export_kind(out);
+  if (!kind) return usage_error("convert", kind.error().message);
+  if (const std::string problem = conflict_with(inputs, out, *kind); !problem.empty()) {
     return usage_error("convert", problem);
   }
-  if (const Status known = check_export_path(out); !known)
-    return usage_error("convert", known.error().message);
 
   const auto failed = [](const Error& error) {
     std::fprintf(stderr, "mtcnn convert: %s\n", printable(error.message).c_str());

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <filesystem>
+#include <iterator>
 #include <limits>
 #include <optional>
 #include <string_view>
@@ -45,21 +46,37 @@ std::optional<Box> parse_box(const std::string& text) {
 }
 
 constexpr std::pair<std::string_view, std::string_view> kFlagsOfOptions[] = {
-    {"a score threshold ", "--thresholds: a score threshold "},
-    {"factor ", "--factor "},
-    {"instruction_set ", "--isa "},
-    {"lnet ", "--lnet "},
-    {"max_candidates ", "--max-candidates "},
-    {"max_face ", "--max-face "},
-    {"min_face ", "--min-face "},
-    {"nms_level ", "--nms-level "},
-    {"nms_onet ", "--nms-onet "},
-    {"nms_pyramid ", "--nms-pyramid "},
-    {"nms_rnet ", "--nms-rnet "},
-    {"region ", "--roi "},
-    {"resize ", "--resize "},
-    {"threads ", "--threads "},
+    {"factor", "--factor"},
+    {"instruction_set", "--isa"},
+    {"lnet", "--lnet"},
+    {"max_candidates", "--max-candidates"},
+    {"max_face", "--max-face"},
+    {"min_face", "--min-face"},
+    {"nms_level", "--nms-level"},
+    {"nms_onet", "--nms-onet"},
+    {"nms_pyramid", "--nms-pyramid"},
+    {"nms_rnet", "--nms-rnet"},
+    {"region", "--roi"},
+    {"resize", "--resize"},
+    {"threads", "--threads"},
 };
+
+// A message about DetectorOptions, with the options' names as they are on the command line.
+std::string with_flags(std::string_view message) {
+  std::string text;
+  while (!message.empty()) {
+    // A word, or what stands between two.
+    const auto in_word = [](char c) { return c == '_' || (c >= 'a' && c <= 'z'); };
+    const auto end = std::find_if(message.begin(), message.end(),
+                                  [&](char c) { return in_word(c) != in_word(message.front()); });
+    const std::string_view part = message.substr(0, static_cast<std::size_t>(end - message.begin()));
+    const auto* const known = std::find_if(std::begin(kFlagsOfOptions), std::end(kFlagsOfOptions),
+                                           [&](const auto& entry) { return entry.first == part; });
+    text += known == std::end(kFlagsOfOptions) ? part : known->second;
+    message.remove_prefix(part.size());
+  }
+  return text;
+}
 
 }  // namespace
 
@@ -166,11 +183,7 @@ void add_detector_options(CLI::App& app, DetectorFlags& flags) {
 Result<Detector> create_detector(const Model& model, const DetectorOptions& options) {
   Result<Detector> detector = Detector::create(model, options);
   if (detector) return detector;
-  std::string message = detector.error().message;
-  for (const auto& [option, flag] : kFlagsOfOptions) {
-    if (message.starts_with(option)) message.replace(0, option.size(), flag);
-  }
-  return Error{detector.error().code, std::move(message)};
+  return Error{detector.error().code, with_flags(detector.error().message)};
 }
 
 Result<Model> load_model(const std::string& path) {

@@ -190,18 +190,19 @@ Result<ModelData> import_files(std::span<const std::string> inputs) {
     return Error{ErrorCode::kInvalidArgument, "no input: expected files or folders of weights"};
   Importer importer;
   for (const std::string& input : inputs) {
-    // A pattern like release/* brings these along; what they describe we know.
-    if (inputs.size() > 1 && input.ends_with(".prototxt")) continue;
     bool is_folder = false;
     Result<std::vector<std::string>> files = list_files(input, is_folder);
     if (!files) return files.error();
     std::vector<std::pair<std::string, const Format*>> weights;
+    bool skipped = false;
     for (const std::string& file : *files) {
       Result<std::vector<std::byte>> bytes = read_file(file, kMaxModelBytes);
       if (!bytes) return bytes.error();
       const Format* format = recognise_format(*bytes);
       if (format) {
         weights.emplace_back(file, format);
+      } else if (!is_folder && inputs.size() > 1 && file.ends_with(".prototxt")) {
+        skipped = true;  // a pattern like release/* brings these along; what they describe we know
       } else if (!is_folder) {
         return Error{ErrorCode::kFormat, file + ": is no weights file that we know: " + kKnownFormats};
       }
@@ -211,7 +212,7 @@ Result<ModelData> import_files(std::span<const std::string> inputs) {
     if (is_folder && std::any_of(weights.begin(), weights.end(), is_net)) {
       std::erase_if(weights, [&](const auto& file) { return !is_net(file); });
     }
-    if (weights.empty()) {
+    if (weights.empty() && !skipped) {
       return Error{ErrorCode::kFormat, input + ": holds no weights file: " + kKnownFormats};
     }
     for (const auto& [file, format] : weights) {
@@ -263,12 +264,12 @@ Result<ModelData> import_buffers(std::span<const NamedBytes> files) {
   });
 }
 
-Status check_export_path(const std::string& path) {
+Result<ExportKind> export_kind(const std::string& path) {
   std::error_code ignored;
-  for (const char* const ending : {".safetensors", ".npz", ".onnx", "/"}) {
-    if (path.ends_with(ending)) return std::monostate{};
-  }
-  if (fs::is_directory(path, ignored)) return std::monostate{};
+  if (path.ends_with('/') || path.ends_with(".onnx") || fs::is_directory(path, ignored))
+    return ExportKind::kOnnxFolder;
+  if (path.ends_with(".safetensors")) return ExportKind::kSafetensors;
+  if (path.ends_with(".npz")) return ExportKind::kNpz;
   return Error{ErrorCode::kInvalidArgument,
                path +
                    ": expected an output that ends in .safetensors or .npz, or .onnx or / for a "
@@ -277,10 +278,14 @@ Status check_export_path(const std::string& path) {
 
 Status export_model(const ModelData& data, const std::string& path) {
   return guarded([&]() -> Status {
-    if (Status s = check_export_path(path); !s) return s;
+    const Result<ExportKind> kind = export_kind(path);
+    if (!kind) return kind.error();
     if (Status s = validate(data, "the model"); !s) return s;
-    if (path.ends_with(".safetensors")) return write_file(path, write_safetensors(data));
-    if (!path.ends_with(".npz")) return export_onnx(data, path);
+    switch (*kind) {
+      case ExportKind::kOnnxFolder: return export_onnx(data, path);
+      case ExportKind::kSafetensors: return write_file(path, write_safetensors(data));
+      case ExportKind::kNpz: break;
+    }
     Result<std::vector<std::byte>> bytes = write_npz(data, path);
     if (!bytes) return bytes.error();
     return write_file(path, *bytes);

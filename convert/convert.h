@@ -27,6 +27,7 @@ struct NamedBytes {
 //   ONNX         one file a net: our own exports, and the Keras port's (input NHWC)
 //   NumPy        .npz, our own exports
 //   safetensors  our own model file
+// Among several inputs, Caffe's descriptions of nets (.prototxt) are passed over.
 // No format's code is ever executed: pickles are read as data.
 // In a folder (not searched deeper) files that are none of these are passed over, and so are whole
 // models (.safetensors, .npz) beside nets of another kind: an earlier conversion left them there.
@@ -51,8 +52,9 @@ Result<ModelData> import_buffers(std::span<const NamedBytes> files);
 // Errors: kInvalidArgument for another ending; kIo; kFormat if `data` is not valid.
 Status export_model(const ModelData& data, const std::string& path);
 
-// Whether export_model() knows this path's ending. Errors: kInvalidArgument.
-Status check_export_path(const std::string& path);
+// What export_model() writes there. Errors: kInvalidArgument for an ending that it does not know.
+enum class ExportKind { kSafetensors, kNpz, kOnnxFolder };
+Result<ExportKind> export_kind(const std::string& path);
 
 }  // namespace mtcnn
 

@@ -124,14 +124,16 @@ std::optional<std::vector<std::int64_t>> pickled_shape(const PickleValue* tuple)
 
 namespace {
 
-// What _codecs.encode(text, "latin1") would give: each character is a byte, and lies in the file as UTF-8.
-bool latin1_bytes(const PickleValue& call, std::string& bytes) {
+// What _codecs.encode(text, "latin1") would give: each character is a byte, and lies in the file as UTF-8. False if it would
+// not, or would give more than `most` bytes: a list may name one long text again and again.
+bool latin1_bytes(const PickleValue& call, std::int64_t most, std::string& bytes) {
   const auto& arguments = call.arguments->items;
   if (arguments.size() != 2 || !arguments[0]->is(Kind::kString) || !arguments[1]->is(Kind::kString) ||
       arguments[1]->text != "latin1") {
     return false;
   }
   const std::string_view text = arguments[0]->text;
+  if (text.size() > 2 * static_cast<std::size_t>(most)) return false;
   bytes.reserve(text.size());
   for (std::size_t i = 0; i < text.size(); ++i) {
     const unsigned first = static_cast<unsigned char>(text[i]);
@@ -163,7 +165,11 @@ Result<Tensor> pickled_array(const PickleValue& value, std::int64_t& budget, con
   std::string_view data = state->items[4]->text;
   std::string encoded;
   if (state->items[4]->is_object_of("_codecs.encode")) {
-    if (!latin1_bytes(*state->items[4], encoded)) return bad(what, "expected the array's bytes as Latin-1");
+    std::int64_t count =
+        1;  // of values; gather_dense() says what is wrong with sizes that are not counted here
+    for (const std::int64_t n : *shape) count = n > 0 && n <= budget / count ? count * n : budget;
+    if (!latin1_bytes(*state->items[4], count * std::int64_t{sizeof(float)}, encoded))
+      return bad(what, "expected the array's bytes as Latin-1");
     data = encoded;
   } else if (!state->items[4]->is(Kind::kString)) {
     return bad(what, "expected the array's bytes");

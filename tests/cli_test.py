@@ -197,6 +197,19 @@ class CliTest(unittest.TestCase):
                 self.assertEqual(done.stdout, b"", arguments)
                 self.assertTrue(done.stderr.startswith(b"mtcnn"), arguments)
 
+    def test_messages_name_the_options(self):
+        image = self.write("a.ppm", ppm(8, 8))
+        for option, value in (("--min-face", "1"), ("--max-face", "5"), ("--factor", "1.5"), ("--nms-level", "-1"),
+                              ("--nms-pyramid", "-1"), ("--nms-rnet", "2"), ("--nms-onet", "nan"),
+                              ("--roi", "9,0,1,8"), ("--resize", "99999x5"), ("--isa", "abacus")):
+            done = self.expect(2, "detect", image, option, value)
+            self.assertIn(f"mtcnn detect: {option} ".encode(), done.stderr)
+            self.assertNotIn(b"_", done.stderr)
+        self.assertIn(b"mtcnn detect: --lnet ", self.expect(2, "detect", image, "--lnet", model=False).stderr)
+        self.write("det1.caffemodel", b"weights of others")
+        self.assertIn(b"mtcnn convert", self.expect(2, "detect", image, "--model", "det1.caffemodel").stderr)
+        self.assertIn(b"a.ppm: is an input", self.expect(2, "detect", image, "--draw", "a.ppm").stderr)
+
     def test_wrong_usage_leaves_nothing_behind(self):
         image = self.write("a.ppm", ppm(8, 8))
         for wrong in (("--model", "missing.safetensors"), ("--min-face", "1"), ("--crop-size", "3x3")):
@@ -417,6 +430,8 @@ class CliTest(unittest.TestCase):
         self.assertEqual(paths(self.folder / "t"), [str(self.folder / path) for path in expected])
         self.assertEqual(paths("-", stdin=b"t/z.png\nt/sub\n\n"), ["t/z.png", "t/sub/b.PPM", "t/sub/deep/c.pgm"])
         self.assertEqual(paths("-0", "-", stdin=b"t/z.png\0t/a.ppm"), ["t/z.png", "t/a.ppm"])
+        # A list from Windows.
+        self.assertEqual(paths("-", stdin=b"t/z.png\r\n\r\nt/a.ppm\r\n"), ["t/z.png", "t/a.ppm"])
         self.assertEqual(paths("t/*.p?m"), ["t/a.ppm"])
         self.assertEqual(paths("t/a.ppm", "t/a.ppm", "t"), ["t/a.ppm", "t/a.ppm", *expected])
         self.assertEqual(paths("nothing*.png", "t/a.ppm", status=1), ["nothing*.png", "t/a.ppm"])
@@ -656,6 +671,14 @@ class CliTest(unittest.TestCase):
         self.assertTrue((self.folder / "m.npz").read_bytes().startswith(b"PK"))
         self.expect(0, "convert", "m.safetensors", "-o", "m.onnx")
         self.assertTrue((self.folder / "m.onnx" / "pnet.onnx").exists())
+        # All files of the release, as a pattern names them.
+        self.expect(0, "convert", *sorted(WEIGHTS.iterdir()), "-o", "pattern.safetensors", model=False)
+        self.assertEqual((self.folder / "pattern.safetensors").read_bytes(),
+                         (self.folder / "m.safetensors").read_bytes())
+        # A folder of that name is a folder for ONNX.
+        (self.folder / "folder.safetensors").mkdir()
+        self.expect(0, "convert", "m.safetensors", "-o", "folder.safetensors")
+        self.assertTrue((self.folder / "folder.safetensors" / "onet.onnx").exists())
 
     def test_convert_errors(self):
         shutil.copyfile(MODEL, self.folder / "m.safetensors")
@@ -670,8 +693,11 @@ class CliTest(unittest.TestCase):
         self.expect(2, "convert", "onnx/pnet.onnx", "onnx/rnet.onnx", "onnx/onet.onnx", "-o", "onnx/")
         self.assertEqual((self.folder / "onnx/pnet.onnx").read_bytes(), before)
         self.write("text.npy", b"no weights")
+        done = self.expect(2, "convert", "missing", "-o", "o.frob")
+        self.assertIn(b"o.frob", done.stderr)
         for arguments in (("missing", "-o", "o.safetensors"), ("text.npy", "-o", "o.safetensors"),
-                          ("m.safetensors", "-o", "o.frob"), ("m.safetensors", "-o", "missing/o.safetensors")):
+                          ("missing.prototxt", "m.safetensors", "-o", "o.safetensors"),
+                          ("m.safetensors", "-o", "missing/o.safetensors")):
             done = self.expect(1, "convert", *arguments)
             self.assertTrue(done.stderr.startswith(b"mtcnn convert: "), arguments)
             self.assertEqual(done.stdout, b"")
