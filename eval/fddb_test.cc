@@ -1,7 +1,7 @@
 #include "eval/fddb.h"
 
 #include <algorithm>
-#include <chrono>
+#include <ctime>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -506,16 +506,16 @@ TEST_CASE("FDDB: the curve against matching anew at every threshold") {
 TEST_CASE("FDDB: the reference's curves") {
   if (!test::have_shared_data()) return;
   const auto folder = test::shared_data() / "reference/eval/fddb";
-  const auto start = std::chrono::steady_clock::now();
+  const std::clock_t start = std::clock();  // of the processor: what runs beside a test is no fault of the code
   const auto truth = read_fddb_truth((folder / "folds").string());
   REQUIRE_MESSAGE(truth.ok(), truth.error().message);
   const auto detections = read_fddb_detections((folder / "detections").string());
   REQUIRE(detections.ok());
   const FddbResult result = evaluate_fddb(*truth, *detections);
-  const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
-  std::cout << "FDDB, " << result.images << " images: " << time.count() << " s" << std::endl;
+  const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
+  std::cout << "FDDB, " << result.images << " images: " << seconds << " s" << std::endl;
 #ifdef NDEBUG  // the sanitizers' builds are not, and slow
-  CHECK(time.count() < 5);
+  CHECK(seconds < 5);
 #endif
   CHECK(result.images == 2845);
   CHECK(result.faces == 5171);
