@@ -141,7 +141,7 @@ class CliTest(unittest.TestCase):
         self.assertIn(b"GFLOP/s", self.expect(0, "bench", "--profile", "--seconds", ".001", photo, "--sizes", "vga").stdout)
         self.expect(2, "bench")
         self.assertIn(b"--sizes", self.expect(2, "bench", "--sizes", "huge", photo).stderr)
-        self.assertIn(b"min_face", self.expect(2, "bench", "--min-face", "1", photo).stderr)
+        self.assertIn(b"--min-face", self.expect(2, "bench", "--min-face", "1", photo).stderr)
         self.assertIn(b"missing.jpg", self.expect(1, "bench", "missing.jpg").stderr)
 
     def detect(self, *arguments, status=0, **named):
