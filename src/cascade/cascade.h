@@ -9,6 +9,7 @@
 #include "engine/model_data.h"
 #include "engine/network.h"
 #include "engine/row_network.h"
+#include "engine/screened_network.h"
 #include "mtcnn/detector.h"
 
 namespace mtcnn {
@@ -43,6 +44,7 @@ class Cascade {
   float mean_, scale_;
   const Kernels* kernels_;
   RowNetwork pnet_;
+  std::optional<ScreenedNetwork> pnet_screen_;
   std::optional<Network> rnet_, onet_, lnet_;
 };
 

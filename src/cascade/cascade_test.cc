@@ -1,5 +1,8 @@
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
+#include <optional>
+#include <string_view>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -78,6 +81,9 @@ TEST_CASE("cut into tiles, a level gives the cells that it gives in one piece") 
   const ModelData data = random_model(31);
   const Kernels& kernels = *find_kernels("auto");
   const RowNetwork pnet(kPNet, data, kernels, {"class", "box"});
+  std::optional<ScreenedNetwork> screen;
+  if (kernels.screen)
+    screen.emplace(kPNet, data, kernels, std::initializer_list<std::string_view>{"class", "box"});
   for (const Size size : {Size{300, 411}, Size{60, 900}, Size{801, 30}, Size{64, 33}}) {
     const std::vector<std::uint8_t> pixels = random_pixels(size.width, size.height, 3, 32);
     const ImageView image = rgb_view(pixels, size.width, size.height);
@@ -88,7 +94,9 @@ TEST_CASE("cut into tiles, a level gives the cells that it gives in one piece") 
       REQUIRE(workspace.levels.size() == 1);
       REQUIRE(workspace.levels[0].size == size);
       // NMS at 1 keeps every cell.
-      propose({pnet, kernels, CellGeometry::kExact, 127.5f, 1 / 128.f, kScore, 1.f}, image, workspace);
+      propose(
+          {pnet, screen ? &*screen : nullptr, kernels, CellGeometry::kExact, 127.5f, 1 / 128.f, kScore, 1.f},
+          image, workspace);
 
       const Size cells = pnet.positions(size);
       const Tile all{size, 0, cells.width, 0, cells.height};

@@ -4,12 +4,14 @@
 
 #include "cascade/workspace.h"
 #include "engine/row_network.h"
+#include "engine/screened_network.h"
 #include "mtcnn/model.h"
 
 namespace mtcnn {
 
 struct ProposeSpec {
-  const RowNetwork& network;  // with the heads class, box
+  const RowNetwork& network;      // with the heads class, box
+  const ScreenedNetwork* screen;  // the same net, to be used in its place; or null
   const Kernels& kernels;
   CellGeometry geometry;
   float mean, scale;  // of the pixels

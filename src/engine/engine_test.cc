@@ -15,6 +15,7 @@
 #include "engine/network.h"
 #include "engine/row_network.h"
 #include "engine/safetensors.h"
+#include "engine/screened_network.h"
 #include "geometry/calibration.h"
 #include "nets/baseline_nets.h"
 #include "support/random_model.h"
@@ -350,6 +351,81 @@ TEST_CASE("tiles give bit for bit what the whole gives") {
         }
       }
     }
+  }
+}
+
+TEST_CASE("screened, P-Net gives bit for bit what it gives without, wherever it is looked at again") {
+  const ModelData data = random_model(19);
+  for (const Kernels* const kernels : available_kernels()) {
+    if (!kernels->screen) continue;
+    CAPTURE(kernels->name);
+    const RowNetwork pnet(kPNet, data, *kernels, {"class", "box"});
+    const ScreenedNetwork screened(kPNet, data, *kernels, {"class", "box"});
+    CHECK(screened.margin() > 0);
+    CHECK(screened.worst_error() < 1);
+    CHECK(screened.typical_error() < .2f * screened.worst_error() + .1f);
+    CHECK(screened.pays(1e9f));
+    CHECK_FALSE(screened.pays(-1e9f));
+    for (const Size size : {Size{101, 45}, Size{12, 12}, Size{13, 60}, Size{150, 31}}) {
+      CAPTURE(size.width);
+      const std::vector<float> input =
+          random_input(static_cast<std::size_t>(size.width * size.height * 3), 20);
+      const Size cells = pnet.positions(size);
+      const std::vector<float> whole = run_tile(pnet, input, {size, 0, cells.width, 0, cells.height});
+      for (const float bound : {-HUGE_VALF, -.5f, .5f, 1.f, HUGE_VALF}) {
+        CAPTURE(bound);
+        for (const int step : {1, 7, 16, 75}) {
+          std::vector<int> seen(static_cast<std::size_t>(cells.width * cells.height));
+          std::vector<float> rough;
+          ScreenScratch scratch;
+          for (int top = 0; top < cells.height; top += step) {
+            for (int left = 0; left < cells.width; left += step) {
+              const Tile tile{size, left, std::min(left + step, cells.width), top,
+                              std::min(top + step, cells.height)};
+              const Range columns = screened.input_columns(tile);
+              rough.resize(static_cast<std::size_t>((tile.right - tile.left) * (tile.bottom - tile.top)));
+              screened.run(
+                  tile, bound, scratch,
+                  [&](int row, float* planes, std::ptrdiff_t plane) {
+                    for (int x = columns.begin; x < columns.end; ++x) {
+                      for (int c = 0; c < 3; ++c) {
+                        planes[c * plane + x - columns.begin] =
+                            input[static_cast<std::size_t>((row * size.width + x) * 3 + c)];
+                      }
+                    }
+                  },
+                  [&](int row, int column, const float* values) {
+                    const std::size_t cell = static_cast<std::size_t>(row * cells.width + column);
+                    ++seen[cell];
+                    CHECK(std::memcmp(values, whole.data() + 6 * cell, 6 * sizeof(float)) == 0);
+                  },
+                  rough.data());
+              for (int row = tile.top; row < tile.bottom; ++row) {
+                for (int x = tile.left; x < tile.right; ++x) {
+                  const float* const exact = whole.data() + 6 * (row * cells.width + x);
+                  const float difference = rough[static_cast<std::size_t>(
+                      (row - tile.top) * (tile.right - tile.left) + x - tile.left)];
+                  CHECK(std::abs(exact[1] - exact[0] - difference) <= screened.margin());
+                }
+              }
+            }
+          }
+          for (std::size_t cell = 0; cell < seen.size(); ++cell) {
+            CHECK(seen[cell] <= 1);
+            if (whole[6 * cell + 1] - whole[6 * cell] >= bound) CHECK(seen[cell] == 1);
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("nets that overflow are not screened") {
+  ModelData data = random_model(21);
+  for (float& weight : data.tensors.at("pnet.conv2.weight").values) weight *= 1e30f;
+  for (float& weight : data.tensors.at("pnet.conv3.weight").values) weight *= 1e30f;
+  for (const Kernels* const kernels : available_kernels()) {
+    if (kernels->screen) CHECK_FALSE(ScreenedNetwork(kPNet, data, *kernels, {"class", "box"}).pays(0));
   }
 }
 

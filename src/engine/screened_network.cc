@@ -1,0 +1,469 @@
+#include "engine/screened_network.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <limits>
+
+#include "engine/layer_values.h"
+
+namespace mtcnn {
+namespace {
+
+// How much larger than the worst error on the painted picture the margin is. docs/performance.md has what photographs need.
+constexpr float kMarginFactor = 3;
+// Where more cells than this have to be looked at again, the first look is not worth it.
+constexpr float kMostAgain = .3f;
+
+constexpr int kSide = 160;  // of the painted picture
+
+// Numbers that look random and are the same everywhere.
+class Dice {
+ public:
+  float operator()(float low, float high) {
+    state_ = state_ * 6364136223846793005u + 1442695040888963407u;
+    return low + (high - low) * static_cast<float>(state_ >> 40) * 0x1p-24f;
+  }
+
+ private:
+  std::uint64_t state_ = 1;
+};
+
+// "Dead leaves": rectangles and ellipses of all sizes and colours that cover one another have the edges, corners, plain
+// and busy places of photographs, and the nets' maps on them the range that they have on photographs. As planes of pixels.
+std::vector<float> painted_picture() {
+  constexpr int kLeaves = 700;
+  std::vector<float> planes(std::size_t{3} * kSide * kSide, 128.f);
+  Dice dice;
+  for (int leaf = 0; leaf < kLeaves; ++leaf) {
+    const float size = 3 * std::pow(10.f, dice(0, 1));
+    const float height = size * dice(.5f, 1.5f);
+    const float x = dice(0, kSide), y = dice(0, kSide);
+    const float angle = dice(0, 3.14f);
+    const float c = std::cos(angle), s = std::sin(angle);
+    const bool round = dice(0, 1) < .5f;
+    float colour[3];
+    const float grey = dice(0, 255);
+    const float kind = dice(0, 1);
+    for (float& value : colour) {
+      value = kind < .15f ? 0 : kind < .3f ? 255 : std::clamp(grey + dice(-60, 60), 0.f, 255.f);
+    }
+    const float reach = round ? std::max(size, height) : size + height;
+    const int left = std::max(static_cast<int>(x - reach), 0);
+    const int right = std::min(static_cast<int>(x + reach) + 1, kSide);
+    const int top = std::max(static_cast<int>(y - reach), 0);
+    const int bottom = std::min(static_cast<int>(y + reach) + 1, kSide);
+    for (int row = top; row < bottom; ++row) {
+      for (int column = left; column < right; ++column) {
+        const float dx = static_cast<float>(column) - x, dy = static_cast<float>(row) - y;
+        const float u = std::abs(dx * c + dy * s) / size, v = std::abs(dy * c - dx * s) / height;
+        if (round ? u * u + v * v >= 1 : u >= 1 || v >= 1) continue;
+        for (int channel = 0; channel < 3; ++channel) {
+          planes[static_cast<std::size_t>((channel * kSide + row) * kSide + column)] = colour[channel];
+        }
+      }
+    }
+  }
+  return planes;
+}
+
+// A map in planes.
+struct Planes {
+  Size size;
+  int channels = 0;
+  std::vector<float> values;
+};
+
+// All of what a part of the net makes of a map.
+Planes run_part(const RowNetwork& part, const Planes& in, Size size) {
+  Planes out{size, part.outputs(), {}};
+  out.values.resize(static_cast<std::size_t>(out.channels * size.height * size.width));
+  const Tile tile{in.size, 0, size.width, 0, size.height};
+  AlignedFloats scratch(part.scratch_size(tile));
+  part.run(
+      tile, scratch.data(),
+      [&](int row, float* planes, std::ptrdiff_t plane) {
+        for (int c = 0; c < in.channels; ++c) {
+          std::copy_n(in.values.data() + (c * in.size.height + row) * in.size.width, in.size.width,
+                      planes + c * plane);
+        }
+      },
+      [&](int row, const float* planes, std::ptrdiff_t plane) {
+        for (int c = 0; c < out.channels; ++c) {
+          std::copy_n(planes + c * plane, size.width,
+                      out.values.data() + (c * size.height + row) * size.width);
+        }
+      });
+  return out;
+}
+
+std::size_t padded(int outputs, int to) { return static_cast<std::size_t>((outputs + to - 1) / to * to); }
+
+std::ptrdiff_t padded_row(int columns) {
+  return static_cast<std::ptrdiff_t>(padded(columns, kSlack)) + 3 * kSlack;
+}
+
+constexpr int kRoughRows = 3;  // of each ring of bytes
+
+}  // namespace
+
+ScreenedNetwork::ScreenedNetwork(const NetSpec& net, const ModelData& data, const Kernels& kernels,
+                                 std::initializer_list<std::string_view> heads)
+    : kernels_(&kernels),
+      front_(net, data, kernels, {0, static_cast<int>(net.layers.size()) - 4}, {}, kKept) {
+  assert(kernels.screen && heads.size() > 0 && *heads.begin() == "class");
+  const std::size_t pool = net.layers.size() - 5;
+  assert(net.layers[pool].kind == LayerKind::kMaxPool);
+  int channels = front_.outputs();
+  for (std::size_t i = 0; i < 2; ++i) {
+    const Layer& layer = net.layers[pool + 1 + 2 * i];
+    const Layer& prelu = net.layers[pool + 2 + 2 * i];
+    assert(layer.kind == LayerKind::kConv && layer.kernel == kKernel && layer.groups == 1);
+    assert(prelu.kind == LayerKind::kPrelu);
+    const std::vector<float>& weights = values_of(data, net.name, layer, "weight");
+    const std::vector<float>& bias = values_of(data, net.name, layer, "bias");
+    const std::vector<float>& slopes = values_of(data, net.name, prelu, "weight");
+    Exact& exact = exact_[i];
+    exact.channels = channels;
+    exact.outputs = layer.outputs;
+    // From [output][channel][row][column] to [block][row][channel][column][kBlock]: in the order in which RowNetwork adds.
+    const std::size_t lanes = padded(layer.outputs, kBlock);
+    const int taps = channels * kKernel * kKernel;
+    exact.weights.assign(lanes * static_cast<std::size_t>(taps), 0.f);
+    exact.bias.assign(lanes, 0.f);
+    exact.slopes.assign(lanes, 0.f);
+    std::copy(bias.begin(), bias.end(), exact.bias.begin());
+    std::copy(slopes.begin(), slopes.end(), exact.slopes.begin());
+    const float* source = weights.data();
+    for (int o = 0; o < layer.outputs; ++o) {
+      for (int c = 0; c < channels; ++c) {
+        for (int y = 0; y < kKernel; ++y) {
+          for (int x = 0; x < kKernel; ++x) {
+            const int tap = (y * channels + c) * kKernel + x;
+            exact.weights[static_cast<std::size_t>((o / kBlock * taps + tap) * kBlock + o % kBlock)] =
+                *source++;
+          }
+        }
+      }
+    }
+    channels = layer.outputs;
+  }
+
+  heads_.channels = channels;
+  std::vector<const Layer*> chosen;
+  for (const std::string_view name : heads) {
+    const auto head = std::find_if(net.heads.begin(), net.heads.end(),
+                                   [&](const Layer& candidate) { return candidate.name == name; });
+    assert(head != net.heads.end());
+    chosen.push_back(&*head);
+    heads_.outputs += head->outputs;
+  }
+  outputs_ = heads_.outputs;
+  const std::size_t lanes = padded(outputs_, kBlock);
+  heads_.weights.assign(lanes * static_cast<std::size_t>(channels), 0.f);
+  heads_.bias.assign(lanes, 0.f);
+  int to = 0;
+  for (const Layer* const head : chosen) {
+    const std::vector<float>& weights = values_of(data, net.name, *head, "weight");
+    const std::vector<float>& bias = values_of(data, net.name, *head, "bias");
+    for (int o = 0; o < head->outputs; ++o, ++to) {
+      heads_.bias[static_cast<std::size_t>(to)] = bias[static_cast<std::size_t>(o)];
+      for (int c = 0; c < channels; ++c) {
+        heads_.weights[static_cast<std::size_t>((to / kBlock * channels + c) * kBlock + to % kBlock)] =
+            weights[static_cast<std::size_t>(o * channels + c)];
+      }
+    }
+  }
+  mix_.assign(padded(channels, kScreenBlock), 0.f);
+  for (int c = 0; c < channels; ++c) {
+    const float* const logits = heads_.weights.data() + c * kBlock;
+    mix_[static_cast<std::size_t>(c)] = logits[1] - logits[0];
+  }
+  mix_offset_ = heads_.bias[1] - heads_.bias[0];
+  calibrate(net, data, kernels);
+}
+
+void ScreenedNetwork::calibrate(const NetSpec& net, const ModelData& data, const Kernels& kernels) {
+  Planes picture{{kSide, kSide}, 3, painted_picture()};
+  for (float& value : picture.values) value = (value - data.pixel_mean) * data.pixel_scale;
+
+  const int layers = static_cast<int>(net.layers.size());
+  const auto shrunk = [](const Planes& map) {
+    return Size{map.size.width - kKernel + 1, map.size.height - kKernel + 1};
+  };
+  Tile cells;
+  cells.map = picture.size;
+  const Size positions = RowNetwork(net, data, kernels, {"class"}).positions(picture.size);
+  cells.right = positions.width;
+  cells.bottom = positions.height;
+  const Planes pooled = run_part(front_, picture, {positions.width + kReach, positions.height + kReach});
+  const Planes second =
+      run_part(RowNetwork(net, data, kernels, {layers - 4, layers - 2}, {}), pooled, shrunk(pooled));
+  const Planes logits =
+      run_part(RowNetwork(net, data, kernels, {layers - 2, layers}, {"class"}), second, shrunk(second));
+
+  const Planes* const maps[] = {&pooled, &second};
+  for (std::size_t i = 0; i < 2; ++i) {
+    const auto [low, high] = std::minmax_element(maps[i]->values.begin(), maps[i]->values.end());
+    const float from = std::min(*low, 0.f), to = std::max(*high, 0.f);
+    Rough& rough = rough_[i];
+    rough.input_scale = std::max(to - from, 1e-20f) / 255;
+    rough.input_zero = static_cast<int>(std::clamp(std::nearbyint(-from / rough.input_scale), 0.f, 255.f));
+  }
+  for (std::size_t i = 0; i < 2; ++i) {
+    const Exact& exact = exact_[i];
+    Rough& rough = rough_[i];
+    rough.quads = (exact.channels + 3) / 4;
+    rough.outputs = static_cast<int>(padded(exact.outputs, kScreenBlock));
+    const std::size_t outputs = static_cast<std::size_t>(rough.outputs);
+    rough.weights.assign(static_cast<std::size_t>(kKernel * kKernel * rough.quads * 4) * outputs, 0);
+    rough.scale.assign(outputs, 0.f);
+    rough.bias.assign(outputs, 0.f);
+    rough.slopes.assign(outputs, 0.f);
+    // The next map's bytes are made from these sums: its step is divided by here.
+    const float step = i == 0 ? 1 / rough_[1].input_scale : 1.f;
+    const int taps = exact.channels * kKernel * kKernel;
+    for (int o = 0; o < exact.outputs; ++o) {
+      const float* const weights = exact.weights.data() + (o / kBlock * taps) * kBlock + o % kBlock;
+      float most = 1e-20f;
+      for (int tap = 0; tap < taps; ++tap) most = std::max(most, std::abs(weights[tap * kBlock]));
+      const float unit = most / 127;
+      int sum = 0;
+      for (int y = 0; y < kKernel; ++y) {
+        for (int c = 0; c < exact.channels; ++c) {
+          for (int x = 0; x < kKernel; ++x) {
+            const float weight = weights[((y * exact.channels + c) * kKernel + x) * kBlock];
+            const int value = static_cast<int>(std::nearbyint(weight / unit));
+            const int place = (((y * rough.quads + c / 4) * kKernel + x) * rough.outputs + o) * 4 + c % 4;
+            rough.weights[static_cast<std::size_t>(place)] = static_cast<std::int8_t>(value);
+            sum += value;
+          }
+        }
+      }
+      const std::size_t at = static_cast<std::size_t>(o);
+      const float scale = rough.input_scale * unit;
+      rough.scale[at] = scale * step;
+      rough.bias[at] = (exact.bias[at] - scale * static_cast<float>(rough.input_zero * sum)) * step;
+      rough.slopes[at] = exact.slopes[at];
+    }
+  }
+
+  std::vector<float> rough(static_cast<std::size_t>(positions.width * positions.height));
+  ScreenScratch scratch;
+  run(
+      cells, std::numeric_limits<float>::infinity(), scratch,
+      [&](int row, float* planes, std::ptrdiff_t plane) {
+        for (int c = 0; c < 3; ++c) {
+          std::copy_n(picture.values.data() + (c * kSide + row) * kSide, kSide, planes + c * plane);
+        }
+      },
+      [](int, int, const float*) {}, rough.data());
+  double sum = 0;
+  float worst = 0;
+  for (std::size_t i = 0; i < rough.size(); ++i) {
+    const float error = logits.values[rough.size() + i] - logits.values[i] - rough[i];
+    sum += static_cast<double>(error) * static_cast<double>(error);
+    // Written so that NaN stays.
+    if (!(std::abs(error) <= worst)) worst = std::abs(error);
+  }
+  worst_error_ = worst;
+  typical_error_ = static_cast<float>(std::sqrt(sum / static_cast<double>(rough.size())));
+  margin_ = kMarginFactor * worst;
+  painted_ = std::move(rough);
+  if (std::isfinite(margin_)) std::sort(painted_.begin(), painted_.end());
+}
+
+bool ScreenedNetwork::pays(float bound) const {
+  if (!std::isfinite(margin_)) return false;
+  const auto above = painted_.end() - std::lower_bound(painted_.begin(), painted_.end(), bound - margin_);
+  return static_cast<float>(above) <= kMostAgain * static_cast<float>(painted_.size());
+}
+
+void ScreenedNetwork::begin(const Tile& tile, float bound, ScreenScratch& scratch, float* rough,
+                            Front& front) const {
+  front.tile = front_tile(tile);
+  front.limit = bound - margin_;
+  front.columns = tile.right - tile.left;
+  front.rough = rough;
+  const std::size_t columns = static_cast<std::size_t>(front.columns);
+  front.quad_plane = padded_row(front.columns + kReach);
+  const std::size_t quads = static_cast<std::size_t>(front.quad_plane * (rough_[0].quads + rough_[1].quads));
+  scratch.words.resize(kRoughRows * quads);
+  front.first = scratch.words.data();
+  front.second = front.first + kRoughRows * front.quad_plane * rough_[0].quads;
+
+  const std::size_t rows = front_.scratch_size(front.tile);
+  const std::size_t scores = columns + 3 * kSlack;
+  const std::size_t map = kKernel * (columns + kKernel) * static_cast<std::size_t>(exact_[0].outputs);
+  const std::size_t hidden = columns * static_cast<std::size_t>(exact_[1].outputs) + kSlack;
+  const std::size_t values = columns * static_cast<std::size_t>(outputs_) + kSlack;
+  scratch.floats.resize(rows + scores + map + hidden + values);
+  front.scores = scratch.floats.data() + rows;
+  front.map = front.scores + scores;
+  front.hidden = front.map + map;
+  front.values = front.hidden + hidden;
+
+  scratch.done.resize(kKernel * (columns + kKernel - 1));
+  scratch.columns.resize(columns);
+  scratch.windows.resize(columns + kKernel - 1);
+  scratch.targets.resize(columns + kKernel - 1);
+}
+
+// Takes the next row of the pool's map. Returns how many positions of the row that this one completes are left: scratch.columns
+// has which, front.values their values.
+int ScreenedNetwork::advance(Front& front, ScreenScratch& scratch, const float* planes,
+                             std::ptrdiff_t plane) const {
+  const ScreenKernels& kernels = *kernels_->screen;
+  const int row = front.row++;
+  front.pooled[row % kKept] = planes;
+  const Rough& first = rough_[0];
+  const Rough& second = rough_[1];
+  const auto row_of = [&](std::uint32_t* ring, int quads, int index) {
+    return ring + index % kRoughRows * front.quad_plane * quads;
+  };
+  kernels.pack({.input = planes,
+                .plane = plane,
+                .channels = exact_[0].channels,
+                .columns = front.columns + kReach,
+                .scale = 1 / first.input_scale,
+                .zero = first.input_zero,
+                .output = row_of(front.first, first.quads, row),
+                .output_plane = front.quad_plane});
+  const int middle = row - kKernel + 1;
+  if (middle < 0) return 0;
+  const std::uint32_t* rows[kKernel];
+  for (int r = 0; r < kKernel; ++r) rows[r] = row_of(front.first, first.quads, middle + r);
+  kernels.conv({.rows = rows,
+                .kernel_rows = kKernel,
+                .kernel_columns = kKernel,
+                .quads = first.quads,
+                .plane = front.quad_plane,
+                .columns = front.columns + kKernel - 1,
+                .outputs = first.outputs,
+                .weights = first.weights.data(),
+                .scale = first.scale.data(),
+                .bias = first.bias.data(),
+                .slopes = first.slopes.data(),
+                .zero = second.input_zero,
+                .output = row_of(front.second, second.quads, middle),
+                .output_plane = front.quad_plane});
+  const std::size_t flags = static_cast<std::size_t>(front.columns + kKernel - 1);
+  std::fill_n(scratch.done.begin() + static_cast<std::ptrdiff_t>(flags) * (middle % kKernel), flags, 0);
+  const int last = middle - kKernel + 1;
+  if (last < 0) return 0;
+  for (int r = 0; r < kKernel; ++r) rows[r] = row_of(front.second, second.quads, last + r);
+  kernels.score({.rows = rows,
+                 .kernel_rows = kKernel,
+                 .kernel_columns = kKernel,
+                 .quads = second.quads,
+                 .plane = front.quad_plane,
+                 .columns = front.columns,
+                 .outputs = second.outputs,
+                 .weights = second.weights.data(),
+                 .scale = second.scale.data(),
+                 .bias = second.bias.data(),
+                 .slopes = second.slopes.data(),
+                 .mix = mix_.data(),
+                 .offset = mix_offset_,
+                 .scores = front.scores});
+  if (front.rough) front.rough = std::copy_n(front.scores, front.columns, front.rough);
+  int left = 0;
+  for (int x = 0; x < front.columns; ++x) {
+    scratch.columns[static_cast<std::size_t>(left)] = x;
+    left += front.scores[x] >= front.limit ? 1 : 0;
+  }
+  if (left == 0) return 0;
+  redo(front, scratch, left, plane);
+  return left;
+}
+
+// Exact values of the positions that are left: the first `count` of scratch.columns.
+void ScreenedNetwork::redo(const Front& front, ScreenScratch& scratch, int count,
+                           std::ptrdiff_t plane) const {
+  const Exact& first = exact_[0];
+  const Exact& second = exact_[1];
+  const int top = front.row - kKept;
+  const int width = front.columns + kKernel - 1;
+  const auto map_row = [&](int row) {
+    return front.map + row % kKernel * (front.columns + kKernel) * first.outputs;
+  };
+  constexpr int kMostRuns = 1024;
+  int offsets[kMostRuns];
+  assert(kKernel * first.channels <= kMostRuns && kKernel * kKernel * second.channels <= kMostRuns);
+
+  // What of the first convolution these positions look at and no position above them did.
+  for (int row = top; row < top + kKernel; ++row) {
+    std::uint8_t* const done = scratch.done.data() + row % kKernel * width;
+    const float* const input = front.pooled[row % kKept];
+    float* const output = map_row(row);
+    int inputs = 0;
+    for (int i = 0; i < count; ++i) {
+      const int column = scratch.columns[static_cast<std::size_t>(i)];
+      for (int x = column; x < column + kKernel; ++x) {
+        if (done[x]) continue;
+        done[x] = 1;
+        scratch.windows[static_cast<std::size_t>(inputs)] = input + x;
+        scratch.targets[static_cast<std::size_t>(inputs)] = output + x * first.outputs;
+        ++inputs;
+      }
+    }
+    if (inputs == 0) continue;
+    for (int r = 0; r < kKernel; ++r) {
+      const std::ptrdiff_t below = front.pooled[(row + r) % kKept] - input;
+      for (int c = 0; c < first.channels; ++c) {
+        offsets[r * first.channels + c] = static_cast<int>(below + c * plane);
+      }
+    }
+    kernels_->conv_at({.windows = scratch.windows.data(),
+                       .targets = scratch.targets.data(),
+                       .count = inputs,
+                       .run_offsets = offsets,
+                       .runs = kKernel * first.channels,
+                       .run_length = kKernel,
+                       .outputs = first.outputs,
+                       .weights = first.weights.data(),
+                       .bias = first.bias.data(),
+                       .slopes = first.slopes.data()});
+  }
+
+  const float* const input = map_row(top);
+  int run = 0;
+  for (int r = 0; r < kKernel; ++r) {
+    const std::ptrdiff_t below = map_row(top + r) - input;
+    for (int c = 0; c < second.channels; ++c) {
+      for (int x = 0; x < kKernel; ++x) offsets[run++] = static_cast<int>(below) + x * second.channels + c;
+    }
+  }
+  for (int i = 0; i < count; ++i) {
+    const std::size_t at = static_cast<std::size_t>(i);
+    scratch.windows[at] = input + scratch.columns[at] * second.channels;
+    scratch.targets[at] = front.hidden + i * second.outputs;
+  }
+  kernels_->conv_at({.windows = scratch.windows.data(),
+                     .targets = scratch.targets.data(),
+                     .count = count,
+                     .run_offsets = offsets,
+                     .runs = run,
+                     .run_length = 1,
+                     .outputs = second.outputs,
+                     .weights = second.weights.data(),
+                     .bias = second.bias.data(),
+                     .slopes = second.slopes.data()});
+  static constexpr int kStart[] = {0};
+  kernels_->conv({.input = front.hidden,
+                  .rows = 1,
+                  .columns = count,
+                  .row_stride = 0,
+                  .pixel_stride = second.outputs,
+                  .run_offsets = kStart,
+                  .runs = 1,
+                  .run_length = second.outputs,
+                  .outputs = outputs_,
+                  .weights = heads_.weights.data(),
+                  .bias = heads_.bias.data(),
+                  .slopes = nullptr,
+                  .output = front.values,
+                  .output_stride = outputs_});
+}
+
+}  // namespace mtcnn
