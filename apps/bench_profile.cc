@@ -152,11 +152,20 @@ void screen_pack(const ScreenPackArgs& a) {
 
 void screen_layer(void (*kernel)(const ScreenConvArgs&), const ScreenConvArgs& a, int kind) {
   const double taps = 4. * a.kernel_rows * a.kernel_columns * a.quads;
-  layer(kernel, a, {kind, 0, 0, 0}, 2 * taps * a.columns * a.outputs,
+  layer(kernel, a, {kind, a.quads, a.outputs, a.kernel_rows}, 2 * taps * a.columns * a.outputs,
         a.columns * (4. * a.quads + a.outputs) + taps * a.outputs);
 }
 void screen_conv(const ScreenConvArgs& a) { screen_layer(watch.inner->screen->conv, a, 3); }
 void screen_score(const ScreenConvArgs& a) { screen_layer(watch.inner->screen->score, a, 4); }
+
+void screen_lanes(const ScreenLanesArgs& a) {
+  layer(watch.inner->screen->lanes, a, {5, 0, 0, 0}, 0, (3 * kFloat + 4) * a.pixels * a.count);
+}
+void screen_pool(const ScreenPoolArgs& a) {
+  const double outputs = 4. * a.quads * a.columns * kScreenLanes;
+  layer(watch.inner->screen->pool, a, {6, a.quads, 0, a.size}, outputs * (a.size * a.row_count - 1),
+        4. * a.quads * kScreenLanes * (a.row_count * a.input_columns + a.columns));
+}
 
 int add_part(int stage, const char* name) {
   watch.layers.parts.push_back({kStages[stage], name});
@@ -187,13 +196,24 @@ void add_parts() {
       }
       if (key) watch.layers.places[*key] = {stage, add_part(stage, one.name)};
     }
+    // Screening: all in bytes, some again. Channels come in fours, outputs in blocks of eight.
+    const auto place = [&](const Shape& key, const char* name) {
+      watch.layers.places[key] = {stage, add_part(stage, name)};
+    };
     if (&net == &kPNet) {
-      // Behind the pool: every cell in bytes, and some again.
-      watch.layers.places[{2, 10, 0, 0}] = {stage, add_part(stage, "bytes")};
-      watch.layers.places[{3, 0, 0, 0}] = {stage, add_part(stage, "conv2 in bytes")};
-      watch.layers.places[{4, 0, 0, 0}] = {stage, add_part(stage, "conv3 in bytes")};
-      watch.layers.places[{0, 3, 16, 30}] = {stage, add_part(stage, "conv2 again")};
-      watch.layers.places[{0, 1, 32, 144}] = {stage, add_part(stage, "conv3 again")};
+      place({2, 10, 0, 0}, "bytes");
+      place({3, 3, 16, 3}, "conv2 in bytes");
+      place({4, 4, 32, 3}, "conv3 in bytes");
+      place({0, 3, 16, 30}, "conv2 again");
+      place({0, 1, 32, 144}, "conv3 again");
+    } else if (&net == &kRNet) {
+      place({5, 0, 0, 0}, "bytes");
+      place({3, 1, 32, 3}, "conv1 in bytes");
+      place({6, 8, 0, 3}, "pool1 in bytes");
+      place({3, 7, 48, 3}, "conv2 in bytes");
+      place({6, 12, 0, 3}, "pool2 in bytes");
+      place({3, 12, 64, 2}, "conv3 in bytes");
+      place({4, 16, 128, 3}, "dense4 in bytes");
     }
     // The heads run as one; P-Net's and R-Net's points are left out.
     int outputs = 0;
@@ -214,7 +234,8 @@ Profile::Profile(const Kernels& kernels) {
   watch.outer = {kernels.name,  conv,       max_pool,   lrn,         blend_rows,
                  blend_columns, plane_conv, plane_pool, plane_split, conv_at};
   if (kernels.screen) {
-    static constexpr ScreenKernels kWatched{screen_pack, screen_conv, screen_score};
+    static constexpr ScreenKernels kWatched{screen_pack, screen_conv, screen_score, screen_lanes,
+                                            screen_pool};
     watch.outer.screen = &kWatched;
   }
   add_parts();

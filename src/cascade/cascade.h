@@ -8,6 +8,7 @@
 #include "cascade/workspace.h"
 #include "engine/model_data.h"
 #include "engine/network.h"
+#include "engine/patch_screen.h"
 #include "engine/row_network.h"
 #include "engine/screened_network.h"
 #include "mtcnn/detector.h"
@@ -46,6 +47,7 @@ class Cascade {
   RowNetwork pnet_;
   std::optional<ScreenedNetwork> pnet_screen_;
   std::optional<Network> rnet_, onet_, lnet_;
+  std::optional<PatchScreen> rnet_screen_;
 };
 
 }  // namespace mtcnn

@@ -10,13 +10,13 @@
 namespace mtcnn {
 
 struct ProposeSpec {
-  const RowNetwork& network;      // with the heads class, box
-  const ScreenedNetwork* screen;  // the same net, to be used in its place; or null
+  const RowNetwork& network;  // with the heads class, box
   const Kernels& kernels;
   CellGeometry geometry;
-  float mean, scale;  // of the pixels
-  float threshold;    // on the score, cells at or above it are kept
-  float nms_level;    // IoU
+  float mean, scale;                        // of the pixels
+  float threshold;                          // on the score, cells at or above it are kept
+  float nms_level;                          // IoU
+  const ScreenedNetwork* screen = nullptr;  // the same net, to be used in its place
 };
 
 // Fills workspace.proposals with the cells of workspace.levels that P-Net takes for faces and that

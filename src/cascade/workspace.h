@@ -49,6 +49,7 @@ struct WorkerScratch {
   PatchScratch patch;
   AlignedFloats input, scratch, output;
   ScreenScratch screen;
+  AlignedWords words;
 };
 
 struct CascadeWorkspace {

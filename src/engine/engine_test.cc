@@ -13,6 +13,7 @@
 #include <doctest/doctest.h>
 
 #include "engine/network.h"
+#include "engine/patch_screen.h"
 #include "engine/row_network.h"
 #include "engine/safetensors.h"
 #include "engine/screened_network.h"
@@ -420,12 +421,50 @@ TEST_CASE("screened, P-Net gives bit for bit what it gives without, wherever it 
   }
 }
 
+TEST_CASE("R-Net in bytes is as far off as it says, in batches of any size") {
+  const ModelData data = random_model(23);
+  for (const Kernels* const kernels : available_kernels()) {
+    if (!kernels->screen) continue;
+    CAPTURE(kernels->name);
+    const Network rnet(kRNet, data, *kernels, {"class", "box"});
+    const PatchScreen screen(kRNet, data, *kernels, rnet);
+    CHECK(screen.margin() > 0);
+    CHECK(screen.pays(1));
+    CHECK_FALSE(screen.pays(-HUGE_VALF));
+    const Size size{kRNet.side, kRNet.side};
+    constexpr std::size_t kMany = kScreenLanes;
+    const std::size_t each = 3 * 24 * 24;
+    const std::vector<float> input = random_input(kMany * each + kSlack, 24);
+    std::vector<float> scratch(rnet.scratch_size(size, kMany)), exact(kMany * 6 + kSlack);
+    rnet.run(input.data(), kMany, size, scratch.data(), exact.data());
+    // It is rough, but not blind: the spread of the differences is well above the error.
+    float low = HUGE_VALF, high = -HUGE_VALF;
+    for (std::size_t i = 0; i < kMany; ++i) {
+      low = std::min(low, exact[6 * i + 1] - exact[6 * i]);
+      high = std::max(high, exact[6 * i + 1] - exact[6 * i]);
+    }
+    CHECK(high - low > screen.typical_error());
+    AlignedWords words(screen.scratch_size());
+    for (const int count : {1, 3, 16}) {
+      float scores[kMany] = {};
+      screen.run(input.data(), count, words.data(), scores);
+      for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i)
+        CHECK(std::abs(exact[6 * i + 1] - exact[6 * i] - scores[i]) <= screen.margin());
+    }
+  }
+}
+
 TEST_CASE("nets that overflow are not screened") {
   ModelData data = random_model(21);
   for (float& weight : data.tensors.at("pnet.conv2.weight").values) weight *= 1e30f;
   for (float& weight : data.tensors.at("pnet.conv3.weight").values) weight *= 1e30f;
+  for (float& weight : data.tensors.at("rnet.conv2.weight").values) weight *= 1e30f;
+  for (float& weight : data.tensors.at("rnet.conv3.weight").values) weight *= 1e30f;
   for (const Kernels* const kernels : available_kernels()) {
-    if (kernels->screen) CHECK_FALSE(ScreenedNetwork(kPNet, data, *kernels, {"class", "box"}).pays(0));
+    if (!kernels->screen) continue;
+    CHECK_FALSE(ScreenedNetwork(kPNet, data, *kernels, {"class", "box"}).pays(0));
+    const Network rnet(kRNet, data, *kernels, {"class", "box"});
+    CHECK_FALSE(PatchScreen(kRNet, data, *kernels, rnet).pays(0));
   }
 }
 
@@ -446,6 +485,7 @@ void check_batch(const NetSpec& net, const ModelData& data, std::initializer_lis
 }
 
 TEST_CASE("a batch gives bit for bit what its inputs give alone") {
+  check_batch(kRNet, random_model(15), {"class", "box"});
   check_batch(kONet, random_model(15), {"class", "box", "landmarks"});
   for (const NetSpec* const& net : kBaselines)
     check_batch(*net, random_weights(15, std::span(&net, 1)), {net->heads[0].name});

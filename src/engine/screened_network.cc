@@ -11,61 +11,11 @@ namespace mtcnn {
 namespace {
 
 // How much larger than the worst error on the painted picture the margin is. docs/performance.md has what photographs need.
-constexpr float kMarginFactor = 3;
+constexpr float kMarginFactor = 2;
 // Where more cells than this have to be looked at again, the first look is not worth it.
 constexpr float kMostAgain = .3f;
 
 constexpr int kSide = 160;  // of the painted picture
-
-// Numbers that look random and are the same everywhere.
-class Dice {
- public:
-  float operator()(float low, float high) {
-    state_ = state_ * 6364136223846793005u + 1442695040888963407u;
-    return low + (high - low) * static_cast<float>(state_ >> 40) * 0x1p-24f;
-  }
-
- private:
-  std::uint64_t state_ = 1;
-};
-
-// "Dead leaves": rectangles and ellipses of all sizes and colours that cover one another have the edges, corners, plain
-// and busy places of photographs, and the nets' maps on them the range that they have on photographs. As planes of pixels.
-std::vector<float> painted_picture() {
-  constexpr int kLeaves = 700;
-  std::vector<float> planes(std::size_t{3} * kSide * kSide, 128.f);
-  Dice dice;
-  for (int leaf = 0; leaf < kLeaves; ++leaf) {
-    const float size = 3 * std::pow(10.f, dice(0, 1));
-    const float height = size * dice(.5f, 1.5f);
-    const float x = dice(0, kSide), y = dice(0, kSide);
-    const float angle = dice(0, 3.14f);
-    const float c = std::cos(angle), s = std::sin(angle);
-    const bool round = dice(0, 1) < .5f;
-    float colour[3];
-    const float grey = dice(0, 255);
-    const float kind = dice(0, 1);
-    for (float& value : colour) {
-      value = kind < .15f ? 0 : kind < .3f ? 255 : std::clamp(grey + dice(-60, 60), 0.f, 255.f);
-    }
-    const float reach = round ? std::max(size, height) : size + height;
-    const int left = std::max(static_cast<int>(x - reach), 0);
-    const int right = std::min(static_cast<int>(x + reach) + 1, kSide);
-    const int top = std::max(static_cast<int>(y - reach), 0);
-    const int bottom = std::min(static_cast<int>(y + reach) + 1, kSide);
-    for (int row = top; row < bottom; ++row) {
-      for (int column = left; column < right; ++column) {
-        const float dx = static_cast<float>(column) - x, dy = static_cast<float>(row) - y;
-        const float u = std::abs(dx * c + dy * s) / size, v = std::abs(dy * c - dx * s) / height;
-        if (round ? u * u + v * v >= 1 : u >= 1 || v >= 1) continue;
-        for (int channel = 0; channel < 3; ++channel) {
-          planes[static_cast<std::size_t>((channel * kSide + row) * kSide + column)] = colour[channel];
-        }
-      }
-    }
-  }
-  return planes;
-}
 
 // A map in planes.
 struct Planes {
@@ -184,8 +134,11 @@ ScreenedNetwork::ScreenedNetwork(const NetSpec& net, const ModelData& data, cons
 }
 
 void ScreenedNetwork::calibrate(const NetSpec& net, const ModelData& data, const Kernels& kernels) {
-  Planes picture{{kSide, kSide}, 3, painted_picture()};
-  for (float& value : picture.values) value = (value - data.pixel_mean) * data.pixel_scale;
+  Planes picture{{kSide, kSide}, 3, std::vector<float>(std::size_t{3} * kSide * kSide)};
+  const std::vector<float> painted = painted_picture(kSide);
+  for (std::size_t i = 0; i < painted.size(); ++i) {
+    picture.values[i % 3 * kSide * kSide + i / 3] = (painted[i] - data.pixel_mean) * data.pixel_scale;
+  }
 
   const int layers = static_cast<int>(net.layers.size());
   const auto shrunk = [](const Planes& map) {
@@ -203,49 +156,17 @@ void ScreenedNetwork::calibrate(const NetSpec& net, const ModelData& data, const
       run_part(RowNetwork(net, data, kernels, {layers - 2, layers}, {"class"}), second, shrunk(second));
 
   const Planes* const maps[] = {&pooled, &second};
+  ByteScale scales[2];
   for (std::size_t i = 0; i < 2; ++i) {
     const auto [low, high] = std::minmax_element(maps[i]->values.begin(), maps[i]->values.end());
-    const float from = std::min(*low, 0.f), to = std::max(*high, 0.f);
-    Rough& rough = rough_[i];
-    rough.input_scale = std::max(to - from, 1e-20f) / 255;
-    rough.input_zero = static_cast<int>(std::clamp(std::nearbyint(-from / rough.input_scale), 0.f, 255.f));
+    scales[i] = byte_scale(*low, *high);
   }
   for (std::size_t i = 0; i < 2; ++i) {
-    const Exact& exact = exact_[i];
-    Rough& rough = rough_[i];
-    rough.quads = (exact.channels + 3) / 4;
-    rough.outputs = static_cast<int>(padded(exact.outputs, kScreenBlock));
-    const std::size_t outputs = static_cast<std::size_t>(rough.outputs);
-    rough.weights.assign(static_cast<std::size_t>(kKernel * kKernel * rough.quads * 4) * outputs, 0);
-    rough.scale.assign(outputs, 0.f);
-    rough.bias.assign(outputs, 0.f);
-    rough.slopes.assign(outputs, 0.f);
-    // The next map's bytes are made from these sums: its step is divided by here.
-    const float step = i == 0 ? 1 / rough_[1].input_scale : 1.f;
-    const int taps = exact.channels * kKernel * kKernel;
-    for (int o = 0; o < exact.outputs; ++o) {
-      const float* const weights = exact.weights.data() + (o / kBlock * taps) * kBlock + o % kBlock;
-      float most = 1e-20f;
-      for (int tap = 0; tap < taps; ++tap) most = std::max(most, std::abs(weights[tap * kBlock]));
-      const float unit = most / 127;
-      int sum = 0;
-      for (int y = 0; y < kKernel; ++y) {
-        for (int c = 0; c < exact.channels; ++c) {
-          for (int x = 0; x < kKernel; ++x) {
-            const float weight = weights[((y * exact.channels + c) * kKernel + x) * kBlock];
-            const int value = static_cast<int>(std::nearbyint(weight / unit));
-            const int place = (((y * rough.quads + c / 4) * kKernel + x) * rough.outputs + o) * 4 + c % 4;
-            rough.weights[static_cast<std::size_t>(place)] = static_cast<std::int8_t>(value);
-            sum += value;
-          }
-        }
-      }
-      const std::size_t at = static_cast<std::size_t>(o);
-      const float scale = rough.input_scale * unit;
-      rough.scale[at] = scale * step;
-      rough.bias[at] = (exact.bias[at] - scale * static_cast<float>(rough.input_zero * sum)) * step;
-      rough.slopes[at] = exact.slopes[at];
-    }
+    const Layer& layer = net.layers[net.layers.size() - 4 + 2 * i];
+    const Layer& prelu = net.layers[net.layers.size() - 3 + 2 * i];
+    rough_.emplace_back(values_of(data, net.name, layer, "weight"), values_of(data, net.name, layer, "bias"),
+                        values_of(data, net.name, prelu, "weight"), exact_[i].channels, kKernel, scales[i],
+                        i == 0 ? scales[1].step : 1.f);
   }
 
   std::vector<float> rough(static_cast<std::size_t>(positions.width * positions.height));
@@ -316,8 +237,8 @@ int ScreenedNetwork::advance(Front& front, ScreenScratch& scratch, const float* 
   const ScreenKernels& kernels = *kernels_->screen;
   const int row = front.row++;
   front.pooled[row % kKept] = planes;
-  const Rough& first = rough_[0];
-  const Rough& second = rough_[1];
+  const RoughLayer& first = rough_[0];
+  const RoughLayer& second = rough_[1];
   const auto row_of = [&](std::uint32_t* ring, int quads, int index) {
     return ring + index % kRoughRows * front.quad_plane * quads;
   };
@@ -325,8 +246,8 @@ int ScreenedNetwork::advance(Front& front, ScreenScratch& scratch, const float* 
                 .plane = plane,
                 .channels = exact_[0].channels,
                 .columns = front.columns + kReach,
-                .scale = 1 / first.input_scale,
-                .zero = first.input_zero,
+                .scale = 1 / first.input.step,
+                .zero = first.input.zero,
                 .output = row_of(front.first, first.quads, row),
                 .output_plane = front.quad_plane});
   const int middle = row - kKernel + 1;
@@ -344,7 +265,7 @@ int ScreenedNetwork::advance(Front& front, ScreenScratch& scratch, const float* 
                 .scale = first.scale.data(),
                 .bias = first.bias.data(),
                 .slopes = first.slopes.data(),
-                .zero = second.input_zero,
+                .zero = second.input.zero,
                 .output = row_of(front.second, second.quads, middle),
                 .output_plane = front.quad_plane});
   const std::size_t flags = static_cast<std::size_t>(front.columns + kKernel - 1);

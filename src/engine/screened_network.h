@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "engine/model_data.h"
+#include "engine/rough_layer.h"
 #include "engine/row_network.h"
 #include "kernels/kernels.h"
 #include "util/aligned.h"
@@ -73,15 +74,7 @@ class ScreenedNetwork {
   }
 
  private:
-  // A convolution in bytes.
-  struct Rough {
-    float input_scale = 1;  // of a step of its input
-    int input_zero = 0;     // the byte that stands for 0
-    int quads = 0, outputs = 0;
-    AlignedBytes weights;
-    AlignedFloats scale, bias, slopes;  // as ScreenConvArgs says
-  };
-  // The same in floats, as ConvAtArgs says.
+  // A convolution in floats, as ConvAtArgs says.
   struct Exact {
     int channels = 0, outputs = 0;
     AlignedFloats weights, bias, slopes;
@@ -113,7 +106,7 @@ class ScreenedNetwork {
 
   const Kernels* kernels_;
   RowNetwork front_;
-  std::array<Rough, 2> rough_;
+  std::vector<RoughLayer> rough_;
   std::array<Exact, 2> exact_;
   Exact heads_;
   AlignedFloats mix_;  // how the last features make the difference of the logits

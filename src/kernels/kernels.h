@@ -173,7 +173,7 @@ struct ScreenPackArgs {
 };
 
 // A row of a convolution. For every output o and column x
-//   sum = over rows r, quads q, columns k, channels i of a quad, of rows[r][q * plane + x + k] channel i *
+//   sum = over rows r, quads q, columns k, channels i of a quad, of rows[r][q * plane + x + k * column_step] channel i *
 //       weights[(((r * quads + q) * kernel_columns + k) * outputs + o) * 4 + i]
 //   value = prelu(sum * scale[o] + bias[o])
 struct ScreenConvArgs {
@@ -182,6 +182,7 @@ struct ScreenConvArgs {
   int quads = 0;
   std::ptrdiff_t plane = 0;
   int columns = 0;                       // of the output
+  int column_step = 1;                   // words from one column of the kernel to the next
   int outputs = 0;                       // a multiple of kScreenBlock
   const std::int8_t* weights = nullptr;  // on a word's boundary
   const float *scale = nullptr, *bias = nullptr, *slopes = nullptr;
@@ -195,10 +196,38 @@ struct ScreenConvArgs {
   float* scores = nullptr;
 };
 
+// Where many small maps are looked at together, lanes are maps: word x * kScreenLanes + m of a row is of column x of map m.
+inline constexpr int kScreenLanes = 16;
+
+// Maps of three channels as such rows: channel c of pixel i of map m is round(maps[m][3 i + c] * scale) + zero, within 0 to 255, in
+// word i * kScreenLanes + m. The fourth channel is anything. Maps m >= count are left as they are.
+struct ScreenLanesArgs {
+  const float* maps = nullptr;
+  std::ptrdiff_t map = 0;  // floats from one to the next
+  int count = 0;           // 1 to kScreenLanes
+  int pixels = 0;          // a multiple of 4
+  float scale = 1;
+  int zero = 0;
+  std::uint32_t* output = nullptr;
+};
+
+// A row of the maximum over size x size windows of such rows, cut at the right edge; cut at the bottom there are fewer rows.
+struct ScreenPoolArgs {
+  const std::uint32_t* const* rows = nullptr;
+  int row_count = 0;
+  int size = 0, stride = 0;
+  int quads = 0;
+  int input_columns = 0, columns = 0;  // of each map
+  std::ptrdiff_t plane = 0, output_plane = 0;
+  std::uint32_t* output = nullptr;
+};
+
 #define MTCNN_SCREEN_KERNELS(X) \
   X(pack, ScreenPackArgs)       \
   X(conv, ScreenConvArgs)       \
-  X(score, ScreenConvArgs)
+  X(score, ScreenConvArgs)      \
+  X(lanes, ScreenLanesArgs)     \
+  X(pool, ScreenPoolArgs)
 
 struct ScreenKernels {
 #define MTCNN_KERNEL_POINTER(NAME, ARGUMENTS) void (*NAME)(const ARGUMENTS&) = nullptr;

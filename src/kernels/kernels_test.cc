@@ -304,6 +304,7 @@ TEST_CASE("screening kernels on every instruction set that has them") {
     if (!kernels->screen) continue;
     CAPTURE(kernels->name);
     for (const int columns : {1, 2, 15, 16, 17, 31, 32, 33, 47, 48, 49, 65, 96, 97, 113}) {
+      const int step = columns % 16 == 0 ? kScreenLanes : 1;
       CAPTURE(columns);
       for (const int channels : {1, 3, 4, 10, 16}) {
         CAPTURE(channels);
@@ -354,6 +355,7 @@ TEST_CASE("screening kernels on every instruction set that has them") {
                             .quads = static_cast<int>(quads),
                             .plane = plane,
                             .columns = columns,
+                            .column_step = step,
                             .outputs = kOutputs,
                             .weights = weights.data(),
                             .scale = scale.data(),
@@ -383,6 +385,62 @@ TEST_CASE("screening kernels on every instruction set that has them") {
         }
         CHECK(worst <= 1);
         CHECK(furthest < 1e-2f);
+      }
+    }
+  }
+}
+
+TEST_CASE("screening kernels with maps as lanes, on every instruction set that has them") {
+  const ScreenKernels& reference = reference_screen_kernels();
+  for (const Kernels* kernels : available_kernels()) {
+    if (!kernels->screen) continue;
+    CAPTURE(kernels->name);
+    std::mt19937 random(17);
+    constexpr std::size_t kPixels = 36, kLanes = kScreenLanes;
+    const AlignedFloats maps = random_floats(3 * kPixels * kLanes + kSlack, random, -1.2f, 1.2f);
+    for (const int count : {1, 2, 15, 16}) {
+      CAPTURE(count);
+      AlignedWords words(kPixels * kLanes, 0xabcdef01), expected = words;
+      ScreenLanesArgs args{.maps = maps.data(),
+                           .map = 3 * kPixels,
+                           .count = count,
+                           .pixels = kPixels,
+                           .scale = 128,
+                           .zero = 128,
+                           .output = words.data()};
+      kernels->screen->lanes(args);
+      args.output = expected.data();
+      reference.lanes(args);
+      bool equal = true;
+      for (std::size_t i = 0; i < words.size(); ++i) {
+        const bool written = static_cast<int>(i % kLanes) < count;
+        equal = equal && (written ? (words[i] & 0xffffff) == expected[i] : words[i] == 0xabcdef01);
+      }
+      CHECK(equal);
+    }
+    for (const int columns : {2, 3, 4, 5, 9, 22}) {
+      for (const int rows : {1, 2, 3}) {
+        constexpr int kQuads = 3;
+        const int outputs = (columns - 3 + 1) / 2 + 1;  // ceil mode
+        AlignedWords input(static_cast<std::size_t>(rows * kQuads * columns) * kLanes);
+        for (std::uint32_t& word : input) word = static_cast<std::uint32_t>(random());
+        const std::uint32_t* pointers[3];
+        for (int r = 0; r < rows; ++r) pointers[r] = input.data() + r * kQuads * columns * kScreenLanes;
+        AlignedWords words(static_cast<std::size_t>(kQuads * outputs) * kLanes), expected = words;
+        ScreenPoolArgs args{.rows = pointers,
+                            .row_count = rows,
+                            .size = 3,
+                            .stride = 2,
+                            .quads = kQuads,
+                            .input_columns = columns,
+                            .columns = outputs,
+                            .plane = columns * kScreenLanes,
+                            .output_plane = outputs * kScreenLanes,
+                            .output = words.data()};
+        kernels->screen->pool(args);
+        args.output = expected.data();
+        reference.pool(args);
+        CHECK(words == expected);
       }
     }
   }

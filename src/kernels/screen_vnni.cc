@@ -70,8 +70,9 @@ MTCNN_VNNI_INLINE void add_up(const ScreenConvArgs& a, int first, int column,
     const std::uint32_t* plane = a.rows[r] + column;
     for (int q = 0; q < a.quads; ++q, plane += a.plane) {
       for (int k = 0; k < a.kernel_columns; ++k, weights += 4 * a.outputs) {
+        const std::uint32_t* const in_column = plane + k * a.column_step;
         __m512i in[Vectors];
-        for (int v = 0; v < Vectors; ++v) in[v] = _mm512_loadu_si512(plane + k + v * kLanes);
+        for (int v = 0; v < Vectors; ++v) in[v] = _mm512_loadu_si512(in_column + v * kLanes);
         for (int o = 0; o < kScreenBlock; ++o) {
           std::int32_t word;
           __builtin_memcpy(&word, weights + 4 * o, sizeof word);
@@ -170,10 +171,49 @@ void score(const ScreenConvArgs& a) {
   }
 }
 
+MTCNN_VNNI void lanes(const ScreenLanesArgs& a) {
+  const __m128 scale = _mm_set1_ps(a.scale);
+  const __m128i zero = _mm_set1_epi16(static_cast<short>(a.zero));
+  for (int m = 0; m < a.count; ++m) {
+    const float* pixel = a.maps + m * a.map;
+    std::uint32_t* output = a.output + m;
+    for (int i = 0; i < a.pixels; i += 4, pixel += 12, output += 4 * kScreenLanes) {
+      // Four floats for three channels; the fourth is the next pixel's.
+      const __m128i a0 = _mm_cvtps_epi32(_mm_mul_ps(_mm_loadu_ps(pixel), scale));
+      const __m128i a1 = _mm_cvtps_epi32(_mm_mul_ps(_mm_loadu_ps(pixel + 3), scale));
+      const __m128i a2 = _mm_cvtps_epi32(_mm_mul_ps(_mm_loadu_ps(pixel + 6), scale));
+      const __m128i a3 = _mm_cvtps_epi32(_mm_mul_ps(_mm_loadu_ps(pixel + 9), scale));
+      const __m128i four = _mm_packus_epi16(_mm_adds_epi16(_mm_packs_epi32(a0, a1), zero),
+                                            _mm_adds_epi16(_mm_packs_epi32(a2, a3), zero));
+      output[0] = static_cast<std::uint32_t>(_mm_extract_epi32(four, 0));
+      output[kScreenLanes] = static_cast<std::uint32_t>(_mm_extract_epi32(four, 1));
+      output[2 * kScreenLanes] = static_cast<std::uint32_t>(_mm_extract_epi32(four, 2));
+      output[3 * kScreenLanes] = static_cast<std::uint32_t>(_mm_extract_epi32(four, 3));
+    }
+  }
+}
+
+MTCNN_VNNI void pool(const ScreenPoolArgs& a) {
+  for (int q = 0; q < a.quads; ++q) {
+    for (int x = 0; x < a.columns; ++x) {
+      const int left = x * a.stride;
+      const int columns = a.input_columns - left < a.size ? a.input_columns - left : a.size;
+      __m512i most = _mm512_setzero_si512();
+      for (int r = 0; r < a.row_count; ++r) {
+        const std::uint32_t* const in = a.rows[r] + q * a.plane + left * kScreenLanes;
+        for (int u = 0; u < columns; ++u) {
+          most = _mm512_max_epu8(most, _mm512_loadu_si512(in + u * kScreenLanes));
+        }
+      }
+      _mm512_storeu_si512(a.output + q * a.output_plane + x * kScreenLanes, most);
+    }
+  }
+}
+
 }  // namespace
 
 const ScreenKernels* vnni_screen_kernels() {
-  static constexpr ScreenKernels kVnni{pack, conv, score};
+  static constexpr ScreenKernels kVnni{pack, conv, score, lanes, pool};
   return &kVnni;
 }
 
