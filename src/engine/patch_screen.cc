@@ -9,13 +9,11 @@
 namespace mtcnn {
 namespace {
 
-// docs/performance.md has what photographs need.
-constexpr float kMarginFactor = 3;
 // Windows that P-Net let through are not like those of the painted picture, so what will have to be looked at again can't be
 // counted there. Where the threshold is so low, it is most of them.
 constexpr float kLowestPaying = -1;
 
-constexpr int kPainted = 64;  // windows
+constexpr int kPainted = 48;  // windows
 
 }  // namespace
 
@@ -27,13 +25,13 @@ PatchScreen::PatchScreen(const NetSpec& net, const ModelData& data, const Kernel
   const std::size_t patch = 3 * side * side;
 
   // Windows of the painted picture, side by side.
-  constexpr int kAcross = 8;
-  static_assert(kPainted % kAcross == 0 && kPainted / kAcross == kAcross);
-  const std::vector<float> picture = painted_picture(kAcross * net.side);
+  const std::size_t across = kPaintedSide / side;
+  assert(across * across >= kPainted);
+  const std::vector<float> picture = painted_picture();
   AlignedFloats inputs(kPainted * patch + kSlack);
   for (std::size_t i = 0; i < kPainted; ++i) {
     for (std::size_t row = 0; row < side; ++row) {
-      const std::size_t from = ((i / kAcross * side + row) * kAcross + i % kAcross) * side * 3;
+      const std::size_t from = ((i / across * side + row) * kPaintedSide + i % across * side) * 3;
       std::transform(picture.begin() + static_cast<std::ptrdiff_t>(from),
                      picture.begin() + static_cast<std::ptrdiff_t>(from + 3 * side),
                      inputs.begin() + static_cast<std::ptrdiff_t>(i * patch + row * side * 3),
@@ -116,7 +114,7 @@ PatchScreen::PatchScreen(const NetSpec& net, const ModelData& data, const Kernel
     if (!(std::abs(error) <= worst_error_)) worst_error_ = std::abs(error);
   }
   typical_error_ = static_cast<float>(std::sqrt(sum / kPainted));
-  margin_ = kMarginFactor * worst_error_;
+  margin_ = screening_margin(worst_error_, typical_error_);
 }
 
 bool PatchScreen::pays(float bound) const { return std::isfinite(margin_) && bound >= kLowestPaying; }

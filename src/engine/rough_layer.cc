@@ -24,16 +24,18 @@ class Dice {
 
 // "Dead leaves": rectangles and ellipses of all sizes and colours that cover one another have the edges, corners, plain
 // and busy places of photographs, and the nets' maps on them the range that they have on photographs.
-std::vector<float> painted_picture(int side) {
-  const int leaves = side * side * 7 / 256;
+std::vector<float> painted_picture() {
+  constexpr int side = kPaintedSide;
+  constexpr int kLeaves = 500;
   std::vector<float> pixels(static_cast<std::size_t>(3 * side * side), 128.f);
   Dice dice;
-  for (int leaf = 0; leaf < leaves; ++leaf) {
+  for (int leaf = 0; leaf < kLeaves; ++leaf) {
     const float size = 3 * std::pow(10.f, dice(0, 1));
     const float height = size * dice(.5f, 1.5f);
     const float x = dice(0, static_cast<float>(side)), y = dice(0, static_cast<float>(side));
     const float angle = dice(0, 3.14f);
     const float c = std::cos(angle), s = std::sin(angle);
+    const float across = 1 / size, down = 1 / height;
     const bool round = dice(0, 1) < .5f;
     float colour[3];
     const float grey = dice(0, 255);
@@ -41,7 +43,7 @@ std::vector<float> painted_picture(int side) {
     for (float& value : colour) {
       value = kind < .15f ? 0 : kind < .3f ? 255 : std::clamp(grey + dice(-60, 60), 0.f, 255.f);
     }
-    const float reach = round ? std::max(size, height) : size + height;
+    const float reach = round ? std::max(size, height) : std::hypot(size, height);
     const int left = std::max(static_cast<int>(x - reach), 0);
     const int right = std::min(static_cast<int>(x + reach) + 1, side);
     const int top = std::max(static_cast<int>(y - reach), 0);
@@ -49,7 +51,7 @@ std::vector<float> painted_picture(int side) {
     for (int row = top; row < bottom; ++row) {
       for (int column = left; column < right; ++column) {
         const float dx = static_cast<float>(column) - x, dy = static_cast<float>(row) - y;
-        const float u = std::abs(dx * c + dy * s) / size, v = std::abs(dy * c - dx * s) / height;
+        const float u = std::abs(dx * c + dy * s) * across, v = std::abs(dy * c - dx * s) * down;
         if (round ? u * u + v * v >= 1 : u >= 1 || v >= 1) continue;
         for (int channel = 0; channel < 3; ++channel) {
           pixels[static_cast<std::size_t>((row * side + column) * 3 + channel)] = colour[channel];
@@ -58,6 +60,12 @@ std::vector<float> painted_picture(int side) {
     }
   }
   return pixels;
+}
+
+float screening_margin(float worst, float typical) {
+  // By far more than photographs need (docs/performance.md): both may be larger there than on the painted picture, and
+  // of the worst of few samples, one must not think that it is the worst.
+  return std::max(2 * worst, 10 * typical);
 }
 
 ByteScale byte_scale(float low, float high) {

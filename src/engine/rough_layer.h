@@ -29,9 +29,14 @@ struct RoughLayer {
              const std::vector<float>& slopes, int channels, int kernel, ByteScale input, float output_step);
 };
 
-// The picture on which screening measures itself: side x side pixels of 0 to 255, channels last. It has the edges, corners, plain and
+// The picture on which screening measures itself: kPaintedSide^2 pixels of 0 to 255, channels last. It has the edges, corners, plain and
 // busy places of photographs, and the nets' maps of it the range that they have on photographs.
-std::vector<float> painted_picture(int side);
+inline constexpr int kPaintedSide = 168;
+std::vector<float> painted_picture();
+
+// How far a rough difference of logits may be off, from the worst and the root mean square error on that picture. Infinite or NaN
+// if they are.
+float screening_margin(float worst, float typical);
 
 }  // namespace mtcnn
 

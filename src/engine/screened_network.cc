@@ -10,12 +10,10 @@
 namespace mtcnn {
 namespace {
 
-// How much larger than the worst error on the painted picture the margin is. docs/performance.md has what photographs need.
-constexpr float kMarginFactor = 2;
 // Where more cells than this have to be looked at again, the first look is not worth it.
 constexpr float kMostAgain = .3f;
 
-constexpr int kSide = 160;  // of the painted picture
+constexpr int kSide = kPaintedSide;
 
 // A map in planes.
 struct Planes {
@@ -135,7 +133,7 @@ ScreenedNetwork::ScreenedNetwork(const NetSpec& net, const ModelData& data, cons
 
 void ScreenedNetwork::calibrate(const NetSpec& net, const ModelData& data, const Kernels& kernels) {
   Planes picture{{kSide, kSide}, 3, std::vector<float>(std::size_t{3} * kSide * kSide)};
-  const std::vector<float> painted = painted_picture(kSide);
+  const std::vector<float> painted = painted_picture();
   for (std::size_t i = 0; i < painted.size(); ++i) {
     picture.values[i % 3 * kSide * kSide + i / 3] = (painted[i] - data.pixel_mean) * data.pixel_scale;
   }
@@ -189,7 +187,7 @@ void ScreenedNetwork::calibrate(const NetSpec& net, const ModelData& data, const
   }
   worst_error_ = worst;
   typical_error_ = static_cast<float>(std::sqrt(sum / static_cast<double>(rough.size())));
-  margin_ = kMarginFactor * worst;
+  margin_ = screening_margin(worst_error_, typical_error_);
   painted_ = std::move(rough);
   if (std::isfinite(margin_)) std::sort(painted_.begin(), painted_.end());
 }
