@@ -13,6 +13,7 @@
 
 #include "apps/bench_peak.h"
 #include "apps/bench_profile.h"
+#include "apps/bench_screening.h"
 #include "apps/command_line.h"
 #include "apps/commands.h"
 #include "apps/detector_flags.h"
@@ -58,7 +59,7 @@ struct Flags {
   std::vector<float> threads{1, 0};
   std::string instruction_set = "auto";
   double seconds = 2;
-  bool profile = false, kernels = false, json = false;
+  bool profile = false, kernels = false, screening = false, json = false;
 };
 
 std::optional<std::vector<NamedSize>> parse_sizes(const std::string& text) {
@@ -410,6 +411,9 @@ void add_flags(CLI::App& app, Flags& flags) {
       app.add_flag("--profile", flags.profile,
                    "where one thread's time goes, in FLOP and bytes, beside what the processor can do");
   app.add_flag("--kernels", flags.kernels, "every layer with every instruction set")->excludes(profile);
+  app.add_flag("--screening", flags.screening,
+               "whether screening loses anything: how far its rough scores are off on these photographs")
+      ->group("");
   app.add_flag("--json", flags.json, "as one JSON object");
 }
 
@@ -434,6 +438,12 @@ int run_bench(int argc, const char* const* argv) {
       if (const auto detector = create_detector(*model, options); !detector)
         return usage_error("bench", detector.error().message);
     }
+  }
+  if (flags.screening) {
+    if (!kernels->screen)
+      return usage_error("bench", std::string("--screening: nothing is screened with ") + kernels->name);
+    return bench_screening(model->data(), *kernels, flags.photographs, flags.min_faces) ? kExitOk
+                                                                                        : kExitFailed;
   }
   std::vector<Picture> pictures;
   for (const std::string& path : flags.photographs) {

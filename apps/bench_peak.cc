@@ -85,6 +85,7 @@ constexpr Set kSets[] = {
 #endif
 #if HWY_TARGETS & HWY_AVX3
     {"avx512", &N_AVX3::multiply_add},
+    {"avx512vnni", &N_AVX3::multiply_add},
 #endif
 #if HWY_TARGETS & HWY_NEON
     {"neon", &N_NEON::multiply_add},

@@ -73,7 +73,7 @@ void layer(void (*kernel)(const Args&), const Args& args, const Shape& shape, do
   const Clock::time_point end = Clock::now();
   (watch.calls > 0 ? watch.inside : watch.gap) += seconds(begin - watch.last);
   const auto found = watch.layers.places.find(shape);
-  assert(found != watch.layers.places.end());
+  if (found == watch.layers.places.end()) return;  // while the nets are made
   const auto [stage, row] = found->second;
   settle(stage);
   add(row, seconds(end - begin), 1, flop, bytes);
@@ -139,6 +139,34 @@ void plane_split(const PlaneSplitArgs& a) {
   resize(watch.inner->plane_split, a, 0, 2 * kFloat * 3 * a.columns);
 }
 
+void conv_at(const ConvAtArgs& a) {
+  const double taps = static_cast<double>(a.runs) * a.run_length;
+  layer(watch.inner->conv_at, a, {0, a.run_length, a.outputs, a.runs}, 2 * a.count * taps * a.outputs,
+        kFloat * (taps * a.outputs + a.count * (taps + a.outputs)));
+}
+
+// Screening: what is counted as FLOP is done in bytes.
+void screen_pack(const ScreenPackArgs& a) {
+  layer(watch.inner->screen->pack, a, {2, a.channels, 0, 0}, 0, (kFloat + 1) * a.columns * a.channels);
+}
+
+void screen_layer(void (*kernel)(const ScreenConvArgs&), const ScreenConvArgs& a, int kind) {
+  const double taps = 4. * a.kernel_rows * a.kernel_columns * a.quads;
+  layer(kernel, a, {kind, a.quads, a.outputs, a.kernel_rows}, 2 * taps * a.columns * a.outputs,
+        a.columns * (4. * a.quads + a.outputs) + taps * a.outputs);
+}
+void screen_conv(const ScreenConvArgs& a) { screen_layer(watch.inner->screen->conv, a, 3); }
+void screen_score(const ScreenConvArgs& a) { screen_layer(watch.inner->screen->score, a, 4); }
+
+void screen_lanes(const ScreenLanesArgs& a) {
+  layer(watch.inner->screen->lanes, a, {5, 0, 0, 0}, 0, (3 * kFloat + 4) * a.pixels * a.count);
+}
+void screen_pool(const ScreenPoolArgs& a) {
+  const double outputs = 4. * a.quads * a.columns * kScreenLanes;
+  layer(watch.inner->screen->pool, a, {6, a.quads, 0, a.size}, outputs * (a.size * a.row_count - 1),
+        4. * a.quads * kScreenLanes * (a.row_count * a.input_columns + a.columns));
+}
+
 int add_part(int stage, const char* name) {
   watch.layers.parts.push_back({kStages[stage], name});
   return static_cast<int>(watch.layers.parts.size()) - 1;
@@ -168,6 +196,25 @@ void add_parts() {
       }
       if (key) watch.layers.places[*key] = {stage, add_part(stage, one.name)};
     }
+    // Screening: all in bytes, some again. Channels come in fours, outputs in blocks of eight.
+    const auto place = [&](const Shape& key, const char* name) {
+      watch.layers.places[key] = {stage, add_part(stage, name)};
+    };
+    if (&net == &kPNet) {
+      place({2, 10, 0, 0}, "bytes");
+      place({3, 3, 16, 3}, "conv2 in bytes");
+      place({4, 4, 32, 3}, "conv3 in bytes");
+      place({0, 3, 16, 30}, "conv2 again");
+      place({0, 1, 32, 144}, "conv3 again");
+    } else if (&net == &kRNet) {
+      place({5, 0, 0, 0}, "bytes");
+      place({3, 1, 32, 3}, "conv1 in bytes");
+      place({6, 8, 0, 3}, "pool1 in bytes");
+      place({3, 7, 48, 3}, "conv2 in bytes");
+      place({6, 12, 0, 3}, "pool2 in bytes");
+      place({3, 12, 64, 2}, "conv3 in bytes");
+      place({4, 16, 128, 3}, "dense4 in bytes");
+    }
     // The heads run as one; P-Net's and R-Net's points are left out.
     int outputs = 0;
     for (const Layer& head : net.heads) outputs += head.optional ? 0 : head.outputs;
@@ -184,8 +231,13 @@ Profile::Profile(const Kernels& kernels) {
   assert(!watch.inner);
   watch = {};
   watch.inner = &kernels;
-  watch.outer = {kernels.name,  conv,       max_pool,   lrn,        blend_rows,
-                 blend_columns, plane_conv, plane_pool, plane_split};
+  watch.outer = {kernels.name,  conv,       max_pool,   lrn,         blend_rows,
+                 blend_columns, plane_conv, plane_pool, plane_split, conv_at};
+  if (kernels.screen) {
+    static constexpr ScreenKernels kWatched{screen_pack, screen_conv, screen_score, screen_lanes,
+                                            screen_pool};
+    watch.outer.screen = &kWatched;
+  }
   add_parts();
 }
 

@@ -118,6 +118,41 @@ TEST_CASE("the release's faces at minimum face 40, on every instruction set") {
   check_against("matlab-port-min40", 40);
 }
 
+// Every number after every stage.
+void check_same(const Trace& a, const Trace& b) {
+  REQUIRE(a.levels.size() == b.levels.size());
+  for (std::size_t i = 0; i < a.levels.size(); ++i) CHECK(a.levels[i].candidates == b.levels[i].candidates);
+  CHECK(a.proposals == b.proposals);
+  CHECK(a.pnet == b.pnet);
+  CHECK(a.rnet == b.rnet);
+  CHECK(a.faces == b.faces);
+}
+
+TEST_CASE("screening changes no bit of what any stage gives") {
+  if (!test::have_shared_data()) return;
+  std::vector<Model> models{released_model()};
+  if (Result<Model> own = Model::builtin(); own.ok()) models.push_back(*std::move(own));
+  for (const Case& c : cases("matlab-port")) {
+    CAPTURE(c.name);
+    for (const Model& model : models) {
+      // The last is so low that screening does not pay.
+      for (const float threshold : {.6f, .3f, .05f}) {
+        CAPTURE(threshold);
+        DetectorOptions options;
+        options.min_face = threshold < .6f ? 40.f : 20.f;
+        options.thresholds = {threshold, .7f, .7f};
+        DetectorOptions plain = options;
+        plain.screening = false;
+        const Result<Trace> with = Detector::create(model, options)->trace(c.image.view());
+        const Result<Trace> without = Detector::create(model, plain)->trace(c.image.view());
+        REQUIRE(with.ok());
+        REQUIRE(without.ok());
+        check_same(*with, *without);
+      }
+    }
+  }
+}
+
 TEST_CASE("MTCNNv1's mirrored points and MTCNNv2's L-Net points") {
   if (!test::have_shared_data()) return;
   const Model model = released_model();

@@ -52,6 +52,10 @@ struct DetectorOptions {
   bool lnet = false;              // refine the points with L-Net (MTCNNv2); needs a model that has it
   bool largest_only = false;      // only the face with the largest box
 
+  // Where the processor multiplies bytes faster than floats, find out with bytes which windows are far below the threshold, and
+  // compute only the others in floats. The faces are the same, bit for bit; this is for tests and comparisons.
+  bool screening = true;
+
   // "auto", or one of instruction_sets(): for tests and comparisons.
   std::string instruction_set = "auto";
 };
@@ -132,7 +136,7 @@ class MTCNN_EXPORT Detector {
 };
 
 // Names of the instruction sets that this build and this machine can run, slowest first:
-// "scalar", then for example "sse4", "avx2", "avx512" or "neon".
+// "scalar", then for example "sse4", "avx2", "avx512", "avx512vnni" or "neon".
 MTCNN_EXPORT std::vector<std::string> instruction_sets();
 
 }  // namespace mtcnn

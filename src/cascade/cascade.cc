@@ -6,6 +6,7 @@
 #include "cascade/propose.h"
 #include "cascade/refine.h"
 #include "cascade/refine_landmarks.h"
+#include "cascade/score.h"
 #include "geometry/box.h"
 #include "image/convert.h"
 #include "image/view.h"
@@ -18,6 +19,10 @@ std::size_t held(const std::vector<T>& v) {
   return v.capacity() * sizeof(T);
 }
 std::size_t held(const AlignedFloats& v) { return v.capacity() * sizeof(float); }
+std::size_t held(const AlignedWords& v) { return v.capacity() * sizeof(std::uint32_t); }
+std::size_t held(const ScreenScratch& s) {
+  return held(s.floats) + held(s.words) + held(s.done) + held(s.columns) + held(s.windows) + held(s.targets);
+}
 std::size_t held(const AxisTaps& t) {
   return held(t.first) + held(t.count) + held(t.offset) + held(t.weight);
 }
@@ -112,6 +117,13 @@ void CascadeWorkspace::level_workers() {
   level([](WorkerScratch & w) -> auto& { return w.input; });
   level([](WorkerScratch & w) -> auto& { return w.scratch; });
   level([](WorkerScratch & w) -> auto& { return w.output; });
+  level([](WorkerScratch & w) -> auto& { return w.words; });
+  level([](WorkerScratch & w) -> auto& { return w.screen.floats; });
+  level([](WorkerScratch & w) -> auto& { return w.screen.words; });
+  level([](WorkerScratch & w) -> auto& { return w.screen.done; });
+  level([](WorkerScratch & w) -> auto& { return w.screen.columns; });
+  level([](WorkerScratch & w) -> auto& { return w.screen.windows; });
+  level([](WorkerScratch & w) -> auto& { return w.screen.targets; });
 }
 
 std::size_t CascadeWorkspace::bytes() const {
@@ -127,7 +139,7 @@ std::size_t CascadeWorkspace::bytes() const {
     sum += sizeof worker + held(worker.horizontal) + held(worker.vertical) + held(worker.patch.horizontal) +
            held(worker.patch.vertical) + held(worker.resample.sources) + held(worker.resample.row) +
            held(worker.patch.resample.sources) + held(worker.patch.resample.row) + held(worker.input) +
-           held(worker.scratch) + held(worker.output);
+           held(worker.scratch) + held(worker.output) + held(worker.screen) + held(worker.words);
   }
   return sum;
 }
@@ -142,6 +154,14 @@ Cascade::Cascade(const ModelData& data, const DetectorOptions& options, const Ke
   using Heads = std::initializer_list<std::string_view>;
   if (stages > 1) rnet_.emplace(kRNet, data, kernels, Heads{"class", "box"});
   if (stages > 2) onet_.emplace(kONet, data, kernels, Heads{"class", "box", "landmarks"});
+  if (options.screening && kernels.screen) {
+    pnet_screen_.emplace(kPNet, data, kernels, Heads{"class", "box"});
+    if (!pnet_screen_->pays(logit_bound((*options.thresholds)[0]))) pnet_screen_.reset();
+    if (rnet_) {
+      rnet_screen_.emplace(kRNet, data, kernels, *rnet_);
+      if (!rnet_screen_->pays(logit_bound((*options.thresholds)[1]))) rnet_screen_.reset();
+    }
+  }
   if (options.lnet) lnet_.emplace(kLNet, data, kernels, Heads{"landmarks"});
 }
 
@@ -203,7 +223,9 @@ void Cascade::detect(const ImageView& rgb, CascadeWorkspace& w, Trace* trace) co
   pyramid_levels({rgb.width, rgb.height}, options_.min_face, options_.max_face, options_.factor, w.levels);
 
   // Stage 1: P-Net.
-  propose({pnet_, *kernels_, geometry_, mean_, scale_, thresholds[0], options_.nms_level}, rgb, w);
+  propose({pnet_, *kernels_, geometry_, mean_, scale_, thresholds[0], options_.nms_level,
+           pnet_screen_ ? &*pnet_screen_ : nullptr},
+          rgb, w);
   w.nms_input.clear();
   for (const Proposal& proposal : w.proposals) w.nms_input.push_back(proposal.window);
   if (trace) {
@@ -226,7 +248,9 @@ void Cascade::detect(const ImageView& rgb, CascadeWorkspace& w, Trace* trace) co
 
   // Stage 2: R-Net.
   if (!rnet_) return;
-  refine({*rnet_, *kernels_, mean_, scale_, thresholds[1], false, false}, rgb, w);
+  refine({*rnet_, *kernels_, mean_, scale_, thresholds[1], false, false,
+          rnet_screen_ ? &*rnet_screen_ : nullptr},
+         rgb, w);
   w.nms_input.clear();
   for (const AcceptedWindow& detection : w.detections) w.nms_input.push_back(detection.window);
   nms(w.nms_input, Overlap::kUnion, options_.nms_rnet, w.nms, w.keep);

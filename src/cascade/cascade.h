@@ -8,7 +8,9 @@
 #include "cascade/workspace.h"
 #include "engine/model_data.h"
 #include "engine/network.h"
+#include "engine/patch_screen.h"
 #include "engine/row_network.h"
+#include "engine/screened_network.h"
 #include "mtcnn/detector.h"
 
 namespace mtcnn {
@@ -43,7 +45,9 @@ class Cascade {
   float mean_, scale_;
   const Kernels* kernels_;
   RowNetwork pnet_;
+  std::optional<ScreenedNetwork> pnet_screen_;
   std::optional<Network> rnet_, onet_, lnet_;
+  std::optional<PatchScreen> rnet_screen_;
 };
 
 }  // namespace mtcnn

@@ -1,5 +1,8 @@
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
+#include <optional>
+#include <string_view>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -78,6 +81,9 @@ TEST_CASE("cut into tiles, a level gives the cells that it gives in one piece") 
   const ModelData data = random_model(31);
   const Kernels& kernels = *find_kernels("auto");
   const RowNetwork pnet(kPNet, data, kernels, {"class", "box"});
+  std::optional<ScreenedNetwork> screen;
+  if (kernels.screen)
+    screen.emplace(kPNet, data, kernels, std::initializer_list<std::string_view>{"class", "box"});
   for (const Size size : {Size{300, 411}, Size{60, 900}, Size{801, 30}, Size{64, 33}}) {
     const std::vector<std::uint8_t> pixels = random_pixels(size.width, size.height, 3, 32);
     const ImageView image = rgb_view(pixels, size.width, size.height);
@@ -88,7 +94,9 @@ TEST_CASE("cut into tiles, a level gives the cells that it gives in one piece") 
       REQUIRE(workspace.levels.size() == 1);
       REQUIRE(workspace.levels[0].size == size);
       // NMS at 1 keeps every cell.
-      propose({pnet, kernels, CellGeometry::kExact, 127.5f, 1 / 128.f, kScore, 1.f}, image, workspace);
+      propose(
+          {pnet, kernels, CellGeometry::kExact, 127.5f, 1 / 128.f, kScore, 1.f, screen ? &*screen : nullptr},
+          image, workspace);
 
       const Size cells = pnet.positions(size);
       const Tile all{size, 0, cells.width, 0, cells.height};
@@ -163,6 +171,46 @@ TEST_CASE("refine judges each window by itself and keeps their order") {
       CHECK(workspace.detections[i].window.box == single[i].window.box);
       CHECK(workspace.detections[i].window.score == single[i].window.score);
       CHECK(workspace.detections[i].landmarks == single[i].landmarks);
+    }
+  }
+}
+
+TEST_CASE("screened, refine gives the windows above the threshold bit for bit") {
+  const ModelData data = random_model(33);
+  const Kernels& kernels = *find_kernels("auto");
+  if (!kernels.screen) return;
+  const Network rnet(kRNet, data, kernels, {"class", "box"});
+  const PatchScreen screen(kRNet, data, kernels, rnet);
+  constexpr int kWidth = 300, kHeight = 200;
+  const std::vector<std::uint8_t> pixels = random_pixels(kWidth, kHeight, 3, 34);
+  const ImageView image = rgb_view(pixels, kWidth, kHeight);
+  CascadeWorkspace workspace;
+  workspace.use_threads(2);
+  for (int i = 0; i < 75; ++i) {
+    const float left = static_cast<float>(i * 37 % 260 - 10), top = static_cast<float>(i * 23 % 170 - 10);
+    const float side = static_cast<float>(20 + i);
+    workspace.windows.push_back({{left, top, left + side, top + side}, 1});
+  }
+  RefineSpec spec{rnet, kernels, 127.5f, 1 / 128.f, 0, false, false};
+  refine(spec, image, workspace);
+  std::vector<float> scores;
+  for (const AcceptedWindow& found : workspace.detections) scores.push_back(found.window.score);
+  std::sort(scores.begin(), scores.end());
+  for (const std::size_t kept : {3u, 20u, 60u}) {
+    CAPTURE(kept);
+    spec.threshold = scores[scores.size() - kept - 1];
+    spec.screen = nullptr;
+    refine(spec, image, workspace);
+    const std::vector<AcceptedWindow> expected = workspace.detections;
+    REQUIRE(expected.size() == kept);
+    spec.screen = &screen;
+    refine(spec, image, workspace);
+    REQUIRE(workspace.detections.size() == kept);
+    for (std::size_t i = 0; i < kept; ++i) {
+      CHECK(workspace.detections[i].index == expected[i].index);
+      CHECK(workspace.detections[i].window.box == expected[i].window.box);
+      CHECK(workspace.detections[i].window.score == expected[i].window.score);
+      CHECK(workspace.detections[i].offsets == expected[i].offsets);
     }
   }
 }

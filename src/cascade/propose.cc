@@ -21,7 +21,6 @@ void propose_tile(const ProposeSpec& spec, const ImageView& rgb, const PyramidLe
   make_taps(0, rgb.height, level.size.height, top, bottom, rgb.height, worker.vertical);
   const int width = columns.end - columns.begin;
   worker.input.resize(std::size_t{3} * static_cast<std::size_t>(width) + kSlack);
-  worker.scratch.resize(spec.network.scratch_size(tile));
 
   const float bound = logit_bound(spec.threshold);
   const auto read = [&](int row, float* planes, std::ptrdiff_t plane) {
@@ -30,17 +29,25 @@ void propose_tile(const ProposeSpec& spec, const ImageView& rgb, const PyramidLe
     spec.kernels.plane_split(
         {.rgb = worker.input.data(), .columns = width, .output = planes, .plane = plane});
   };
-  const auto scan = [&](int row, const float* planes, std::ptrdiff_t plane) {
-    for (int x = 0; x < tile.right - tile.left; ++x) {
-      const float* const value = planes + x;
-      if (value[plane] - value[0] < bound) continue;
-      const float score = face_probability(value[0], value[plane]);
-      if (!(score >= spec.threshold)) continue;  // false for NaN, too
-      found.push_back({{cell_window(spec.geometry, tile.left + x, row, level.scale), score},
-                       {value[2 * plane], value[3 * plane], value[4 * plane], value[5 * plane]}});
-    }
+  // The values of a cell's heads are `stride` apart.
+  const auto look = [&](int row, int column, const float* value, std::ptrdiff_t stride) {
+    if (value[stride] - value[0] < bound) return;
+    const float score = face_probability(value[0], value[stride]);
+    if (!(score >= spec.threshold)) return;  // false for NaN, too
+    found.push_back({{cell_window(spec.geometry, column, row, level.scale), score},
+                     {value[2 * stride], value[3 * stride], value[4 * stride], value[5 * stride]}});
   };
-  spec.network.run(tile, worker.scratch.data(), read, scan);
+  if (spec.screen) {
+    spec.screen->run(tile, bound, worker.screen, read,
+                     [&](int row, int column, const float* values) { look(row, column, values, 1); });
+    return;
+  }
+  worker.scratch.resize(spec.network.scratch_size(tile));
+  spec.network.run(tile, worker.scratch.data(), read,
+                   [&](int row, const float* planes, std::ptrdiff_t plane) {
+                     for (int x = 0; x < tile.right - tile.left; ++x)
+                       look(row, tile.left + x, planes + x, plane);
+                   });
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 
 #include "cascade/workspace.h"
 #include "engine/row_network.h"
+#include "engine/screened_network.h"
 #include "mtcnn/model.h"
 
 namespace mtcnn {
@@ -12,9 +13,10 @@ struct ProposeSpec {
   const RowNetwork& network;  // with the heads class, box
   const Kernels& kernels;
   CellGeometry geometry;
-  float mean, scale;  // of the pixels
-  float threshold;    // on the score, cells at or above it are kept
-  float nms_level;    // IoU
+  float mean, scale;                        // of the pixels
+  float threshold;                          // on the score, cells at or above it are kept
+  float nms_level;                          // IoU
+  const ScreenedNetwork* screen = nullptr;  // the same net, to be used in its place
 };
 
 // Fills workspace.proposals with the cells of workspace.levels that P-Net takes for faces and that

@@ -1,6 +1,7 @@
 #include "cascade/refine.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "cascade/score.h"
 
@@ -20,12 +21,35 @@ void mirror_patches(float* patches, std::size_t count, int side) {
   }
 }
 
+// Where fewer windows than this share the work, it is more than what screening saves.
+constexpr int kFewest = 9;
+static_assert(kBatch == kScreenLanes);
+
+// Moves those of `count` patches of worker.input that may be above the threshold to its front. Returns how many, and which in `kept`.
+int screen(const RefineSpec& spec, int count, std::size_t patch, WorkerScratch& worker, int* kept) {
+  std::iota(kept, kept + count, 0);
+  if (!spec.screen || count < kFewest) return count;
+  worker.words.resize(spec.screen->scratch_size());
+  float scores[kScreenLanes];
+  spec.screen->run(worker.input.data(), count, worker.words.data(), scores);
+  const float limit = logit_bound(spec.threshold) - spec.screen->margin();
+  int left = 0;
+  for (int i = 0; i < count; ++i) {
+    if (!(scores[i] >= limit)) continue;
+    if (i > left) {
+      std::copy_n(worker.input.data() + static_cast<std::size_t>(i) * patch, patch,
+                  worker.input.data() + static_cast<std::size_t>(left) * patch);
+    }
+    kept[left++] = i;
+  }
+  return left;
+}
+
 // `first`: index of the first of the windows.
 void refine_batch(const RefineSpec& spec, const ImageView& rgb, std::span<const ScoredBox> windows,
                   std::size_t first, WorkerScratch& worker, std::vector<AcceptedWindow>& found) {
   const int side = spec.network.spec().side;
   const Size input{side, side};
-  const int count = static_cast<int>(windows.size());
   const std::size_t patch = std::size_t{3} * static_cast<std::size_t>(side) * static_cast<std::size_t>(side);
   const std::size_t outputs = static_cast<std::size_t>(spec.network.outputs());
   constexpr std::size_t kLandmarksAt = 6;  // behind two logits and four offsets
@@ -40,18 +64,23 @@ void refine_batch(const RefineSpec& spec, const ImageView& rgb, std::span<const 
     read_patch(rgb, windows[i].box, side, spec.mean, spec.scale, spec.kernels, worker.patch,
                worker.input.data() + i * patch);
   }
+  int kept[kBatch];
+  const int count = screen(spec, static_cast<int>(windows.size()), patch, worker, kept);
   spec.network.run(worker.input.data(), count, input, worker.scratch.data(), plain);
   if (spec.mirror_landmarks) {
-    mirror_patches(worker.input.data(), windows.size(), side);
+    mirror_patches(worker.input.data(), static_cast<std::size_t>(count), side);
     spec.network.run(worker.input.data(), count, input, worker.scratch.data(), mirror);
   }
 
-  for (std::size_t i = 0; i < windows.size(); ++i) {
+  for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
     const float* value = plain + i * outputs;
     const float score = face_probability(value[0], value[1]);
     if (!(score > spec.threshold)) continue;
-    AcceptedWindow detection{
-        {windows[i].box, score}, {value[2], value[3], value[4], value[5]}, {}, static_cast<int>(first + i)};
+    const std::size_t window = static_cast<std::size_t>(kept[i]);
+    AcceptedWindow detection{{windows[window].box, score},
+                             {value[2], value[3], value[4], value[5]},
+                             {},
+                             static_cast<int>(first + window)};
     if (spec.landmarks) {
       std::copy_n(value + kLandmarksAt, detection.landmarks.size(), detection.landmarks.begin());
     }

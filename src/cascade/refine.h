@@ -5,6 +5,7 @@
 
 #include "cascade/workspace.h"
 #include "engine/network.h"
+#include "engine/patch_screen.h"
 
 namespace mtcnn {
 
@@ -14,7 +15,8 @@ struct RefineSpec {
   float mean, scale;  // of the pixels
   float threshold;    // on the score, windows above it are kept
   bool landmarks;
-  bool mirror_landmarks;  // average the points with those of the mirrored patch (MTCNNv1)
+  bool mirror_landmarks;                // average the points with those of the mirrored patch (MTCNNv1)
+  const PatchScreen* screen = nullptr;  // the same net, to sort out what is surely below the threshold
 };
 
 // Fills workspace.detections with those of workspace.windows that the net takes for faces, in their

@@ -11,6 +11,7 @@
 
 #include "cascade/pyramid.h"
 #include "engine/row_network.h"
+#include "engine/screened_network.h"
 #include "geometry/codec.h"
 #include "geometry/nms.h"
 #include "image/patch.h"
@@ -47,6 +48,8 @@ struct WorkerScratch {
   ResampleScratch resample;
   PatchScratch patch;
   AlignedFloats input, scratch, output;
+  ScreenScratch screen;
+  AlignedWords words;
 };
 
 struct CascadeWorkspace {

@@ -13,8 +13,10 @@
 #include <doctest/doctest.h>
 
 #include "engine/network.h"
+#include "engine/patch_screen.h"
 #include "engine/row_network.h"
 #include "engine/safetensors.h"
+#include "engine/screened_network.h"
 #include "geometry/calibration.h"
 #include "nets/baseline_nets.h"
 #include "support/random_model.h"
@@ -353,6 +355,119 @@ TEST_CASE("tiles give bit for bit what the whole gives") {
   }
 }
 
+TEST_CASE("screened, P-Net gives bit for bit what it gives without, wherever it is looked at again") {
+  const ModelData data = random_model(19);
+  for (const Kernels* const kernels : available_kernels()) {
+    if (!kernels->screen) continue;
+    CAPTURE(kernels->name);
+    const RowNetwork pnet(kPNet, data, *kernels, {"class", "box"});
+    const ScreenedNetwork screened(kPNet, data, *kernels, {"class", "box"});
+    CHECK(screened.margin() > 0);
+    CHECK(screened.worst_error() < 1);
+    CHECK(screened.typical_error() < .2f * screened.worst_error() + .1f);
+    CHECK(screened.pays(1e9f));
+    CHECK_FALSE(screened.pays(-1e9f));
+    for (const Size size : {Size{101, 45}, Size{12, 12}, Size{13, 60}, Size{150, 31}}) {
+      CAPTURE(size.width);
+      const std::vector<float> input =
+          random_input(static_cast<std::size_t>(size.width * size.height * 3), 20);
+      const Size cells = pnet.positions(size);
+      const std::vector<float> whole = run_tile(pnet, input, {size, 0, cells.width, 0, cells.height});
+      for (const float bound : {-HUGE_VALF, -.5f, .5f, 1.f, HUGE_VALF}) {
+        CAPTURE(bound);
+        for (const int step : {1, 7, 16, 75}) {
+          std::vector<int> seen(static_cast<std::size_t>(cells.width * cells.height));
+          std::vector<float> rough;
+          ScreenScratch scratch;
+          for (int top = 0; top < cells.height; top += step) {
+            for (int left = 0; left < cells.width; left += step) {
+              const Tile tile{size, left, std::min(left + step, cells.width), top,
+                              std::min(top + step, cells.height)};
+              const Range columns = screened.input_columns(tile);
+              rough.resize(static_cast<std::size_t>((tile.right - tile.left) * (tile.bottom - tile.top)));
+              screened.run(
+                  tile, bound, scratch,
+                  [&](int row, float* planes, std::ptrdiff_t plane) {
+                    for (int x = columns.begin; x < columns.end; ++x) {
+                      for (int c = 0; c < 3; ++c) {
+                        planes[c * plane + x - columns.begin] =
+                            input[static_cast<std::size_t>((row * size.width + x) * 3 + c)];
+                      }
+                    }
+                  },
+                  [&](int row, int column, const float* values) {
+                    const std::size_t cell = static_cast<std::size_t>(row * cells.width + column);
+                    ++seen[cell];
+                    CHECK(std::memcmp(values, whole.data() + 6 * cell, 6 * sizeof(float)) == 0);
+                  },
+                  rough.data());
+              for (int row = tile.top; row < tile.bottom; ++row) {
+                for (int x = tile.left; x < tile.right; ++x) {
+                  const float* const exact = whole.data() + 6 * (row * cells.width + x);
+                  const float difference = rough[static_cast<std::size_t>(
+                      (row - tile.top) * (tile.right - tile.left) + x - tile.left)];
+                  CHECK(std::abs(exact[1] - exact[0] - difference) <= screened.margin());
+                }
+              }
+            }
+          }
+          for (std::size_t cell = 0; cell < seen.size(); ++cell) {
+            CHECK(seen[cell] <= 1);
+            if (whole[6 * cell + 1] - whole[6 * cell] >= bound) CHECK(seen[cell] == 1);
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("R-Net in bytes is as far off as it says, in batches of any size") {
+  const ModelData data = random_model(23);
+  for (const Kernels* const kernels : available_kernels()) {
+    if (!kernels->screen) continue;
+    CAPTURE(kernels->name);
+    const Network rnet(kRNet, data, *kernels, {"class", "box"});
+    const PatchScreen screen(kRNet, data, *kernels, rnet);
+    CHECK(screen.margin() > 0);
+    CHECK(screen.pays(1));
+    CHECK_FALSE(screen.pays(-HUGE_VALF));
+    const Size size{kRNet.side, kRNet.side};
+    constexpr std::size_t kMany = kScreenLanes;
+    const std::size_t each = 3 * 24 * 24;
+    const std::vector<float> input = random_input(kMany * each + kSlack, 24);
+    std::vector<float> scratch(rnet.scratch_size(size, kMany)), exact(kMany * 6 + kSlack);
+    rnet.run(input.data(), kMany, size, scratch.data(), exact.data());
+    // It is rough, but not blind: the spread of the differences is well above the error.
+    float low = HUGE_VALF, high = -HUGE_VALF;
+    for (std::size_t i = 0; i < kMany; ++i) {
+      low = std::min(low, exact[6 * i + 1] - exact[6 * i]);
+      high = std::max(high, exact[6 * i + 1] - exact[6 * i]);
+    }
+    CHECK(high - low > screen.typical_error());
+    AlignedWords words(screen.scratch_size());
+    for (const int count : {1, 3, 16}) {
+      float scores[kMany] = {};
+      screen.run(input.data(), count, words.data(), scores);
+      for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i)
+        CHECK(std::abs(exact[6 * i + 1] - exact[6 * i] - scores[i]) <= screen.margin());
+    }
+  }
+}
+
+TEST_CASE("nets that overflow are not screened") {
+  ModelData data = random_model(21);
+  for (float& weight : data.tensors.at("pnet.conv2.weight").values) weight *= 1e30f;
+  for (float& weight : data.tensors.at("pnet.conv3.weight").values) weight *= 1e30f;
+  for (float& weight : data.tensors.at("rnet.conv2.weight").values) weight *= 1e30f;
+  for (float& weight : data.tensors.at("rnet.conv3.weight").values) weight *= 1e30f;
+  for (const Kernels* const kernels : available_kernels()) {
+    if (!kernels->screen) continue;
+    CHECK_FALSE(ScreenedNetwork(kPNet, data, *kernels, {"class", "box"}).pays(0));
+    const Network rnet(kRNet, data, *kernels, {"class", "box"});
+    CHECK_FALSE(PatchScreen(kRNet, data, *kernels, rnet).pays(0));
+  }
+}
+
 void check_batch(const NetSpec& net, const ModelData& data, std::initializer_list<std::string_view> heads) {
   CAPTURE(net.name);
   const Network network(net, data, *find_kernels("auto"), heads);
@@ -370,6 +485,7 @@ void check_batch(const NetSpec& net, const ModelData& data, std::initializer_lis
 }
 
 TEST_CASE("a batch gives bit for bit what its inputs give alone") {
+  check_batch(kRNet, random_model(15), {"class", "box"});
   check_batch(kONet, random_model(15), {"class", "box", "landmarks"});
   for (const NetSpec* const& net : kBaselines)
     check_batch(*net, random_weights(15, std::span(&net, 1)), {net->heads[0].name});

@@ -325,8 +325,15 @@ void Network::run(const float* inputs, int count, Size input, float* scratch, fl
   run(inputs, count, input, scratch, outputs, outputs_);
 }
 
+std::vector<Network::Bounds> Network::measure(const float* inputs, int count, Size input, float* scratch,
+                                              float* outputs) const {
+  std::vector<Bounds> bounds(spatial_.size());
+  run(inputs, count, input, scratch, outputs, outputs_, &bounds);
+  return bounds;
+}
+
 void Network::run(const float* inputs, int count, Size input, float* scratch, float* outputs,
-                  int output_stride) const {
+                  int output_stride, std::vector<Bounds>* bounds) const {
   assert(net_->fully_convolutional || (input == Size{net_->side, net_->side}));
   float* const maps[2] = {scratch, scratch + map_size(input)};
   float* const features = maps[1] + map_size(input);
@@ -347,6 +354,11 @@ void Network::run(const float* inputs, int count, Size input, float* scratch, fl
       run_spatial(spatial_[s], in, source, padded, target);
       in = output_shape(*spatial_[s].layer, in);
       source = target;
+      if (bounds) {
+        const auto [low, high] = std::minmax_element(target, target + floats(in));
+        Bounds& all = (*bounds)[s];
+        all = {std::min(all.low, *low), std::max(all.high, *high)};
+      }
     }
   }
 

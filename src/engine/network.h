@@ -42,6 +42,13 @@ class Network {
   // kSlack floats past the end of `inputs` and touches as many past that of `outputs`.
   void run(const float* inputs, int count, Size input, float* scratch, float* outputs) const;
 
+  // The same, and the least and the largest value of what each layer on maps gives (a PReLU is part of the layer before it).
+  struct Bounds {
+    float low = 0, high = 0;
+  };
+  std::vector<Bounds> measure(const float* inputs, int count, Size input, float* scratch,
+                              float* outputs) const;
+
  private:
   // A layer and the PReLU or ReLU behind it.
   struct Step {
@@ -58,8 +65,8 @@ class Network {
 
   static Step pack(const Layer& layer, MapShape input, const ModelData& data, const std::string& name,
                    const Layer* activation);
-  void run(const float* inputs, int count, Size input, float* scratch, float* outputs,
-           int output_stride) const;
+  void run(const float* inputs, int count, Size input, float* scratch, float* outputs, int output_stride,
+           std::vector<Bounds>* bounds = nullptr) const;
   void run_spatial(const Step& step, MapShape input, const float* in, float* padded, float* out) const;
   void run_dense(const Step& step, int count, const float* in, float* out, int output_stride) const;
   std::size_t map_size(Size input) const;

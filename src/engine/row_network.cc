@@ -25,12 +25,18 @@ void pack(const std::vector<float>& weights, int outputs, int channels, int kern
 
 }  // namespace
 
-RowNetwork::RowNetwork(const NetSpec& net, const ModelData& data, const Kernels& kernels,
-                       std::initializer_list<std::string_view> heads)
-    : net_(&net), kernels_(&kernels) {
+RowNetwork::RowNetwork(const NetSpec& net, const ModelData& data, const Kernels& kernels, Range layers,
+                       std::initializer_list<std::string_view> heads, int kept)
+    : net_(&net), kernels_(&kernels), kept_(kept) {
   assert(net.fully_convolutional && !net.branch);
   int channels = net.channels;
-  for (std::size_t i = 0; i < net.layers.size(); ++i) {
+  const std::size_t begin = static_cast<std::size_t>(layers.begin);
+  const std::size_t end = static_cast<std::size_t>(layers.end);
+  for (std::size_t i = 0; i < begin; ++i) {
+    if (net.layers[i].outputs > 0) channels = net.layers[i].outputs;
+  }
+  inputs_ = channels;
+  for (std::size_t i = begin; i < end; ++i) {
     const Layer& layer = net.layers[i];
     if (layer.kind == LayerKind::kDropout) continue;
     Step& step = steps_.emplace_back();
@@ -48,11 +54,13 @@ RowNetwork::RowNetwork(const NetSpec& net, const ModelData& data, const Kernels&
          step.outputs, step.weights);
     const std::vector<float>& bias = values_of(data, net.name, layer, "bias");
     step.bias.assign(bias.begin(), bias.end());
-    if (i + 1 < net.layers.size() && net.layers[i + 1].kind == LayerKind::kPrelu) {
+    if (i + 1 < end && net.layers[i + 1].kind == LayerKind::kPrelu) {
       const std::vector<float>& slopes = values_of(data, net.name, net.layers[++i], "weight");
       step.slopes.assign(slopes.begin(), slopes.end());
     }
   }
+  assert(steps_.size() + 1 < kMostMaps);
+  if (heads.size() == 0) return;
   // All heads look at the same features: they are one 1 x 1 convolution.
   Step& all = steps_.emplace_back();
   all.kernel = 1;
@@ -74,7 +82,6 @@ RowNetwork::RowNetwork(const NetSpec& net, const ModelData& data, const Kernels&
     all.bias.insert(all.bias.end(), bias.begin(), bias.end());
     first += head->outputs;
   }
-  assert(steps_.size() < kMostMaps);
 }
 
 Size RowNetwork::positions(Size input) const {
@@ -84,7 +91,7 @@ Size RowNetwork::positions(Size input) const {
 
 void RowNetwork::lay_out(const Tile& tile, Map* maps) const {
   maps[0].size = tile.map;
-  maps[0].channels = net_->channels;
+  maps[0].channels = inputs_;
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     const Step& step = steps_[i];
     const auto side = [&](int in) { return step.pool ? (in + 1) / 2 : in - step.kernel + 1; };
@@ -95,7 +102,7 @@ void RowNetwork::lay_out(const Tile& tile, Map* maps) const {
   Map& last = maps[steps_.size()];
   last.columns = {tile.left, tile.right};
   last.first_row = tile.top;
-  last.kept = 1;
+  last.kept = kept_;
   for (std::size_t i = steps_.size(); i-- > 0;) {
     const Step& step = steps_[i];
     const Map& out = maps[i + 1];

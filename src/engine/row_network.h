@@ -34,12 +34,18 @@ class RowNetwork {
   // `heads`: those to compute, in the order of the planes that run() gives. Requires a fully convolutional net of
   // convolutions and 2 x 2 pools, and data that has the net's tensors with these heads. Keeps nothing of `data`.
   RowNetwork(const NetSpec& net, const ModelData& data, const Kernels& kernels,
-             std::initializer_list<std::string_view> heads);
+             std::initializer_list<std::string_view> heads)
+      : RowNetwork(net, data, kernels, {0, static_cast<int>(net.layers.size())}, heads) {}
+
+  // Of its layers these alone, indices into net.layers; without heads (none named), the planes are what the last of them gives.
+  // `kept`: how many rows of the result stay where found() sees them, the last one included.
+  RowNetwork(const NetSpec& net, const ModelData& data, const Kernels& kernels, Range layers,
+             std::initializer_list<std::string_view> heads, int kept = 1);
 
   // Values of all heads at one position.
   int outputs() const { return steps_.back().outputs; }
 
-  // Rows and columns of positions for an input of this size.
+  // Rows and columns of positions for an input of this size. Requires all layers of the net.
   Size positions(Size input) const;
 
   // The columns of the input that a tile looks at.
@@ -95,6 +101,8 @@ class RowNetwork {
   const NetSpec* net_;
   const Kernels* kernels_;
   std::vector<Step> steps_;
+  int inputs_ = 0;  // channels
+  int kept_ = 1;
 };
 
 }  // namespace mtcnn

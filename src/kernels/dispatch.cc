@@ -22,6 +22,8 @@ bool machine_has(SimdLevel level) {
       return machine_has(SimdLevel::kAvx2) && __builtin_cpu_supports("avx512f") &&
              __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
              __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+    case SimdLevel::kAvx512Vnni:
+      return machine_has(SimdLevel::kAvx512) && __builtin_cpu_supports("avx512vnni");
   }
   return false;
 #else
@@ -32,10 +34,17 @@ bool machine_has(SimdLevel level) {
 struct Available {
   std::array<const Kernels*, 8> tables{};
   std::size_t count = 0;
+  Kernels vnni;
   Available() {
     tables[count++] = &kScalarKernels;
     for (const SimdTable& table : simd_tables()) {
       if (machine_has(table.level)) tables[count++] = table.kernels;
+      if (table.level == SimdLevel::kAvx512 && vnni_screen_kernels() && machine_has(SimdLevel::kAvx512Vnni)) {
+        vnni = *table.kernels;
+        vnni.name = "avx512vnni";
+        vnni.screen = vnni_screen_kernels();
+        tables[count++] = &vnni;
+      }
     }
   }
 };

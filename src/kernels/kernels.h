@@ -41,6 +41,21 @@ struct ConvArgs {
   int output_stride = 0;           // >= outputs
 };
 
+// The same at chosen places: window i to targets[i]. Bit for bit what conv() and plane_conv() give for the same sums in the same
+// order, whichever windows there are.
+struct ConvAtArgs {
+  const float* const* windows = nullptr;
+  float* const* targets = nullptr;  // outputs floats each
+  int count = 0;
+  const int* run_offsets = nullptr;
+  int runs = 0;
+  int run_length = 0;
+  int outputs = 0;
+  const float* weights = nullptr;  // as ConvArgs has them
+  const float* bias = nullptr;
+  const float* slopes = nullptr;
+};
+
 // Maximum over size x size windows, ceil mode: windows are cut at the right and bottom edges.
 struct PoolArgs {
   const float* input = nullptr;
@@ -136,7 +151,89 @@ struct PlaneSplitArgs {
   X(blend_columns, BlendColumnsArgs) \
   X(plane_conv, PlaneConvArgs)       \
   X(plane_pool, PlanePoolArgs)       \
-  X(plane_split, PlaneSplitArgs)
+  X(plane_split, PlaneSplitArgs)     \
+  X(conv_at, ConvAtArgs)
+
+// The screening kernels work on rows of quads: lane x of quad q is a 32-bit word with channels 4 q to 4 q + 3 of column x, the
+// first one in the lowest byte, each a value of 0 to 255. They may read and write up to kSlack words past the end of each quad's row.
+
+// Outputs of the screening convolutions are computed in blocks of this many.
+inline constexpr int kScreenBlock = 8;
+
+// Channel c of column x is round(input[c * plane + x] * scale) + zero, within 0 to 255; channels that fill up a quad are 0.
+struct ScreenPackArgs {
+  const float* input = nullptr;
+  std::ptrdiff_t plane = 0;
+  int channels = 0;
+  int columns = 0;
+  float scale = 1;
+  int zero = 0;  // 0 to 255
+  std::uint32_t* output = nullptr;
+  std::ptrdiff_t output_plane = 0;
+};
+
+// A row of a convolution. For every output o and column x
+//   sum = over rows r, quads q, columns k, channels i of a quad, of rows[r][q * plane + x + k * column_step] channel i *
+//       weights[(((r * quads + q) * kernel_columns + k) * outputs + o) * 4 + i]
+//   value = prelu(sum * scale[o] + bias[o])
+struct ScreenConvArgs {
+  const std::uint32_t* const* rows = nullptr;  // kernel_rows of them
+  int kernel_rows = 0, kernel_columns = 0;
+  int quads = 0;
+  std::ptrdiff_t plane = 0;
+  int columns = 0;                       // of the output
+  int column_step = 1;                   // words from one column of the kernel to the next
+  int outputs = 0;                       // a multiple of kScreenBlock
+  const std::int8_t* weights = nullptr;  // on a word's boundary
+  const float *scale = nullptr, *bias = nullptr, *slopes = nullptr;
+  // conv: channel o of column x is round(value) + zero, within 0 to 255.
+  int zero = 0;
+  std::uint32_t* output = nullptr;
+  std::ptrdiff_t output_plane = 0;
+  // score: scores[x] = offset + sum over o of value * mix[o].
+  const float* mix = nullptr;
+  float offset = 0;
+  float* scores = nullptr;
+};
+
+// Where many small maps are looked at together, lanes are maps: word x * kScreenLanes + m of a row is of column x of map m.
+inline constexpr int kScreenLanes = 16;
+
+// Maps of three channels as such rows: channel c of pixel i of map m is round(maps[m][3 i + c] * scale) + zero, within 0 to 255, in
+// word i * kScreenLanes + m. The fourth channel is anything. Maps m >= count are left as they are.
+struct ScreenLanesArgs {
+  const float* maps = nullptr;
+  std::ptrdiff_t map = 0;  // floats from one to the next
+  int count = 0;           // 1 to kScreenLanes
+  int pixels = 0;          // a multiple of 4
+  float scale = 1;
+  int zero = 0;
+  std::uint32_t* output = nullptr;
+};
+
+// A row of the maximum over size x size windows of such rows, cut at the right edge; cut at the bottom there are fewer rows.
+struct ScreenPoolArgs {
+  const std::uint32_t* const* rows = nullptr;
+  int row_count = 0;
+  int size = 0, stride = 0;
+  int quads = 0;
+  int input_columns = 0, columns = 0;  // of each map
+  std::ptrdiff_t plane = 0, output_plane = 0;
+  std::uint32_t* output = nullptr;
+};
+
+#define MTCNN_SCREEN_KERNELS(X) \
+  X(pack, ScreenPackArgs)       \
+  X(conv, ScreenConvArgs)       \
+  X(score, ScreenConvArgs)      \
+  X(lanes, ScreenLanesArgs)     \
+  X(pool, ScreenPoolArgs)
+
+struct ScreenKernels {
+#define MTCNN_KERNEL_POINTER(NAME, ARGUMENTS) void (*NAME)(const ARGUMENTS&) = nullptr;
+  MTCNN_SCREEN_KERNELS(MTCNN_KERNEL_POINTER)
+#undef MTCNN_KERNEL_POINTER
+};
 
 // One instruction set's versions.
 struct Kernels {
@@ -144,7 +241,12 @@ struct Kernels {
 #define MTCNN_KERNEL_POINTER(NAME, ARGUMENTS) void (*NAME)(const ARGUMENTS&) = nullptr;
   MTCNN_KERNELS(MTCNN_KERNEL_POINTER)
 #undef MTCNN_KERNEL_POINTER
+  // Null where products of bytes are no faster than those of floats.
+  const ScreenKernels* screen = nullptr;
 };
+
+// What the screening kernels mean; too slow to screen with.
+const ScreenKernels& reference_screen_kernels();
 
 // Those that this build has and this machine can run, slowest first; the first is the scalar reference.
 std::span<const Kernels* const> available_kernels();

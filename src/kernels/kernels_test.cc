@@ -183,6 +183,269 @@ TEST_CASE("a result does not depend on the place of its pixel in a tile") {
   }
 }
 
+TEST_CASE("a convolution at chosen places gives bit for bit what it gives at all of them") {
+  constexpr int kColumns = 40, kRows = 3, kChannels = 5, kKernel = 3;
+  constexpr int kPlane = 64;
+  std::mt19937 random(7);
+  const AlignedFloats planes = random_floats(static_cast<std::size_t>(kRows * kChannels * kPlane), random);
+  for (const Kernels* kernels : available_kernels()) {
+    CAPTURE(kernels->name);
+    for (const int outputs : {1, 6, 16, 32}) {
+      CAPTURE(outputs);
+      const int taps = kRows * kChannels * kKernel;
+      const AlignedFloats weights = random_floats(static_cast<std::size_t>(taps * outputs), random);
+      const AlignedFloats bias = random_floats(48, random), slopes = random_floats(48, random);
+      AlignedFloats blocks(static_cast<std::size_t>((outputs + kBlock - 1) / kBlock * taps * kBlock));
+      for (int tap = 0; tap < taps; ++tap) {
+        for (int o = 0; o < outputs; ++o) {
+          blocks[static_cast<std::size_t>((o / kBlock * taps + tap) * kBlock + o % kBlock)] =
+              weights[static_cast<std::size_t>(tap * outputs + o)];
+        }
+      }
+      const float* rows[kRows];
+      std::vector<int> offsets;
+      for (int r = 0; r < kRows; ++r) {
+        rows[r] = planes.data() + r * kChannels * kPlane;
+        for (int c = 0; c < kChannels; ++c) offsets.push_back((r * kChannels + c) * kPlane);
+      }
+      AlignedFloats all(static_cast<std::size_t>(outputs * kPlane));
+      kernels->plane_conv({.rows = rows,
+                           .kernel_rows = kRows,
+                           .kernel_columns = kKernel,
+                           .channels = kChannels,
+                           .plane = kPlane,
+                           .columns = kColumns,
+                           .outputs = outputs,
+                           .weights = weights.data(),
+                           .bias = bias.data(),
+                           .slopes = slopes.data(),
+                           .output = all.data(),
+                           .output_plane = kPlane});
+      for (const int count : {1, 2, 3, 5, 7, 11, 12, 13, 25, 40}) {
+        CAPTURE(count);
+        AlignedFloats some(static_cast<std::size_t>(count * outputs) + kSlack, kGuard);
+        std::vector<const float*> windows;
+        std::vector<float*> targets;
+        const auto column = [&](int i) { return i * 7 % kColumns; };
+        for (int i = 0; i < count; ++i) {
+          windows.push_back(planes.data() + column(i));
+          targets.push_back(some.data() + (count - 1 - i) * outputs);
+        }
+        kernels->conv_at({.windows = windows.data(),
+                          .targets = targets.data(),
+                          .count = count,
+                          .run_offsets = offsets.data(),
+                          .runs = static_cast<int>(offsets.size()),
+                          .run_length = kKernel,
+                          .outputs = outputs,
+                          .weights = blocks.data(),
+                          .bias = bias.data(),
+                          .slopes = slopes.data()});
+        bool equal = true;
+        for (int i = 0; i < count; ++i) {
+          for (int o = 0; o < outputs; ++o) {
+            equal = equal && targets[static_cast<std::size_t>(i)][o] ==
+                                 all[static_cast<std::size_t>(o * kPlane + column(i))];
+          }
+        }
+        CHECK(equal);
+        CHECK(some[static_cast<std::size_t>(count * outputs)] == kGuard);
+      }
+    }
+  }
+}
+
+// Of each byte of two words, the larger of the differences.
+int byte_difference(std::uint32_t a, std::uint32_t b) {
+  int most = 0;
+  for (int i = 0; i < 4; ++i) {
+    most =
+        std::max(most, std::abs(static_cast<int>(a >> (8 * i) & 255) - static_cast<int>(b >> (8 * i) & 255)));
+  }
+  return most;
+}
+
+TEST_CASE("a screening convolution by hand") {
+  // One row, one quad, one tap: bytes 1, 2, 3, 200.
+  const std::uint32_t word = 1 | 2 << 8 | 3 << 16 | 200u << 24;
+  const std::uint32_t* const rows[] = {&word};
+  alignas(4) std::int8_t weights[4 * kScreenBlock] = {1, 1, 1, 1, -1, -1, -1, -1, 0, 0, 0, 127};
+  float scale[kScreenBlock] = {1, 1, 1}, bias[kScreenBlock] = {.25f}, slopes[kScreenBlock] = {9, .5f, 9},
+        mix[kScreenBlock] = {1, 10, 100};
+  std::uint32_t output[2] = {};
+  float score = 0;
+  ScreenConvArgs args{.rows = rows,
+                      .kernel_rows = 1,
+                      .kernel_columns = 1,
+                      .quads = 1,
+                      .plane = 1,
+                      .columns = 1,
+                      .outputs = kScreenBlock,
+                      .weights = weights,
+                      .scale = scale,
+                      .bias = bias,
+                      .slopes = slopes,
+                      .zero = 110,
+                      .output = output,
+                      .output_plane = 1,
+                      .mix = mix,
+                      .offset = 1000,
+                      .scores = &score};
+  reference_screen_kernels().conv(args);
+  // 206.25 + 110, -206 * .5 + 110, 25400 + 110, 0 + 110.
+  CHECK(output[0] == (255 | 7 << 8 | 255 << 16 | 110u << 24));
+  reference_screen_kernels().score(args);
+  CHECK(score == doctest::Approx(1000 + 206.25 - 1030 + 2540000));
+}
+
+TEST_CASE("screening kernels on every instruction set that has them") {
+  const ScreenKernels& reference = reference_screen_kernels();
+  for (const Kernels* kernels : available_kernels()) {
+    if (!kernels->screen) continue;
+    CAPTURE(kernels->name);
+    for (const int columns : {1, 2, 15, 16, 17, 31, 32, 33, 47, 48, 49, 65, 96, 97, 113}) {
+      const int step = columns % 16 == 0 ? kScreenLanes : 1;
+      CAPTURE(columns);
+      for (const int channels : {1, 3, 4, 10, 16}) {
+        CAPTURE(channels);
+        constexpr int kRows = 3, kKernel = 3, kOutputs = 2 * kScreenBlock;
+        std::mt19937 random(static_cast<unsigned>(100 * columns + channels));
+        const int plane = columns + 6 * kSlack;
+        const std::size_t quads = static_cast<std::size_t>((channels + 3) / 4);
+        const AlignedFloats input = random_floats(static_cast<std::size_t>(channels * plane), random, -6, 9);
+        AlignedWords packed(quads * static_cast<std::size_t>(plane), 0xabababab), expected = packed;
+        ScreenPackArgs pack{.input = input.data(),
+                            .plane = plane,
+                            .channels = channels,
+                            .columns = columns + 2,
+                            .scale = 20,
+                            .zero = 100,
+                            .output = packed.data(),
+                            .output_plane = plane};
+        kernels->screen->pack(pack);
+        pack.output = expected.data();
+        reference.pack(pack);
+        bool equal = true;
+        for (std::size_t q = 0; q < quads; ++q) {
+          for (std::size_t x = 0; x < static_cast<std::size_t>(columns + 2); ++x) {
+            equal = equal && packed[q * static_cast<std::size_t>(plane) + x] ==
+                                 expected[q * static_cast<std::size_t>(plane) + x];
+          }
+        }
+        CHECK(equal);
+
+        std::vector<AlignedWords> maps;
+        const std::uint32_t* rows[kRows];
+        for (auto& row : rows) {
+          AlignedWords& words = maps.emplace_back(quads * static_cast<std::size_t>(plane));
+          for (std::uint32_t& word : words) word = static_cast<std::uint32_t>(random());
+          row = words.data();
+        }
+        AlignedBytes weights(quads * kRows * kKernel * kOutputs * 4);
+        for (std::int8_t& weight : weights) weight = static_cast<std::int8_t>(random() % 255 - 127);
+        const AlignedFloats scale = random_floats(kOutputs, random, 1e-4f, 1e-3f);
+        const AlignedFloats bias = random_floats(kOutputs, random, -50, 50);
+        const AlignedFloats slopes = random_floats(kOutputs, random, -1.5f, 1.5f);
+        const AlignedFloats mix = random_floats(kOutputs, random);
+        AlignedWords bytes(kOutputs / 4 * static_cast<std::size_t>(plane)), right = bytes;
+        AlignedFloats scores(static_cast<std::size_t>(plane)), sums = scores;
+        ScreenConvArgs args{.rows = rows,
+                            .kernel_rows = kRows,
+                            .kernel_columns = kKernel,
+                            .quads = static_cast<int>(quads),
+                            .plane = plane,
+                            .columns = columns,
+                            .column_step = step,
+                            .outputs = kOutputs,
+                            .weights = weights.data(),
+                            .scale = scale.data(),
+                            .bias = bias.data(),
+                            .slopes = slopes.data(),
+                            .zero = 90,
+                            .output = bytes.data(),
+                            .output_plane = plane,
+                            .mix = mix.data(),
+                            .offset = 3,
+                            .scores = scores.data()};
+        kernels->screen->conv(args);
+        kernels->screen->score(args);
+        args.output = right.data();
+        args.scores = sums.data();
+        reference.conv(args);
+        reference.score(args);
+        // Sums of bytes are exact; then one rounding may fall on the other side of a half, and the scores' order differs.
+        int worst = 0;
+        float furthest = 0;
+        for (std::size_t x = 0; x < static_cast<std::size_t>(columns); ++x) {
+          for (std::size_t q = 0; q < kOutputs / 4; ++q) {
+            worst = std::max(worst, byte_difference(bytes[q * static_cast<std::size_t>(plane) + x],
+                                                    right[q * static_cast<std::size_t>(plane) + x]));
+          }
+          furthest = std::max(furthest, std::abs(scores[x] - sums[x]));
+        }
+        CHECK(worst <= 1);
+        CHECK(furthest < 1e-2f);
+      }
+    }
+  }
+}
+
+TEST_CASE("screening kernels with maps as lanes, on every instruction set that has them") {
+  const ScreenKernels& reference = reference_screen_kernels();
+  for (const Kernels* kernels : available_kernels()) {
+    if (!kernels->screen) continue;
+    CAPTURE(kernels->name);
+    std::mt19937 random(17);
+    constexpr std::size_t kPixels = 36, kLanes = kScreenLanes;
+    const AlignedFloats maps = random_floats(3 * kPixels * kLanes + kSlack, random, -1.2f, 1.2f);
+    for (const int count : {1, 2, 15, 16}) {
+      CAPTURE(count);
+      AlignedWords words(kPixels * kLanes, 0xabcdef01), expected = words;
+      ScreenLanesArgs args{.maps = maps.data(),
+                           .map = 3 * kPixels,
+                           .count = count,
+                           .pixels = kPixels,
+                           .scale = 128,
+                           .zero = 128,
+                           .output = words.data()};
+      kernels->screen->lanes(args);
+      args.output = expected.data();
+      reference.lanes(args);
+      bool equal = true;
+      for (std::size_t i = 0; i < words.size(); ++i) {
+        const bool written = static_cast<int>(i % kLanes) < count;
+        equal = equal && (written ? (words[i] & 0xffffff) == expected[i] : words[i] == 0xabcdef01);
+      }
+      CHECK(equal);
+    }
+    for (const int columns : {2, 3, 4, 5, 9, 22}) {
+      for (const int rows : {1, 2, 3}) {
+        constexpr int kQuads = 3;
+        const int outputs = (columns - 3 + 1) / 2 + 1;  // ceil mode
+        AlignedWords input(static_cast<std::size_t>(rows * kQuads * columns) * kLanes);
+        for (std::uint32_t& word : input) word = static_cast<std::uint32_t>(random());
+        const std::uint32_t* pointers[3];
+        for (int r = 0; r < rows; ++r) pointers[r] = input.data() + r * kQuads * columns * kScreenLanes;
+        AlignedWords words(static_cast<std::size_t>(kQuads * outputs) * kLanes), expected = words;
+        ScreenPoolArgs args{.rows = pointers,
+                            .row_count = rows,
+                            .size = 3,
+                            .stride = 2,
+                            .quads = kQuads,
+                            .input_columns = columns,
+                            .columns = outputs,
+                            .plane = columns * kScreenLanes,
+                            .output_plane = outputs * kScreenLanes,
+                            .output = words.data()};
+        kernels->screen->pool(args);
+        args.output = expected.data();
+        reference.pool(args);
+        CHECK(words == expected);
+      }
+    }
+  }
+}
+
 TEST_CASE("max pool on every instruction set") {
   std::mt19937 random(7);
   for (const int channels : {1, 3, 10, 16, 28, 33}) {

@@ -120,9 +120,112 @@ void plane_split(const PlaneSplitArgs& a) {
   }
 }
 
+void conv_at(const ConvAtArgs& a) {
+  for (int i = 0; i < a.count; ++i) {
+    conv({.input = a.windows[i],
+          .rows = 1,
+          .columns = 1,
+          .run_offsets = a.run_offsets,
+          .runs = a.runs,
+          .run_length = a.run_length,
+          .outputs = a.outputs,
+          .weights = a.weights,
+          .bias = a.bias,
+          .slopes = a.slopes,
+          .output = a.targets[i],
+          .output_stride = a.outputs});
+  }
+}
+
+std::uint32_t byte_of(float value, int zero, int channel) {
+  const float rounded = std::nearbyint(value) + static_cast<float>(zero);
+  return static_cast<std::uint32_t>(std::clamp(rounded, 0.f, 255.f)) << (8 * channel);
+}
+
+void screen_pack(const ScreenPackArgs& a) {
+  for (int q = 0; 4 * q < a.channels; ++q) {
+    for (int x = 0; x < a.columns; ++x) {
+      std::uint32_t word = 0;
+      for (int i = 0; i < 4 && 4 * q + i < a.channels; ++i) {
+        word |= byte_of(a.input[(4 * q + i) * a.plane + x] * a.scale, a.zero, i);
+      }
+      a.output[q * a.output_plane + x] = word;
+    }
+  }
+}
+
+float screen_value(const ScreenConvArgs& a, int o, int x) {
+  std::int32_t sum = 0;
+  for (int r = 0; r < a.kernel_rows; ++r) {
+    for (int q = 0; q < a.quads; ++q) {
+      for (int k = 0; k < a.kernel_columns; ++k) {
+        const std::uint32_t word = a.rows[r][q * a.plane + x + k * a.column_step];
+        const std::int8_t* const weights =
+            a.weights + (((r * a.quads + q) * a.kernel_columns + k) * a.outputs + o) * 4;
+        for (int i = 0; i < 4; ++i) sum += static_cast<std::int32_t>(word >> (8 * i) & 255) * weights[i];
+      }
+    }
+  }
+  const float value = static_cast<float>(sum) * a.scale[o] + a.bias[o];
+  return value < 0 ? value * a.slopes[o] : value;
+}
+
+void screen_conv(const ScreenConvArgs& a) {
+  for (int q = 0; 4 * q < a.outputs; ++q) {
+    for (int x = 0; x < a.columns; ++x) {
+      std::uint32_t word = 0;
+      for (int i = 0; i < 4; ++i) word |= byte_of(screen_value(a, 4 * q + i, x), a.zero, i);
+      a.output[q * a.output_plane + x] = word;
+    }
+  }
+}
+
+void screen_score(const ScreenConvArgs& a) {
+  for (int x = 0; x < a.columns; ++x) {
+    float score = a.offset;
+    for (int o = 0; o < a.outputs; ++o) score += screen_value(a, o, x) * a.mix[o];
+    a.scores[x] = score;
+  }
+}
+
+void screen_lanes(const ScreenLanesArgs& a) {
+  for (int m = 0; m < a.count; ++m) {
+    for (int i = 0; i < a.pixels; ++i) {
+      std::uint32_t word = 0;
+      for (int c = 0; c < 3; ++c) word |= byte_of(a.maps[m * a.map + 3 * i + c] * a.scale, a.zero, c);
+      a.output[i * kScreenLanes + m] = word;
+    }
+  }
+}
+
+void screen_pool(const ScreenPoolArgs& a) {
+  for (int q = 0; q < a.quads; ++q) {
+    for (int x = 0; x < a.columns; ++x) {
+      for (int m = 0; m < kScreenLanes; ++m) {
+        std::uint32_t most = 0;
+        for (int r = 0; r < a.row_count; ++r) {
+          for (int u = x * a.stride; u < std::min(x * a.stride + a.size, a.input_columns); ++u) {
+            const std::uint32_t word = a.rows[r][q * a.plane + u * kScreenLanes + m];
+            std::uint32_t larger = 0;
+            for (int i = 0; i < 32; i += 8) larger |= std::max(most >> i & 255, word >> i & 255) << i;
+            most = larger;
+          }
+        }
+        a.output[q * a.output_plane + x * kScreenLanes + m] = most;
+      }
+    }
+  }
+}
+
 }  // namespace
 
-const Kernels kScalarKernels{"scalar",      conv,       max_pool,   lrn,        blend_rows,
-                             blend_columns, plane_conv, plane_pool, plane_split};
+const Kernels kScalarKernels{"scalar",      conv,       max_pool,   lrn,         blend_rows,
+                             blend_columns, plane_conv, plane_pool, plane_split, conv_at};
+
+const ScreenKernels& reference_screen_kernels() {
+  static constexpr ScreenKernels kReference{screen_pack, screen_conv, screen_score, screen_lanes,
+                                            screen_pool};
+  return kReference;
+}
 
 }  // namespace mtcnn

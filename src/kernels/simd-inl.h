@@ -135,6 +135,27 @@ void conv(const ConvArgs& a) {
   }
 }
 
+void conv_at(const ConvAtArgs& a) {
+  const ConvArgs tile{.run_offsets = a.run_offsets,
+                      .runs = a.runs,
+                      .run_length = a.run_length,
+                      .outputs = a.outputs,
+                      .weights = a.weights,
+                      .bias = a.bias,
+                      .slopes = a.slopes};
+  const int blocks = (a.outputs + kBlock - 1) / kBlock;
+  for (int done = 0; done < a.count; done += kTilePixels) {
+    const int pixels = std::min(kTilePixels, a.count - done);
+    int block = 0;
+    for (; block + kTileBlocks <= blocks; block += kTileBlocks) {
+      conv_pixels<kTileBlocks>(tile, pixels, a.windows + done, a.targets + done, block);
+    }
+    for (; block < blocks; ++block) {
+      conv_pixels<1>(tile, pixels, a.windows + done, a.targets + done, block);
+    }
+  }
+}
+
 void max_pool(const PoolArgs& a) {
   const F d;
   float* out = a.output;
@@ -351,8 +372,8 @@ void plane_split(const PlaneSplitArgs& a) {
 #define MTCNN_LEVEL_NAME "baseline"
 #endif
 extern const Kernels kSimdKernels;
-const Kernels kSimdKernels{MTCNN_LEVEL_NAME, conv,       max_pool,   lrn,        blend_rows,
-                           blend_columns,    plane_conv, plane_pool, plane_split};
+const Kernels kSimdKernels{MTCNN_LEVEL_NAME, conv,       max_pool,   lrn,         blend_rows,
+                           blend_columns,    plane_conv, plane_pool, plane_split, conv_at};
 #undef MTCNN_LEVEL_NAME
 
 }  // namespace HWY_NAMESPACE

@@ -15,6 +15,7 @@ enum class SimdLevel {
   kSse4,
   kAvx2,
   kAvx512,
+  kAvx512Vnni,
 };
 
 struct SimdTable {
@@ -24,6 +25,9 @@ struct SimdTable {
 
 // Those that were compiled, slowest first.
 std::span<const SimdTable> simd_tables();
+
+// What VNNI adds to AVX-512; null where the compiler cannot produce it.
+const ScreenKernels* vnni_screen_kernels();
 
 }  // namespace mtcnn
 

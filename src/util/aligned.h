@@ -3,6 +3,7 @@
 #define MTCNN_UTIL_ALIGNED_H_
 
 #include <cstddef>
+#include <cstdint>
 #include <new>
 #include <vector>
 
@@ -27,6 +28,8 @@ struct AlignedAllocator {
 };
 
 using AlignedFloats = std::vector<float, AlignedAllocator<float>>;
+using AlignedWords = std::vector<std::uint32_t, AlignedAllocator<std::uint32_t>>;
+using AlignedBytes = std::vector<std::int8_t, AlignedAllocator<std::int8_t>>;
 
 }  // namespace mtcnn
 

@@ -1,0 +1,112 @@
+#include "engine/rough_layer.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/kernels.h"
+
+namespace mtcnn {
+namespace {
+
+// Numbers that look random and are the same everywhere.
+class Dice {
+ public:
+  float operator()(float low, float high) {
+    state_ = state_ * 6364136223846793005u + 1442695040888963407u;
+    return low + (high - low) * static_cast<float>(state_ >> 40) * 0x1p-24f;
+  }
+
+ private:
+  std::uint64_t state_ = 1;
+};
+
+}  // namespace
+
+// "Dead leaves": rectangles and ellipses of all sizes and colours that cover one another have the edges, corners, plain
+// and busy places of photographs, and the nets' maps on them the range that they have on photographs.
+std::vector<float> painted_picture() {
+  constexpr int side = kPaintedSide;
+  constexpr int kLeaves = 500;
+  std::vector<float> pixels(static_cast<std::size_t>(3 * side * side), 128.f);
+  Dice dice;
+  for (int leaf = 0; leaf < kLeaves; ++leaf) {
+    const float size = 3 * std::pow(10.f, dice(0, 1));
+    const float height = size * dice(.5f, 1.5f);
+    const float x = dice(0, static_cast<float>(side)), y = dice(0, static_cast<float>(side));
+    const float angle = dice(0, 3.14f);
+    const float c = std::cos(angle), s = std::sin(angle);
+    const float across = 1 / size, down = 1 / height;
+    const bool round = dice(0, 1) < .5f;
+    float colour[3];
+    const float grey = dice(0, 255);
+    const float kind = dice(0, 1);
+    for (float& value : colour) {
+      value = kind < .15f ? 0 : kind < .3f ? 255 : std::clamp(grey + dice(-60, 60), 0.f, 255.f);
+    }
+    const float reach = round ? std::max(size, height) : std::hypot(size, height);
+    const int left = std::max(static_cast<int>(x - reach), 0);
+    const int right = std::min(static_cast<int>(x + reach) + 1, side);
+    const int top = std::max(static_cast<int>(y - reach), 0);
+    const int bottom = std::min(static_cast<int>(y + reach) + 1, side);
+    for (int row = top; row < bottom; ++row) {
+      for (int column = left; column < right; ++column) {
+        const float dx = static_cast<float>(column) - x, dy = static_cast<float>(row) - y;
+        const float u = std::abs(dx * c + dy * s) * across, v = std::abs(dy * c - dx * s) * down;
+        if (round ? u * u + v * v >= 1 : u >= 1 || v >= 1) continue;
+        for (int channel = 0; channel < 3; ++channel) {
+          pixels[static_cast<std::size_t>((row * side + column) * 3 + channel)] = colour[channel];
+        }
+      }
+    }
+  }
+  return pixels;
+}
+
+float screening_margin(float worst, float typical) {
+  // By far more than photographs need (docs/performance.md): both may be larger there than on the painted picture, and
+  // of the worst of few samples, one must not think that it is the worst.
+  return std::max(2 * worst, 10 * typical);
+}
+
+ByteScale byte_scale(float low, float high) {
+  const float from = std::min(low, 0.f), to = std::max(high, 0.f);
+  const float step = std::max(to - from, 1e-20f) / 255;
+  return {step, static_cast<int>(std::clamp(std::nearbyint(-from / step), 0.f, 255.f))};
+}
+
+RoughLayer::RoughLayer(const std::vector<float>& all, const std::vector<float>& biases,
+                       const std::vector<float>& prelu, int channels, int side, ByteScale in,
+                       float output_step)
+    : input(in), kernel(side), quads((channels + 3) / 4) {
+  const std::size_t real = biases.size();
+  const std::size_t padded = (real + kScreenBlock - 1) / kScreenBlock * kScreenBlock;
+  outputs = static_cast<int>(padded);
+  weights.assign(static_cast<std::size_t>(kernel * kernel * quads * 4) * padded, 0);
+  scale.assign(padded, 0.f);
+  bias.assign(padded, 0.f);
+  slopes.assign(padded, 0.f);
+  const float* weight = all.data();
+  for (std::size_t o = 0; o < real; ++o) {
+    float most = 1e-20f;
+    const int taps = channels * kernel * kernel;
+    for (int tap = 0; tap < taps; ++tap) most = std::max(most, std::abs(weight[tap]));
+    const float unit = most / 127;
+    int sum = 0;
+    for (int c = 0; c < channels; ++c) {
+      for (int y = 0; y < kernel; ++y) {
+        for (int x = 0; x < kernel; ++x) {
+          const int value = static_cast<int>(std::nearbyint(*weight++ / unit));
+          const int place = ((y * quads + c / 4) * kernel + x) * outputs + static_cast<int>(o);
+          weights[static_cast<std::size_t>(place * 4 + c % 4)] = static_cast<std::int8_t>(value);
+          sum += value;
+        }
+      }
+    }
+    const float one = input.step * unit;
+    scale[o] = one / output_step;
+    bias[o] = (biases[o] - one * static_cast<float>(input.zero * sum)) / output_step;
+    slopes[o] = prelu[o];
+  }
+}
+
+}  // namespace mtcnn
