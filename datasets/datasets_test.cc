@@ -456,6 +456,22 @@ TEST_CASE("voc: malformed files") {
   CHECK(mentions(alone.error().message, "bad.xml:2: "));
 }
 
+TEST_CASE("voc: a second file of an image is left out with all faces that it has") {
+  Folder folder;
+  const std::string start = "<annotation><filename>a.jpg</filename>", end = "</annotation>";
+  const std::string face = voc_object("face", "0", "11"), car = voc_object("car", "0", "11");
+  folder.write("1.xml", start + face + end);
+  const std::string second = folder.write("2.xml", start + face + car + face + end);
+  LabelOptions options;
+  Dataset set = read("voc", folder.path(), options);
+  CHECK(mentions(only_problem(set, second, 0), "'a.jpg' has labels in another file already"));
+  CHECK(set.left_out == 3);
+  options.classes = {"face"};
+  set = read("voc", folder.path(), options);
+  CHECK(set.images.at(0).faces.size() == 1);
+  CHECK(set.left_out == 2);
+}
+
 TEST_CASE("coco: boxes, crowds, keypoints, categories") {
   Folder folder;
   const std::string file = folder.write("a.json", R"({
@@ -515,6 +531,29 @@ TEST_CASE("coco: malformed files") {
   CHECK(set.left_out == 7);
   REQUIRE(set.images.size() == 1);
   CHECK(set.images[0].faces.size() == 1);
+}
+
+TEST_CASE("coco: where classes are asked for, an annotation of none that is known is a problem") {
+  Folder folder;
+  const std::string file = folder.write("a.json", R"({"images": [{"id": 1, "file_name": "a.jpg"}],
+    "categories": [{"id": 1, "name": "face"}, {"id": 2, "name": "car"}, {"id": 3}],
+    "annotations": [{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]},
+      {"image_id": 1, "category_id": 2, "bbox": [1, 2, 3, 4]}, {"image_id": 1, "bbox": [1, 2, 3, 4]},
+      {"image_id": 1, "category_id": 9, "bbox": [1, 2, 3, 4]},
+      {"image_id": 1, "category_id": 3, "bbox": [1, 2, 3, 4]}]})");
+  LabelOptions options;
+  options.classes = {"face"};
+  const Dataset set = read("coco", file, options);
+  CHECK(set.images.at(0).faces.size() == 1);
+  CHECK(set.left_out == 3);
+  REQUIRE(set.problems.size() == 3);
+  CHECK(mentions(set.problems[0].what, "annotations[2]: \"category_id\" is not an id"));
+  CHECK(mentions(set.problems[1].what, "annotations[3]: "));
+  CHECK(mentions(set.problems[2].what, "annotations[4]: "));
+  // Without, all are faces.
+  const Dataset all = read("coco", file);
+  CHECK(all.images.at(0).faces.size() == 5);
+  CHECK(all.problems.empty());
 }
 
 TEST_CASE("coco: NaN, which Python writes, does not cost the rest") {
