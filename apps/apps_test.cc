@@ -373,9 +373,19 @@ TEST_CASE("a line of JSON is read as it was written; anything else is refused") 
   REQUIRE(read_failed);
   CHECK(read_failed->error == "why");
   const std::string line = json_line(image);
-  const std::pair<std::string, std::string> changes[] = {
-      {"\"path\"", "\"file\""}, {"640", "\"640\""},  {"480", "0"},        {"0.1,20.0", "20.0"},
-      {"30.0,60.0", "30.0"},    {"100.25", "1e999"}, {"0.99999", "null"}, {"\"landmarks\"", "\"points\""}};
+  const std::pair<std::string, std::string> changes[] = {{"\"path\"", "\"file\""},
+                                                         {"640", "\"640\""},
+                                                         {"480", "0"},
+                                                         {"480", "-480"},
+                                                         {"480", "480.0"},
+                                                         {"480", "4294967776"},  // 2^32 + 480
+                                                         {"640", "2147483648"},
+                                                         {"640", "18446744073709552256"},
+                                                         {"0.1,20.0", "20.0"},
+                                                         {"30.0,60.0", "30.0"},
+                                                         {"100.25", "1e999"},
+                                                         {"0.99999", "null"},
+                                                         {"\"landmarks\"", "\"points\""}};
   for (const auto& [from, to] : changes) {
     std::string changed = line;
     REQUIRE(changed.find(from) != std::string::npos);

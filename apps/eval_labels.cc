@@ -4,8 +4,6 @@
 
 #include <cmath>
 #include <filesystem>
-#include <optional>
-#include <unordered_map>
 #include <utility>
 
 #include "apps/command_line.h"
@@ -67,12 +65,9 @@ void add_label_flags(CLI::App& app, LabelFlags& flags, bool points) {
 Result<LabelledSet> load_labels(const LabelFlags& flags, const RunFlags& run) {
   LabelOptions options = flags.options;
   options.images = run.images;
-  std::optional<std::unordered_map<std::string, Size>> sizes;
-  options.known_size = [&](const std::string& name) -> std::optional<Size> {
-    if (!sizes) sizes = detected_sizes(run);
-    const auto found = sizes->find(name);
-    return found == sizes->end() ? std::nullopt : std::optional(found->second);
-  };
+  if (!run.detections.empty()) {
+    options.known_sizes = [&](const std::vector<std::string>& names) { return detected_sizes(run, names); };
+  }
   auto dataset = read_labels(flags.format, flags.path, options);
   if (!dataset) return dataset.error();
   std::unordered_set<std::string> listed;  // with --boxes: those of --labels

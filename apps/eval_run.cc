@@ -564,21 +564,31 @@ Problem no_such_image(const SetImage& image, const std::string& folder) {
   return {image.listed_in, image.line, image.name + ": there is no such image in " + folder};
 }
 
-std::unordered_map<std::string, Size> detected_sizes(const RunFlags& flags) {
-  std::unordered_map<std::string, Size> sizes;
+std::vector<std::optional<Size>> detected_sizes(const RunFlags& flags,
+                                                const std::vector<std::string>& names) {
+  std::vector<SetImage> images;
+  for (const std::string& name : names) images.push_back({name, {}, {}});
+  const SetIndex set(images);
+  std::vector<std::optional<Size>> sizes(names.size());
+  std::vector<bool> contradicted(names.size(), false);
   for (const std::string& path : flags.detections) {
     const std::string of_run = in_folder(path, kFacesFile);
     const auto lines = read_lines(is_file(of_run) ? of_run : path);
     if (!lines) continue;
     for (const std::string& line : *lines) {
       const auto image = parse_json_line(line);
-      if (!image || image->width <= 0 || image->height <= 0) continue;
-      for (std::string rest = image_name(image->path); !rest.empty();) {
-        sizes.emplace(rest, Size{image->width, image->height});
-        const std::size_t slash = rest.find('/');
-        rest = slash == std::string::npos ? "" : rest.substr(slash + 1);
-      }
+      if (!image || !image->error.empty()) continue;
+      const auto at = set.find(set.known_name(image->path));
+      if (!at) continue;
+      const Size size{image->width, image->height};
+      if (!sizes[*at]) sizes[*at] = size;
+      if (*sizes[*at] != size) contradicted[*at] = true;
     }
+  }
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    // Names that differ in their endings alone share an entry, as they do among the detections.
+    const std::size_t entry = *set.find(image_name(names[i]));
+    sizes[i] = contradicted[entry] ? std::nullopt : sizes[entry];
   }
   return sizes;
 }

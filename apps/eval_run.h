@@ -145,9 +145,10 @@ Result<std::vector<Run>> prepare_runs(const RunFlags& flags, const std::vector<S
 // What to say of a run that has nothing on any of the set's images.
 std::string nothing_measured(const Run& run, std::size_t images);
 
-// The sizes of images that lines of JSON among --detections tell, by the image_name() of the path and of each of its
-// ends ("a/b/c", "b/c", "c"); of two the first. What can't be read is left out: prepare_runs() reports it.
-std::unordered_map<std::string, Size> detected_sizes(const RunFlags& flags);
+// The sizes of the images of these names that lines of JSON among --detections tell, whose paths stand for names as in
+// prepare_runs(): without as few of their first folders as makes them known. Nothing for an image that no line is of, and
+// for one of which two lines tell different sizes. What can't be read is left out: prepare_runs() reports it.
+std::vector<std::optional<Size>> detected_sizes(const RunFlags& flags, const std::vector<std::string>& names);
 
 // The sizes of the images' files (upright), by image_name(), for those that can be read; found in
 // parallel. What can't be read is left out and reported.

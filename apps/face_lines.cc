@@ -1,6 +1,8 @@
 #include "apps/face_lines.h"
 
 #include <cmath>
+#include <cstdint>
+#include <limits>
 
 #include "apps/table.h"
 #include "apps/text.h"
@@ -58,6 +60,15 @@ bool read_numbers(const Json& json, std::size_t count, float* numbers) {
   return true;
 }
 
+// A side of an image: a whole number from 1 that an int holds.
+std::optional<int> read_side(const Json& json, const char* name) {
+  const auto at = json.find(name);
+  if (at == json.end() || !at->is_number_unsigned()) return std::nullopt;  // what is read without a minus is
+  const auto side = at->get<std::uint64_t>();
+  if (side < 1 || side > std::numeric_limits<int>::max()) return std::nullopt;
+  return static_cast<int>(side);
+}
+
 bool read_face(const Json& json, Face& face) {
   float edges[4];
   if (!json.is_object() || !json.contains("box") || !read_numbers(json["box"], 4, edges)) return false;
@@ -112,12 +123,10 @@ std::optional<ImageFaces> parse_json_line(const std::string& line) {
     image.error = json["error"].get<std::string>();
     return image;
   }
-  for (const char* const name : {"width", "height"}) {
-    if (!json.contains(name) || !json[name].is_number_integer()) return std::nullopt;
-  }
-  image.width = json["width"].get<int>();
-  image.height = json["height"].get<int>();
-  if (image.width < 1 || image.height < 1) return std::nullopt;
+  const auto width = read_side(json, "width"), height = read_side(json, "height");
+  if (!width || !height) return std::nullopt;
+  image.width = *width;
+  image.height = *height;
   if (!json.contains("faces") || !json["faces"].is_array()) return std::nullopt;
   for (const Json& item : json["faces"]) {
     Face face;

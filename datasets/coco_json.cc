@@ -129,12 +129,16 @@ Result<Dataset> read_json(const std::string& file, const Json& root, const Label
   }
   for (std::size_t i = 0; i < annotations.size(); ++i) {
     const Json& annotation = annotations[i];
+    const std::string name = "annotations[" + std::to_string(i) + "]: ";
     if (!options.classes.empty()) {
       const auto id = id_of(member(annotation, "category_id"));
       const auto category = id ? categories.find(*id) : categories.end();
-      if (category == categories.end() || !classes.wants(category->second)) continue;
+      if (category == categories.end()) {
+        builder.left_out(0, name + "\"category_id\" is not an id with a name in \"categories\"");
+        continue;
+      }
+      if (!classes.wants(category->second)) continue;
     }
-    const std::string name = "annotations[" + std::to_string(i) + "]: ";
     const auto id = id_of(member(annotation, "image_id"));
     const auto path = id ? paths.find(*id) : paths.end();
     if (path == paths.end()) {

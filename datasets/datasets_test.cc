@@ -55,6 +55,13 @@ std::string only_problem(const Dataset& dataset, const std::string& file, int li
   return dataset.problems[0].what;
 }
 
+// LabelOptions::known_sizes that knows every image to be of this size.
+auto all_of_size(Size size) {
+  return [size](const std::vector<std::string>& names) {
+    return std::vector<std::optional<Size>>(names.size(), size);
+  };
+}
+
 bool mentions(const std::string& text, std::string_view part) {
   const bool found = text.find(part) != std::string::npos;
   if (!found) MESSAGE("'" << std::string(part) << "' is not in: " << text);
@@ -449,6 +456,22 @@ TEST_CASE("voc: malformed files") {
   CHECK(mentions(alone.error().message, "bad.xml:2: "));
 }
 
+TEST_CASE("voc: a second file of an image is left out with all faces that it has") {
+  Folder folder;
+  const std::string start = "<annotation><filename>a.jpg</filename>", end = "</annotation>";
+  const std::string face = voc_object("face", "0", "11"), car = voc_object("car", "0", "11");
+  folder.write("1.xml", start + face + end);
+  const std::string second = folder.write("2.xml", start + face + car + face + end);
+  LabelOptions options;
+  Dataset set = read("voc", folder.path(), options);
+  CHECK(mentions(only_problem(set, second, 0), "'a.jpg' has labels in another file already"));
+  CHECK(set.left_out == 3);
+  options.classes = {"face"};
+  set = read("voc", folder.path(), options);
+  CHECK(set.images.at(0).faces.size() == 1);
+  CHECK(set.left_out == 2);
+}
+
 TEST_CASE("coco: boxes, crowds, keypoints, categories") {
   Folder folder;
   const std::string file = folder.write("a.json", R"({
@@ -510,6 +533,29 @@ TEST_CASE("coco: malformed files") {
   CHECK(set.images[0].faces.size() == 1);
 }
 
+TEST_CASE("coco: where classes are asked for, an annotation of none that is known is a problem") {
+  Folder folder;
+  const std::string file = folder.write("a.json", R"({"images": [{"id": 1, "file_name": "a.jpg"}],
+    "categories": [{"id": 1, "name": "face"}, {"id": 2, "name": "car"}, {"id": 3}],
+    "annotations": [{"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]},
+      {"image_id": 1, "category_id": 2, "bbox": [1, 2, 3, 4]}, {"image_id": 1, "bbox": [1, 2, 3, 4]},
+      {"image_id": 1, "category_id": 9, "bbox": [1, 2, 3, 4]},
+      {"image_id": 1, "category_id": 3, "bbox": [1, 2, 3, 4]}]})");
+  LabelOptions options;
+  options.classes = {"face"};
+  const Dataset set = read("coco", file, options);
+  CHECK(set.images.at(0).faces.size() == 1);
+  CHECK(set.left_out == 3);
+  REQUIRE(set.problems.size() == 3);
+  CHECK(mentions(set.problems[0].what, "annotations[2]: \"category_id\" is not an id"));
+  CHECK(mentions(set.problems[1].what, "annotations[3]: "));
+  CHECK(mentions(set.problems[2].what, "annotations[4]: "));
+  // Without, all are faces.
+  const Dataset all = read("coco", file);
+  CHECK(all.images.at(0).faces.size() == 5);
+  CHECK(all.problems.empty());
+}
+
 TEST_CASE("coco: NaN, which Python writes, does not cost the rest") {
   Folder folder;
   const std::string file = folder.write("a.json", R"({"info": "NaN \" NaN",
@@ -539,7 +585,7 @@ TEST_CASE("a class that no label has is a problem") {
   const auto of = [&](const char* format, const char* path, std::vector<std::string> classes) {
     LabelOptions options;
     options.classes = std::move(classes);
-    options.known_size = [](const std::string&) { return std::optional(Size{100, 50}); };
+    options.known_sizes = all_of_size({100, 50});
     return read(format, folder / path, options);
   };
   for (const auto& [format, path, known] : {std::tuple("voc", "voc", "face"), std::tuple("yolo", "yolo", "0"),
@@ -595,17 +641,11 @@ TEST_CASE("yolo: fractions of the image's size") {
   const std::vector<std::uint8_t> pixels(100 * 50 * 3);
   REQUIRE(save_image(folder / "images/sub/a b.png", {pixels.data(), 100, 50, 300, PixelFormat::kRgb8}));
   LabelOptions options;
-  std::vector<std::string> asked;
-  options.known_size = [&](const std::string& name) {
-    asked.push_back(name);
-    return std::optional(Size{100, 50});
-  };
+  options.known_sizes = all_of_size({7, 7});  // what the image itself says goes before
   for (const std::string path : {"labels", "labels/"}) {
-    asked.clear();
     const Dataset set = read("yolo", folder / path, options);
     CHECK(set.problems.empty());
     REQUIRE(set.images.size() == 2);
-    CHECK(asked == std::vector<std::string>{"none", "sub/a b"});
     CHECK(set.images[0].path == "none.jpg");
     CHECK(set.images[0].faces.empty());
     CHECK(set.images[1].path == "sub/a b.png");
@@ -616,20 +656,52 @@ TEST_CASE("yolo: fractions of the image's size") {
     CHECK((*set.images[1].faces[2].landmarks)[1] == Point{20, 10});
     CHECK(!set.images[1].faces[3].landmarks);  // one point has visibility 0
   }
-  // Without a size the image is decoded; that of none.txt can't be.
   options = {};
   options.classes = {"1"};
   const Dataset set = read("yolo", folder / "labels", options);
-  REQUIRE(set.images.size() == 1);
-  CHECK(set.images[0].faces.size() == 1);
-  CHECK(mentions(only_problem(set, folder / "labels/none.txt", 0), "the image's size is needed"));
+  REQUIRE(set.images.size() == 2);
+  CHECK(set.images[1].faces.size() == 1);
+  CHECK(set.problems.empty());  // the picture of none.txt can't be decoded, nor need it be
+  // A class that is not asked for needs no size either.
+  folder.write("labels/none.txt", "0 .5 .5 .2 .4\n");
+  CHECK(read("yolo", folder / "labels", options).problems.empty());
+  options = {};
+  CHECK(mentions(only_problem(read("yolo", folder / "labels", options), folder / "labels/none.txt", 0),
+                 "the image's size is needed"));
+}
+
+TEST_CASE("yolo: sizes of images that are not at hand are asked for once, with all names") {
+  Folder folder;
+  folder.write("labels/a/b.txt", "0 .5 .5 .2 .4\n");
+  folder.write("labels/b.txt", "0 .5 .5 .2 .4\n");
+  folder.write("labels/c.txt", "0 .5 .5 .2 .4\n0 .5 .5 .2 .4\n");
+  folder.write("labels/classes.txt", "face\n");
+  folder.write("labels/none.txt", "");
+  folder.write("images/b.jpg", "");  // can't be decoded: as good as not at hand
+  LabelOptions options;
+  int times = 0;
+  options.known_sizes = [&](const std::vector<std::string>& names) {
+    ++times;
+    CHECK(names == std::vector<std::string>{"a/b", "b", "c", "none"});
+    return std::vector<std::optional<Size>>{Size{100, 50}, Size{200, 50}, std::nullopt, std::nullopt};
+  };
+  const Dataset set = read("yolo", folder / "labels", options);
+  CHECK(times == 1);
+  REQUIRE(set.images.size() == 3);
+  CHECK(set.images[0].path == "a/b");
+  CHECK(set.images[0].faces.at(0).box == Box{40, 15, 60, 35});
+  CHECK(set.images[1].path == "b.jpg");
+  CHECK(set.images[1].faces.at(0).box == Box{80, 15, 120, 35});
+  CHECK(set.images[2].path == "none");  // without faces no size is needed
+  CHECK(mentions(only_problem(set, folder / "labels/c.txt", 0), "no size, or more than one, is known"));
+  CHECK(set.left_out == 2);
 }
 
 TEST_CASE("yolo: malformed lines") {
   Folder folder;
   folder.write("a.jpg", "");
   LabelOptions options;
-  options.known_size = [](const std::string&) { return std::optional(Size{100, 50}); };
+  options.known_sizes = all_of_size({100, 50});
   const std::string file = folder.write("a.txt",
                                         "0 .5 .5 .2 .4\n0 .5 .5 .2\n0 .5 nan .2 .4\n0 50 50 20 40\n"
                                         "0 .5 .5 -.2 .4\nface .5 .5 .2 .4\n0 .5 .5 .2 .4\n");
@@ -639,6 +711,15 @@ TEST_CASE("yolo: malformed lines") {
   REQUIRE(set.images.at(0).faces.size() == 2);
   CHECK(set.images[0].faces[1].line == 7);
   CHECK(set.left_out == 5);
+  // A size that is told may be absurd: so are the numbers then.
+  folder.write("far.txt", "0 .5 .5 .2 .4\n0 1e-9 1e-9 1e-9 1e-9 0 0 0 0 0 0 0 0 .5 .5\n");
+  options.known_sizes = all_of_size({2000000000, 2000000000});
+  const Dataset far = read("yolo", folder / "far.txt", options);
+  CHECK(lines_of(far) == std::vector<int>{1, 2});
+  CHECK(mentions(far.problems.at(0).what, "coordinate 8e+08"));
+  CHECK(mentions(far.problems.at(1).what, "coordinate 1e+09"));
+  CHECK(far.left_out == 2);
+  options.known_sizes = all_of_size({100, 50});
   // An image that is not there does if its size is known; else its lines are still looked at.
   std::filesystem::remove(folder / "a.jpg");
   const Dataset absent = read("yolo", file, options);

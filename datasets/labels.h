@@ -2,10 +2,10 @@
 //
 // The same for every reader: a line or an entry that can't be used (numbers missing, not finite or
 // beyond +-1,000,000, boxes without area, ...) is left out and reported in Dataset::problems with
-// file and line, and counted in Dataset::left_out; everything else is read. Windows line ends, a UTF-8 byte order mark, tabs and
-// spaces in file names do no harm. Coordinates become pixel
-// edges of the upright image (mtcnn/types.h): each format's file says how. Where a format's
-// numbers are indices of pixels, their middles lie half a pixel further.
+// file and line, and counted in Dataset::left_out; everything else is read. Windows line ends, a
+// UTF-8 byte order mark, tabs and spaces in file names do no harm. Coordinates become pixel edges of
+// the upright image (mtcnn/types.h): each format's file says how. Where a format's numbers are
+// indices of pixels, their middles lie half a pixel further.
 #ifndef MTCNN_DATASETS_LABELS_H_
 #define MTCNN_DATASETS_LABELS_H_
 
@@ -28,10 +28,11 @@ struct LabelOptions {
   // folder `images` that stands beside `labels`, if it is so called and there; else, and for 300w,
   // the labels' own folder.
   std::string images;
-  // yolo, whose labels are fractions of the image's size: the size, upright, of the image of this name (the
-  // label file's path below its folder, without the ending), if it is known. Empty, or where it gives nothing: by
-  // decoding the image.
-  std::function<std::optional<Size>(const std::string& name)> known_size;
+  // yolo, whose labels are fractions of the image's size, for images that can't be decoded because they are not
+  // at hand: the sizes, upright, of the images of these names, in their order; nothing for one that is not known.
+  // Called once at most, with all names of the set (the label files' paths below their folder, without the ending),
+  // as who knows sizes may know the images by longer paths. Empty: no other size is known.
+  std::function<std::vector<std::optional<Size>>(const std::vector<std::string>& names)> known_sizes;
   // Any format: added to x and y of all points, for sets whose labels lie beside the truth.
   float point_shift = 0;
 };
@@ -56,15 +57,16 @@ struct LabelFormat {
 //   background     a folder of images without faces
 std::span<const LabelFormat> label_formats();
 
-// Reads `path` with the format of that name, and shifts the points. Errors: kInvalidArgument for an unknown name, listing
-// the known ones; those of the reader.
+// Reads `path` with the format of that name, and shifts the points. Errors: kInvalidArgument for an
+// unknown name, listing the known ones; those of the reader.
 Result<Dataset> read_labels(std::string_view format, const std::string& path,
                             const LabelOptions& options = {});
 
 // The images and boxes of `boxes` with the points of `points`: for sets that keep the two in
-// separate lists. An image's place is then that of its points. Points go to that box of the same path, not ignored, that holds most of them: at
-// least three, and among equals the one whose middle is nearest to theirs; one set of points a box.
-// Boxes of `points` are not used. Problems are those of both, and points that find no box or no image.
+// separate lists. An image's place is then that of its points. Points go to that box of the same
+// path, not ignored, that holds most of them: at least three, and among equals the one whose middle
+// is nearest to theirs; one set of points a box. Boxes of `points` are not used. Problems are those of
+// both, and points that find no box or no image.
 Dataset join(Dataset boxes, const Dataset& points);
 
 // Where WIDER FACE's annotators would draw the box (forehead to chin) of an upright face with these

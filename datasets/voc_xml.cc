@@ -51,7 +51,11 @@ void read_annotation(const LabelFile& file, Classes& classes, DatasetBuilder& bu
   }
   const std::string path = (std::filesystem::path(file.relative).parent_path() / name).string();
   if (builder.has(path)) {
-    return builder.left_out(0, in_quotes(path) + " has labels in another file already");
+    builder.problem(0, in_quotes(path) + " has labels in another file already");
+    for (const pugi::xml_node& object : annotation.children("object")) {
+      if (classes.wants(object.child("name").text().get())) builder.count_left_out(1);
+    }
+    return;
   }
   LabelledImage& image = builder.image(path, line_at(*text, annotation.child("filename").offset_debug()));
   for (const pugi::xml_node& object : annotation.children("object")) {

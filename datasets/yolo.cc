@@ -4,9 +4,10 @@
 //
 // Five points may follow: x y each (15 numbers in all) or x y visibility (20), in our order; points
 // with a negative number or visibility 0 are missing, and then the face has none. Boxes and points
-// are edges by definition. The size of each image is needed (LabelOptions). Images without a .txt
-// file are not listed; an empty file is an image without faces. classes.txt is skipped. Where an image is not at
-// hand, but its size is known, its path is that of the .txt file without the ending.
+// are edges by definition. The size of each image with faces is needed: that of the image itself, else
+// what LabelOptions knows. Images without a .txt file are not listed; an empty file is an image without
+// faces. classes.txt is skipped. Where an image is not at hand, its path is that of the .txt file
+// without the ending.
 #include <algorithm>
 #include <filesystem>
 
@@ -57,32 +58,63 @@ std::optional<std::vector<double>> read_line(const Line& line, Classes& classes,
   return row;
 }
 
-LabelledFace face_of(const std::vector<double>& row, Size size) {
+// The size of the image of files[at]: its own, or if it can't be decoded the known one. Known sizes are asked for,
+// into `known`, when the first is needed.
+std::optional<Size> size_of(const std::vector<LabelFile>& files, std::size_t at, const std::string& images,
+                            const std::optional<std::string>& image, const LabelOptions& options,
+                            std::vector<std::optional<Size>>& known, DatasetBuilder& builder) {
+  std::string complaint = "no image of this name is in " + images;
+  if (image) {
+    const auto decoded = decoded_size((std::filesystem::path(images) / *image).string());
+    if (decoded) return *decoded;
+    complaint = decoded.error().message;
+  }
+  if (options.known_sizes) {
+    if (known.empty()) {
+      std::vector<std::string> names;
+      for (const LabelFile& file : files) names.push_back(without_ending(file.relative));
+      known = options.known_sizes(names);
+    }
+    if (known[at]) return known[at];
+    complaint += ", and no size, or more than one, is known otherwise";
+  }
+  builder.problem(0, "the image's size is needed, but " + complaint);
+  return std::nullopt;
+}
+
+// The face of a row, or what is wrong with it: a size that only the detections tell may be absurd.
+std::optional<std::string> read_face(const std::vector<double>& row, Size size, LabelledFace& face) {
   const double width = row[3] * size.width;
   const double height = row[4] * size.height;
-  LabelledFace face;
-  face.box = box_from_size(row[1] * size.width - width / 2, row[2] * size.height - height / 2, width, height);
-  if (row.size() > 5) {
-    const std::size_t stride = row.size() == 15 ? 2 : 3;
-    std::vector<double> points;
-    bool missing = false;
-    for (std::size_t at = 5; at < row.size(); at += stride) {
-      missing = missing || row[at] < 0 || row[at + 1] < 0 || (stride == 3 && row[at + 2] == 0);
-      points.insert(points.end(), {row[at] * size.width, row[at + 1] * size.height});
-    }
-    if (!missing) face.landmarks = landmarks_from_pairs(points);
+  const double left = row[1] * size.width - width / 2, top = row[2] * size.height - height / 2;
+  const double edges[] = {left, top, left + width, top + height};
+  if (auto complaint = complaint_about(edges)) return complaint;
+  face.box = box_from_size(left, top, width, height);
+  if (auto complaint = complaint_about(face.box)) return complaint;
+  if (row.size() == 5) return std::nullopt;
+  const std::size_t stride = row.size() == 15 ? 2 : 3;
+  std::vector<double> points;
+  for (std::size_t at = 5; at < row.size(); at += stride) {
+    if (row[at] < 0 || row[at + 1] < 0 || (stride == 3 && row[at + 2] == 0)) return std::nullopt;
+    points.insert(points.end(), {row[at] * size.width, row[at + 1] * size.height});
   }
-  return face;
+  if (auto complaint = complaint_about(points)) return complaint;
+  face.landmarks = landmarks_from_pairs(points);
+  return std::nullopt;
 }
 
 Result<Dataset> read_yolo(const std::string& path, const LabelOptions& options) {
-  const auto files = list_label_files(path, ".txt");
+  auto files = list_label_files(path, ".txt");
   if (!files) return files.error();
+  std::erase_if(*files, [](const LabelFile& file) {
+    return std::filesystem::path(file.relative).filename() == "classes.txt";
+  });
   const std::string images = options.images.empty() ? images_beside(path) : options.images;
   DatasetBuilder builder(path);
   Classes classes(options.classes);
-  for (const LabelFile& file : *files) {
-    if (std::filesystem::path(file.relative).filename() == "classes.txt") continue;
+  std::vector<std::optional<Size>> known;
+  for (std::size_t at = 0; at < files->size(); ++at) {
+    const LabelFile& file = (*files)[at];
     builder.set_file(file.path);
     const auto text = read_text(file.path);
     if (!text) {
@@ -96,28 +128,20 @@ Result<Dataset> read_yolo(const std::string& path, const LabelOptions& options) 
       if (line.empty()) continue;
       if (auto row = read_line(line, classes, builder)) rows.emplace_back(line.number, std::move(*row));
     }
-    const std::string name = without_ending(file.relative);
     const auto found = find_image(images, file.relative);
-    std::optional<Size> size = options.known_size ? options.known_size(name) : std::nullopt;
-    if (!size && found) {
-      const auto decoded = decoded_size((std::filesystem::path(images) / *found).string());
-      if (decoded) {
-        size = *decoded;
-      } else {
-        builder.problem(0, "the image's size is needed, but " + decoded.error().message);
+    std::optional<Size> size;
+    if (!rows.empty()) {
+      size = size_of(*files, at, images, found, options, known, builder);
+      if (!size) {
+        builder.count_left_out(rows.size());
+        continue;
       }
-    } else if (!size) {
-      builder.problem(0, "the image's size is needed, but no image of this name is in " + images);
     }
-    if (!size) {
-      builder.count_left_out(rows.size());
-      continue;
-    }
-    LabelledImage& image = builder.image(found.value_or(name), 0);
+    LabelledImage& image = builder.image(found.value_or(without_ending(file.relative)), 0);
     for (const auto& [line, row] : rows) {
-      LabelledFace face = face_of(row, *size);
+      LabelledFace face;
       face.line = line;
-      if (const auto complaint = complaint_about(face.box)) {
+      if (const auto complaint = read_face(row, *size, face)) {
         builder.left_out(line, *complaint);
       } else {
         image.faces.push_back(face);

@@ -390,6 +390,39 @@ class EvalTest(unittest.TestCase):
         self.assertIn(b"yolo: no image; 1 problem: yolo/set/a.txt: the image's size is needed",
                       self.expect(2, *yolo, "det").stderr)
 
+    def test_yolo_sizes(self):
+        """Each label has the size of its own image, whatever the detections call it and in whatever order."""
+        self.write("yolo/a/b.txt", "0 .5 .5 .2 .4\n")
+        self.write("yolo/b.txt", "0 .5 .5 .2 .4\n")
+
+        def line(path, size):
+            return {"path": path, "width": size, "height": size, "faces": [
+                {"box": [size * .4, size * .3, size * .6, size * .7], "score": .9, "landmarks": [[1, 1]] * 5}]}
+
+        def evaluate(lines, *more, status=0):
+            self.write("faces.jsonl", "".join(json.dumps(one) + "\n" for one in lines))
+            return self.figures("boxes", "--labels", "yolo", "--format", "yolo", "--detections", "faces.jsonl", *more,
+                                status=status)
+
+        both = [line("img/a/b.jpg", 1000), line("img/b.jpg", 100)]
+        for lines in (both, both[::-1]):
+            found = evaluate(lines)
+            self.assertEqual((found["faces"], found["average_precision"], found["problems"]), (2, 1, []))
+        # Two sizes for one image: neither is believed.
+        for lines in (both + [line("b.jpg", 50)], [line("b.jpg", 50)] + both):
+            found = evaluate(lines, status=1)
+            self.assertEqual(found["faces"], 1)
+            self.assertTrue(found["problems"][0].startswith("yolo/b.txt: the image's size is needed"), found["problems"])
+        # The image itself goes before what is said of it.
+        (self.folder / "images").mkdir()
+        (self.folder / "images/b.ppm").write_bytes(b"P6 50 50 255\n" + bytes(50 * 50 * 3))
+        self.assertLess(evaluate(both, "--images", "images")["average_precision"], 1)
+        self.assertEqual(evaluate([both[0], line("b.jpg", 50)], "--images", "images")["average_precision"], 1)
+        # An image without faces needs no size.
+        self.write("yolo/c.txt", "")
+        self.assertEqual(evaluate(both, status=1)["problems"],
+                         ["yolo/c.txt: c: missing among the detections of faces, counted as nothing found"])
+
     def test_boxes_of_other_formats(self):
         self.write("coco.json", json.dumps({
             "images": [{"id": 1, "file_name": "a.jpg", "width": 100, "height": 100}],

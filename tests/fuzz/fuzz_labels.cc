@@ -53,7 +53,9 @@ void check_labels(const LabelFormat& format, const std::string& path, const std:
                   std::size_t lines) {
   LabelOptions options;
   options.images = folder;
-  options.known_size = [](const std::string&) -> std::optional<Size> { return Size{100, 80}; };
+  options.known_sizes = [](const std::vector<std::string>& names) {
+    return std::vector<std::optional<Size>>(names.size(), Size{100, 80});
+  };
   const auto set = read_labels(format.name, path, options);
   if (!set) return require(!set.error().message.empty());
   check(set->problems, lines);
