@@ -62,10 +62,9 @@ std::vector<float> painted_picture() {
   return pixels;
 }
 
-float screening_margin(float worst, float typical) {
-  // By far more than photographs need (docs/performance.md): both may be larger there than on the painted picture, and
-  // of the worst of few samples, one must not think that it is the worst.
-  return std::max(2 * worst, 10 * typical);
+float screening_margin(float worst, float typical, float factor) {
+  // The worst of few samples is not the worst that there is: the root mean square is the steadier measure.
+  return std::max(2 * worst, factor * typical);
 }
 
 ByteScale byte_scale(float low, float high) {

@@ -34,9 +34,9 @@ struct RoughLayer {
 inline constexpr int kPaintedSide = 168;
 std::vector<float> painted_picture();
 
-// How far a rough difference of logits may be off, from the worst and the root mean square error on that picture. Infinite or NaN
-// if they are.
-float screening_margin(float worst, float typical);
+// How far a rough difference of logits may be off: twice the worst error on that picture, and at least `factor` times the root mean
+// square error. Photographs need about half of it (docs/performance.md). Infinite or NaN if an error is.
+float screening_margin(float worst, float typical, float factor);
 
 }  // namespace mtcnn
 

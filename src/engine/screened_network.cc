@@ -10,6 +10,7 @@
 namespace mtcnn {
 namespace {
 
+constexpr float kMargin = 10;  // of the root mean square error
 // Where more cells than this have to be looked at again, the first look is not worth it.
 constexpr float kMostAgain = .3f;
 
@@ -187,7 +188,7 @@ void ScreenedNetwork::calibrate(const NetSpec& net, const ModelData& data, const
   }
   worst_error_ = worst;
   typical_error_ = static_cast<float>(std::sqrt(sum / static_cast<double>(rough.size())));
-  margin_ = screening_margin(worst_error_, typical_error_);
+  margin_ = screening_margin(worst_error_, typical_error_, kMargin);
   painted_ = std::move(rough);
   if (std::isfinite(margin_)) std::sort(painted_.begin(), painted_.end());
 }
