@@ -130,7 +130,9 @@ class CliTest(unittest.TestCase):
         parts = {(part["stage"], part["part"]): part for part in profile["parts"]}
         # 144 multiplications and additions for each of 32 outputs: conv3 over heads, 32 for each of 6.
         cells_seen = parts["P-Net", "heads"]["flop"] / (2 * 32 * 6)
-        self.assertEqual(parts["P-Net", "conv3"]["flop"], 2 * 144 * 32 * cells_seen)
+        # Where P-Net is screened, of the cells that are computed again.
+        conv3 = parts.get(("P-Net", "conv3")) or parts["P-Net", "conv3 again"]
+        self.assertEqual(conv3["flop"], 2 * 144 * 32 * cells_seen)
         self.assertEqual(parts["O-Net", "dense5"]["flop"] / (2 * 1152 * 256) % 1, 0)
         seconds = sum(part["seconds"] for part in profile["parts"])
         self.assertTrue(0.7 * profile["seconds"] < seconds < 1.1 * profile["seconds"], (seconds, profile["seconds"]))

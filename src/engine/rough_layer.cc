@@ -64,12 +64,16 @@ std::vector<float> painted_picture() {
 
 float screening_margin(float worst, float typical, float factor) {
   // The worst of few samples is not the worst that there is: the root mean square is the steadier measure.
+  if (!std::isfinite(typical))
+    return typical;  // the worst may have been overlooked: nothing compares with NaN
   return std::max(2 * worst, factor * typical);
 }
 
 ByteScale byte_scale(float low, float high) {
   const float from = std::min(low, 0.f), to = std::max(high, 0.f);
   const float step = std::max(to - from, 1e-20f) / 255;
+  if (!std::isfinite(step))
+    return {step, 0};  // all that is made of it will be infinite or NaN, the margin too
   return {step, static_cast<int>(std::clamp(std::nearbyint(-from / step), 0.f, 255.f))};
 }
 
