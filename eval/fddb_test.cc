@@ -1,8 +1,8 @@
 #include "eval/fddb.h"
 
 #include <algorithm>
-#include <ctime>
 #include <cmath>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -506,7 +506,8 @@ TEST_CASE("FDDB: the curve against matching anew at every threshold") {
 TEST_CASE("FDDB: the reference's curves") {
   if (!test::have_shared_data()) return;
   const auto folder = test::shared_data() / "reference/eval/fddb";
-  const std::clock_t start = std::clock();  // of the processor: what runs beside a test is no fault of the code
+  const std::clock_t start =
+      std::clock();  // of the processor: what runs beside a test is no fault of the code
   const auto truth = read_fddb_truth((folder / "folds").string());
   REQUIRE_MESSAGE(truth.ok(), truth.error().message);
   const auto detections = read_fddb_detections((folder / "detections").string());

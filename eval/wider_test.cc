@@ -5,9 +5,9 @@
 
 #include <algorithm>
 #include <array>
-#include <ctime>
 #include <cmath>
 #include <cstdint>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -521,7 +521,8 @@ TEST_CASE("WIDER: reference, all images") {
   const auto cases = test::shared_data() / "reference/eval/wider";
   const Folder folder;
   unzip(cases / "wider_synthetic_1/pred.zip", folder);
-  const std::clock_t start = std::clock();  // of the processor: what runs beside a test is no fault of the code
+  const std::clock_t start =
+      std::clock();  // of the processor: what runs beside a test is no fault of the code
   const auto truth = read_wider_truth(cases.string());
   REQUIRE_MESSAGE(truth.ok(), truth.error().message);
   const auto detections = read_wider_detections(folder.path());

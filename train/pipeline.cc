@@ -316,7 +316,8 @@ Status Pipeline::prepare(const TrainRun& run) {
     fs::create_directories(config_.output, error);
     if (error) return Error{ErrorCode::kIo, config_.output + ": can't make the folder: " + error.message()};
     if (!lock_.take(config_.output)) {
-      return Error{ErrorCode::kInvalidArgument, config_.output + ": another training is at work in this folder"};
+      return Error{ErrorCode::kInvalidArgument,
+                   config_.output + ": another training is at work in this folder"};
     }
     remove_leftovers(config_.output);
     if (!run.restart) {
