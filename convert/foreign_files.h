@@ -303,6 +303,18 @@ inline std::string torch_file(const std::vector<ForeignLayer>& layers, bool zipp
 
 // ---- the mtcnn package
 
+inline std::vector<Tensor> in_keras_order(const std::vector<ForeignLayer>& layers) {
+  std::vector<Tensor> arrays;
+  for (const ForeignLayer& layer : layers) {
+    arrays.push_back(layer.weight);
+    arrays.push_back(layer.bias);
+    if (layer.slopes.shape.empty()) continue;
+    arrays.push_back(layer.slopes);
+    if (!layer.dense) arrays.back().shape.insert(arrays.back().shape.begin(), 2, 1);
+  }
+  return arrays;
+}
+
 // Before 1.0, as Python 3 writes it for Python 2: bytes are text that _codecs.encode() makes bytes of.
 inline std::string old_mtcnn_file(
     const std::vector<std::pair<std::string, std::vector<ForeignLayer>>>& nets) {
@@ -332,14 +344,7 @@ inline std::string old_mtcnn_file(
   p.op("\x87R").op("(K\1", 3).op(")").op("N").op("\x89").op("](}(");
   for (const auto& [name, layers] : nets) {
     p.text(name).op("](");
-    for (const ForeignLayer& layer : layers) {
-      add(layer.weight);
-      add(layer.bias);
-      if (layer.slopes.shape.empty()) continue;
-      Tensor slopes = layer.slopes;
-      if (!layer.dense) slopes.shape.insert(slopes.shape.begin(), 2, 1);
-      add(slopes);
-    }
+    for (const Tensor& tensor : in_keras_order(layers)) add(tensor);
     p.op("e");
   }
   p.op("uetb.");
@@ -361,14 +366,7 @@ inline std::string joblib_pickle(const std::vector<ForeignLayer>& layers) {
     p.float32().text("allow_mmap").op("\x88").text("numpy_array_alignment_bytes").op("K\x10");
     p.op("ub").op("\3\xff\xff\xff").op(bytes_of(tensor));
   };
-  for (const ForeignLayer& layer : layers) {
-    add(layer.weight);
-    add(layer.bias);
-    if (layer.slopes.shape.empty()) continue;
-    Tensor slopes = layer.slopes;
-    if (!layer.dense) slopes.shape.insert(slopes.shape.begin(), 2, 1);
-    add(slopes);
-  }
+  for (const Tensor& tensor : in_keras_order(layers)) add(tensor);
   return p.op("e.").bytes;
 }
 

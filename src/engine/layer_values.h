@@ -1,9 +1,11 @@
-// For both kinds of network, while they pack their weights.
+// For all kinds of network, while they pack their weights.
 #ifndef MTCNN_ENGINE_LAYER_VALUES_H_
 #define MTCNN_ENGINE_LAYER_VALUES_H_
 
+#include <algorithm>
 #include <cassert>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/model_data.h"
@@ -17,6 +19,14 @@ inline const std::vector<float>& values_of(const ModelData& data, const std::str
   const auto it = data.tensors.find(net + "." + layer.name + "." + kind);
   assert(it != data.tensors.end());
   return it->second.values;
+}
+
+// The head of this name. Requires that there is one.
+inline const Layer& head_of(const NetSpec& net, std::string_view name) {
+  const auto head = std::find_if(net.heads.begin(), net.heads.end(),
+                                 [&](const Layer& candidate) { return candidate.name == name; });
+  assert(head != net.heads.end());
+  return *head;
 }
 
 }  // namespace mtcnn

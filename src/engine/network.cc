@@ -153,11 +153,9 @@ Network::Network(const NetSpec& net, const ModelData& data, const Kernels& kerne
   all.input = shape;
   std::vector<Step> parts;
   for (const std::string_view name : heads) {
-    const auto head = std::find_if(net.heads.begin(), net.heads.end(),
-                                   [&](const Layer& candidate) { return candidate.name == name; });
-    assert(head != net.heads.end());
-    parts.push_back(pack(*head, shape, data, net.name, nullptr));
-    outputs_ += head->outputs;
+    const Layer& head = head_of(net, name);
+    parts.push_back(pack(head, shape, data, net.name, nullptr));
+    outputs_ += head.outputs;
   }
   const std::size_t taps = floats(shape);
   all.output = {outputs_, 1, 1};

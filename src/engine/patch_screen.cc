@@ -94,12 +94,9 @@ PatchScreen::PatchScreen(const NetSpec& net, const ModelData& data, const Kernel
     shape = out;
   }
 
-  const auto head = std::find_if(net.heads.begin(), net.heads.end(), [](const Layer& candidate) {
-    return candidate.name == std::string("class");
-  });
-  assert(head != net.heads.end());
-  const std::vector<float>& weights = values_of(data, net.name, *head, "weight");
-  const std::vector<float>& bias = values_of(data, net.name, *head, "bias");
+  const Layer& head = head_of(net, "class");
+  const std::vector<float>& weights = values_of(data, net.name, head, "weight");
+  const std::vector<float>& bias = values_of(data, net.name, head, "bias");
   const std::size_t features = static_cast<std::size_t>(shape.channels);
   mix_.assign(static_cast<std::size_t>(layers_.back().outputs), 0.f);
   for (std::size_t c = 0; c < features; ++c) mix_[c] = weights[features + c] - weights[c];

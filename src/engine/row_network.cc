@@ -67,11 +67,8 @@ RowNetwork::RowNetwork(const NetSpec& net, const ModelData& data, const Kernels&
   all.channels = channels;
   std::vector<const Layer*> chosen;
   for (const std::string_view name : heads) {
-    const auto head = std::find_if(net.heads.begin(), net.heads.end(),
-                                   [&](const Layer& candidate) { return candidate.name == name; });
-    assert(head != net.heads.end());
-    chosen.push_back(&*head);
-    all.outputs += head->outputs;
+    chosen.push_back(&head_of(net, name));
+    all.outputs += chosen.back()->outputs;
   }
   all.weights.resize(static_cast<std::size_t>(channels * all.outputs));
   int first = 0;

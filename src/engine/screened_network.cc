@@ -101,11 +101,8 @@ ScreenedNetwork::ScreenedNetwork(const NetSpec& net, const ModelData& data, cons
   heads_.channels = channels;
   std::vector<const Layer*> chosen;
   for (const std::string_view name : heads) {
-    const auto head = std::find_if(net.heads.begin(), net.heads.end(),
-                                   [&](const Layer& candidate) { return candidate.name == name; });
-    assert(head != net.heads.end());
-    chosen.push_back(&*head);
-    heads_.outputs += head->outputs;
+    chosen.push_back(&head_of(net, name));
+    heads_.outputs += chosen.back()->outputs;
   }
   outputs_ = heads_.outputs;
   const std::size_t lanes = padded(outputs_, kBlock);
