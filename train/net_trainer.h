@@ -40,8 +40,6 @@ class NetTrainer {
 
   // The running mean of the weights into a model's tensors.
   void save(ModelData& data, bool optional_heads) const;
-  // A model's weights, of which the running mean starts anew.
-  void load(const ModelData& data);
 
   // All that is needed to go on as if nothing had happened, and back. Errors: kFormat if the bytes are of another net or
   // optimiser, or damaged.
