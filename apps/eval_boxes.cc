@@ -104,7 +104,8 @@ class EvalBoxes : public EvalCommand {
                              run.detections.problems.end());
       std::size_t without = 0;
       const auto detections = detections_of(run, *set, report.problems, without);
-      if (without == set->images.size()) return eval_usage(kName, nothing_measured(run, without));
+      const bool measured = without < set->images.size();
+      if (!measured) report.unmeasured = nothing_measured(run, without);
       for (Problem& problem : unknown_images(run, *set, left_out))
         report.problems.push_back(std::move(problem));
 
@@ -126,18 +127,26 @@ class EvalBoxes : public EvalCommand {
       }
       for (const BoxResult& result : results) {
         std::vector<std::string>& cells = report.rows.emplace_back();
-        cells = {format_float(result.options.iou), figure(result.average_precision)};
-        for (const BoxResult::RecallAt& at : result.recall_at) cells.push_back(figure(at.recall));
+        const auto cell = [&](double value) { return measured ? figure(value) : kNoFigure; };
+        cells = {format_float(result.options.iou), cell(result.average_precision)};
+        for (const BoxResult::RecallAt& at : result.recall_at) cells.push_back(cell(at.recall));
         for (const std::size_t number : {result.detections, without, left_out})
           cells.push_back(count(number));
       }
-      report.json = first;
+      const auto json_of = [&](const BoxResult& result) {
+        EvalJson json = result;
+        if (measured) return json;
+        json["average_precision"] = nullptr;
+        for (EvalJson& at : json["recall_at"]) at["recall"] = nullptr;
+        return json;
+      };
+      report.json = json_of(first);
       report.json["images_without_entry"] = without;
       report.json["left_out"] = left_out;
       report.pictures = pictures_of(run, flags_, set->images, overlaps_.front(), report.problems);
       if (results.size() > 1) {
         report.json["overlaps"] = EvalJson::array();
-        for (const BoxResult& result : results) report.json["overlaps"].push_back(result);
+        for (const BoxResult& result : results) report.json["overlaps"].push_back(json_of(result));
       }
     }
     return print_runs({kName,
@@ -174,7 +183,7 @@ class EvalBoxes : public EvalCommand {
       if (found == by_name.end()) {
         ++without;
         if (!run.detections.failed.contains(image_name(image.path))) {
-          problems.push_back(missing_image(image, run));
+          problems.push_back(missing_image(image.file, image.line, image.path, run.name));
         }
         continue;
       }

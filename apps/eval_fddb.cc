@@ -112,10 +112,11 @@ class EvalFddb : public EvalCommand {
     std::vector<Column> columns;
     std::string heading;
     for (const Run& run : *runs) {
+      options_.run = run.name;
       const FddbResult result = evaluate_fddb(*truth, run.detections, options_);
-      if (result.images == result.images_not_listed) {
-        return eval_usage(kName, nothing_measured(run, result.images));
-      }
+      RunReport& report = reports.emplace_back();
+      const bool measured = result.any_listed();
+      if (!measured) report.unmeasured = nothing_measured(run, result.images);
       if (heading.empty()) heading = heading_of(result);
       if (columns.empty()) {
         columns = {{"score", false}};
@@ -125,12 +126,12 @@ class EvalFddb : public EvalCommand {
           columns.push_back({more});
         }
       }
-      RunReport& report = reports.emplace_back();
       for (const bool discrete : {true, false}) {
         std::vector<std::string>& cells = report.rows.emplace_back();
         cells.push_back(discrete ? "discrete" : "continuous");
         for (const FddbResult::RateAt& at : result.rates) {
-          cells.push_back(figure(discrete ? at.discrete : at.continuous) + (at.reached ? " " : "*"));
+          cells.push_back(measured ? figure(discrete ? at.discrete : at.continuous) + (at.reached ? " " : "*")
+                                   : kNoFigure);
         }
         for (const std::size_t count :
              {result.detections, result.images_not_listed, static_cast<std::size_t>(result.left_out)}) {
@@ -141,7 +142,7 @@ class EvalFddb : public EvalCommand {
       report.problems = result.problems;
       report.problems.insert(report.problems.end(), size_problems.begin(), size_problems.end());
       report.pictures = pictures_of(run, flags_, labelled, .5f, report.problems);
-      if (!curves_.empty()) {
+      if (measured && !curves_.empty()) {
         if (const Status written = write_curves(run, result); !written)
           return eval_usage(kName, written.error().message);
       }

@@ -53,7 +53,10 @@ void add_label_flags(CLI::App& app, LabelFlags& flags, bool points) {
         ->check(CLI::Range(-10., 10.).description(""))
         ->group(group);
   }
-  add_text(app, "--only", flags.only, "only the images whose path or name fits this pattern, like 'mask_*'")
+  add_text(
+      app, "--only", flags.only,
+      "only the images whose path or name fits this pattern, like 'mask_*'; 'rows left out' are those of all "
+      "the labels all the same")
       ->type_name("PATTERN")
       ->group(group);
   add_paths(app, "--class", flags.options.classes,
@@ -81,11 +84,12 @@ Result<LabelledSet> load_labels(const LabelFlags& flags, const RunFlags& run) {
   LabelledSet set;
   set.problems = std::move(dataset->problems);
   set.left_out = dataset->left_out;
+  std::unordered_set<std::string> kept;  // names of set.images
   for (LabelledImage& image : dataset->images) {
-    const bool is_new = set.names.insert(image_name(image.path)).second;
+    set.names.insert(image_name(image.path));
     if (!fits(image.path, flags.only) || (!flags.boxes.empty() && !listed.contains(image.path))) {
       ++set.set_aside;
-    } else if (!is_new) {
+    } else if (!kept.insert(image_name(image.path)).second) {
       // Detections know images by their names without the ending.
       set.problems.push_back({image.file, image.line,
                               image.path + ": another image has this name but for its ending, left out"});
@@ -122,11 +126,6 @@ std::vector<Problem> unknown_images(const Run& run, const LabelledSet& set, std:
     left_out += image.detections.size();
   }
   return problems;
-}
-
-Problem missing_image(const LabelledImage& image, const Run& run) {
-  return {image.file, image.line,
-          image.path + ": missing among the detections of " + run.name + ", counted as nothing found"};
 }
 
 std::string set_text(const LabelFlags& flags, const LabelledSet& set) {

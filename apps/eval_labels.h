@@ -30,7 +30,8 @@ void add_label_flags(CLI::App& app, LabelFlags& flags, bool points);
 struct LabelledSet {
   std::vector<LabelledImage> images;  // those that --only lets through
   std::vector<Problem> problems;
-  std::size_t left_out = 0;               // labels
+  // Labels that could not be used: of the whole file, as of many it is not known which image they belong to.
+  std::size_t left_out = 0;
   std::unordered_set<std::string> names;  // by image_name(), of all images, also of those left aside
   std::size_t set_aside = 0;  // images, by --only, or because they are in the list of --boxes alone
 };
@@ -47,9 +48,6 @@ std::vector<SetImage> set_images(const LabelledSet& set, const std::string& fold
 
 // Problems of detections that no image of the set belongs to, as read; adds their rows to `left_out`.
 std::vector<Problem> unknown_images(const Run& run, const LabelledSet& set, std::size_t& left_out);
-
-// That the run has nothing on this image.
-Problem missing_image(const LabelledImage& image, const Run& run);
 
 // "60 images of val_bbx_gt.txt that fit 'mask_*'".
 std::string set_text(const LabelFlags& flags, const LabelledSet& set);

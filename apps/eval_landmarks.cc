@@ -2,6 +2,7 @@
 #include "eval/landmarks.h"
 
 #include <algorithm>
+#include <limits>
 #include <map>
 #include <optional>
 #include <utility>
@@ -78,11 +79,18 @@ class EvalLandmarks : public EvalCommand {
           kName, "--missing labelled-box and centre-crop need a model, they do not go with --detections");
     }
     options_.missing = *missing_ == Missing::kFail ? MissingFaces::kFail : MissingFaces::kLeaveOut;
-    const auto set = load_labels(labels_, flags_);
+    auto set = load_labels(labels_, flags_);
     if (!set) return eval_usage(kName, set.error().message);
     std::vector<std::vector<LandmarkPrediction>> nothing;
     for (const LabelledImage& image : set->images) nothing.emplace_back(image.faces.size());
-    if (evaluate_landmarks(set->images, nothing, options_).faces == 0) {
+    const LandmarkResult of_labels = evaluate_landmarks(set->images, nothing, options_);
+    for (const auto& [image, face] : of_labels.without_unit) {
+      const LabelledImage& labelled = set->images[image];
+      set->problems.push_back(
+          {labelled.file, labelled.faces[face].line,
+           labelled.path + ": both eyes in one place, their distance is no unit for errors; left out"});
+    }
+    if (of_labels.faces == 0) {
       return eval_usage(kName, no_face("face with points", labels_, *set));
     }
     const std::vector<SetImage> images = set_images(*set, flags_.images);
@@ -102,18 +110,16 @@ class EvalLandmarks : public EvalCommand {
         report.problems.push_back(std::move(problem));
       std::size_t without = 0;
       auto predictions = predictions_of(run, *set, report.problems, without);
-      if (without == set->images.size()) return eval_usage(kName, nothing_measured(run, without));
-      if (reads_off()) {
+      const bool measured = without < set->images.size();
+      if (!measured) {
+        report.unmeasured = nothing_measured(run, without);
+      } else if (reads_off()) {
         const Status done = look_at_missing(*run.model, *set, images, predictions, report.problems);
         if (!done) return eval_usage(kName, done.error().message);
       }
-      const LandmarkResult result = evaluate_landmarks(set->images, predictions, options_);
-      for (const auto& [image, face] : result.without_unit) {
-        const LabelledImage& labelled = set->images[image];
-        report.problems.push_back(
-            {labelled.file, labelled.faces[face].line,
-             labelled.path + ": both eyes in one place, their distance is no unit for errors; left out"});
-      }
+      LandmarkResult result = evaluate_landmarks(set->images, predictions, options_);
+      // With --missing fail a run of another set would have a rate, of failures that nobody looked at.
+      if (!measured) result.failure_rate = std::numeric_limits<double>::quiet_NaN();
       if (heading.empty()) heading = heading_of(*set, result);
       cells = {percent(result.mean_error), percent(result.failure_rate)};
       for (const double error : result.point_errors) cells.push_back(percent(error));
@@ -208,7 +214,7 @@ class EvalLandmarks : public EvalCommand {
         ++without;
         all.emplace_back(image.faces.size());
         if (!run.detections.failed.contains(image_name(image.path))) {
-          problems.push_back(missing_image(image, run));
+          problems.push_back(missing_image(image.file, image.line, image.path, run.name));
         }
         continue;
       }

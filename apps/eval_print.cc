@@ -81,6 +81,14 @@ std::vector<ReportPicture> pictures_of(const Run& run, const RunFlags& flags,
 int print_runs(const Comparison& comparison, const RunFlags& flags, const std::vector<Run>& runs,
                std::vector<RunReport> reports) {
   const std::string& command = comparison.command;
+  const bool measured = std::any_of(reports.begin(), reports.end(),
+                                    [](const RunReport& report) { return report.unmeasured.empty(); });
+  if (!measured) {
+    for (std::size_t i = 0; i < runs.size(); ++i) {
+      eval_usage(command, runs[i].name + ": " + reports[i].unmeasured);
+    }
+    return kExitUsage;
+  }
   std::vector<std::string> problems;
   std::unordered_set<std::string> seen;
   for (std::size_t i = 0; i < runs.size(); ++i) {
@@ -88,6 +96,9 @@ int print_runs(const Comparison& comparison, const RunFlags& flags, const std::v
     json["run"] = {{"name", runs[i].name}, {"source", runs[i].source.empty() ? "built-in" : runs[i].source}};
     json["run"]["settings"] = runs[i].settings;
     json["problems"] = EvalJson::array();
+    if (!reports[i].unmeasured.empty()) {
+      reports[i].problems.insert(reports[i].problems.begin(), {runs[i].name, 0, reports[i].unmeasured});
+    }
     for (const Problem& problem : reports[i].problems) {
       std::string text = problem.text();
       json["problems"].push_back(text);

@@ -10,6 +10,7 @@
 #include "apps/table.h"
 #include "datasets/dataset.h"
 #include "eval/report.h"
+#include "eval/report_text.h"
 
 namespace mtcnn {
 
@@ -23,6 +24,8 @@ struct RunReport {
   EvalJson json;                  // the figures; the run's name, source and settings, and problems are added
   std::vector<Problem> problems;  // of the run and of the truth
   std::vector<ReportPicture> pictures;
+  // Why the run has no figures (rows and `json` have none then); empty: it has. A problem, too.
+  std::string unmeasured{};
 };
 
 struct Comparison {
@@ -33,7 +36,8 @@ struct Comparison {
   std::vector<std::string> notes;  // below the table
 };
 
-// Prints reports[i] of runs[i]. On stdout, with --json, the run's object, or {"runs": [...]} if there
+// Prints reports[i] of runs[i]. If none has figures: only why not, on stderr, and the exit status is that of
+// wrong usage. Else, on stdout, with --json, the run's object, or {"runs": [...]} if there
 // are several; else the heading, the table, the settings of each run, and the notes. Problems go to
 // stderr, each once and at most 20 of them, with the number of the rest. Writes --report. Returns the
 // exit status: 0, or 1 if there is any problem.
@@ -48,9 +52,6 @@ std::vector<ReportPicture> pictures_of(const Run& run, const RunFlags& flags,
 
 // Loads photographs of the set from --images.
 LoadImage set_loader(const RunFlags& flags);
-
-// In place of a figure of no face.
-inline constexpr const char* kNoFigure = "–";
 
 // "12.3 %" of a share; kNoFigure of what is not a number.
 std::string percent(double share, int digits = 2);

@@ -553,9 +553,8 @@ std::string because(std::span<const Problem> problems) {
 
 std::string nothing_measured(const Run& run, std::size_t images) {
   const std::vector<DetectedImage>& found = run.detections.images;
-  return run.name + ": nothing to measure, none of the set's " +
-         format_count(static_cast<std::int64_t>(images)) + " images " +
-         (run.model ? "could be read" : "is among the detections") +
+  return "nothing to measure, none of the set's " + format_count(static_cast<std::int64_t>(images)) +
+         " images " + (run.model ? "could be read" : "is among the detections") +
          (found.empty() ? "" : ", which begin with '" + found.front().name + "'") +
          because(run.detections.problems);
 }

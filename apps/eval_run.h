@@ -142,7 +142,7 @@ Result<std::vector<Run>> prepare_runs(const RunFlags& flags, const std::vector<S
                                       DetectionLayout layout, std::optional<float> default_score,
                                       const ReadDetections& read);
 
-// What to say of a run that has nothing on any of the set's images.
+// What to say of a run that has nothing on any of the set's images; its name goes before it.
 std::string nothing_measured(const Run& run, std::size_t images);
 
 // The sizes of the images of these names that lines of JSON among --detections tell, whose paths stand for names as in

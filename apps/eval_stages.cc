@@ -89,18 +89,18 @@ class EvalStages : public EvalCommand {
       std::vector<std::string>& cells = report.rows.emplace_back();
       report.problems = set->problems;
       const StageTally tally = tally_of(run, *set, images, workers, report.problems);
-      if (tally.all().faces == 0) {
-        return eval_usage(kName,
-                          "no face to measure in the images that could be read" + because(report.problems));
+      const bool any_face = tally.all().faces > 0;
+      if (!any_face) {
+        report.unmeasured = "no face to measure in the images that could be read" + because(report.problems);
       }
-      if (heading.empty()) {
+      if (heading.empty() && any_face) {
         heading = "Faces kept by each stage (IoU of at least " + format_float(options_.iou) +
                   ") and windows an image: " + set_text(labels_, *set) + ", " +
                   format_count(static_cast<std::int64_t>(tally.all().faces)) + " faces";
       }
       for (const Stage stage : kAll) {
-        cells.push_back(percent(tally.all().recall(stage), 1));
-        cells.push_back(format_fixed(tally.windows_per_image(stage), 1));
+        cells.push_back(any_face ? percent(tally.all().recall(stage), 1) : kNoFigure);
+        cells.push_back(tally.images() > 0 ? format_fixed(tally.windows_per_image(stage), 1) : kNoFigure);
       }
       for (const std::size_t count : {set->images.size() - tally.images(), set->left_out}) {
         cells.push_back(format_count(static_cast<std::int64_t>(count)));

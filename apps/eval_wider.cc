@@ -27,7 +27,10 @@ class EvalWider : public EvalCommand {
         ->type_name("PATH")
         ->required()
         ->group(truth);
-    add_text(app, "--list", list_, "evaluate only the images of this list, a name (EVENT/NAME) a line")
+    add_text(
+        app, "--list", list_,
+        "evaluate only the images of this list, a name (EVENT/NAME) a line; 'rows left out' are those of the "
+        "whole ground truth all the same")
         ->type_name("FILE")
         ->group(truth);
     app.add_flag(
@@ -73,15 +76,16 @@ class EvalWider : public EvalCommand {
     std::string heading, set;
     const std::vector<LabelledImage> labelled = labelled_images(*truth);
     for (const Run& run : *runs) {
+      options.run = run.name;
       const WiderResult result = evaluate_wider(*truth, run.detections, options);
-      if (result.images == result.images_not_listed) {
-        return eval_usage(kName, nothing_measured(run, evaluated.size()));
+      RunReport& report = reports.emplace_back();
+      if (!result.any_listed()) {
+        report.unmeasured = nothing_measured(run, evaluated.size());
+      } else if (std::all_of(result.subsets.begin(), result.subsets.end(),
+                             [](const WiderResult::Subset& subset) { return subset.faces == 0; })) {
+        report.unmeasured = "no face to measure in the images that have detections";
       }
-      if (std::all_of(result.subsets.begin(), result.subsets.end(),
-                      [](const WiderResult::Subset& subset) { return subset.faces == 0; })) {
-        return eval_usage(kName, run.name + ": no face to measure in the images that have detections");
-      }
-      if (columns.empty()) {
+      if (heading.empty() && report.unmeasured.empty()) {
         set = "WIDER FACE, " + format_count(static_cast<std::int64_t>(result.images)) + " images";
         heading = "WIDER FACE: average precision on " +
                   format_count(static_cast<std::int64_t>(result.images)) + " images";
@@ -94,10 +98,10 @@ class EvalWider : public EvalCommand {
         for (const char* const more : {"detections", "images without", "rows left out"})
           columns.push_back({more});
       }
-      RunReport& report = reports.emplace_back();
       std::vector<std::string>& cells = report.rows.emplace_back();
       for (const WiderResult::Subset& subset : result.subsets) {
-        cells.push_back(subset.faces > 0 ? figure(subset.average_precision) : kNoFigure);
+        cells.push_back(report.unmeasured.empty() && subset.faces > 0 ? figure(subset.average_precision)
+                                                                      : kNoFigure);
       }
       for (const std::size_t count : {result.detections, result.images_not_listed + result.images_empty,
                                       static_cast<std::size_t>(result.left_out)}) {

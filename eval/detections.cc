@@ -146,6 +146,12 @@ std::string image_name(std::string_view path) {
   return std::find(known.begin(), known.end(), ending) != known.end() ? name.substr(0, dot) : name;
 }
 
+Problem missing_image(const std::string& file, int line, const std::string& image, const std::string& run) {
+  return {file, line,
+          image + ": missing among the detections" + (run.empty() ? "" : " of " + run) +
+              ", counted as nothing found"};
+}
+
 Result<Blocks> read_blocks(const std::string& path, std::span<const std::size_t> columns) {
   const auto text = read_text(path);
   if (!text) return text.error();
@@ -206,12 +212,13 @@ Result<DetectionSet> read_wider_detections(const std::string& folder) {
     const auto problem = [&](int line, std::string what) {
       set.problems.push_back({file.path, line, std::move(what)});
     };
+    DetectedImage image{image_name(file.relative.substr(0, file.relative.size() - 4)), {}, file.path, 1};
     const auto text = read_text(file.path);
     if (!text) {
       set.problems.push_back(problem_of(file.path, text.error()));
+      set.failed.insert(image.name);
       continue;
     }
-    DetectedImage image{image_name(file.relative.substr(0, file.relative.size() - 4)), {}, file.path, 1};
     const std::string own = image.name.substr(image.name.rfind('/') + 1);
     const std::vector<Line> lines = split_lines(*text);
     const std::string_view title = lines.empty() ? std::string_view() : lines[0].text;

@@ -69,11 +69,15 @@ struct DetectionSet {
 // .jpeg, .png, .bmp, .webp or .ppm at the end.
 std::string image_name(std::string_view path);
 
+// That a run of this name (empty: it has none) has no entry for an image; `file` and `line` are where the truth
+// lists it.
+Problem missing_image(const std::string& file, int line, const std::string& image, const std::string& run);
+
 // WIDER FACE's layout: FOLDER/EVENT/NAME.txt holds NAME, the number of detections, and a row
 // `x y w h score` for each. The image is EVENT/NAME, from the file's path; a first line that says
 // otherwise and a wrong number are reported, and the rows are used.
 // Errors: kIo if the folder can't be read or has no .txt file. A file that can't be read is a
-// problem.
+// problem, and its image among DetectionSet::failed.
 Result<DetectionSet> read_wider_detections(const std::string& folder);
 
 // FDDB's layout: for each image its name, the number of detections, and a row for each: `x y w h

@@ -276,8 +276,8 @@ FddbResult evaluate_fddb(const FddbTruth& truth, const DetectionSet& detections,
     if (found == by_name.end()) {
       ++result.images_not_listed;
       if (!detections.failed.contains(image.name)) {
-        result.problems.push_back({truth.folds[image.fold], image.line,
-                                   image.name + ": missing among the detections, counted as nothing found"});
+        result.problems.push_back(
+            missing_image(truth.folds[image.fold], image.line, image.name, options.run));
       }
       continue;
     }
@@ -342,7 +342,9 @@ std::string fddb_continuous_text(const FddbResult& result) {
 void to_json(nlohmann::ordered_json& json, const FddbResult& result) {
   using Json = nlohmann::ordered_json;
   Json rates = Json::array(), folds = Json::array(), problems = Json::array();
-  const auto share = [](double value, std::size_t faces) { return faces > 0 ? Json(value) : Json(); };
+  const auto share = [&](double value, std::size_t faces) {
+    return faces > 0 && result.any_listed() ? Json(value) : Json();
+  };
   for (const FddbResult::RateAt& at : result.rates) {
     rates.push_back({{"false_positives", at.false_positives},
                      {"discrete", share(at.discrete, result.faces)},
@@ -361,6 +363,7 @@ void to_json(nlohmann::ordered_json& json, const FddbResult& result) {
   for (const Problem& problem : result.problems) problems.push_back(problem.text());
   Json discrete = Json::array(), continuous = Json::array();
   for (const FddbResult::RocPoint& point : result.curve) {
+    if (!result.any_listed()) break;
     discrete.push_back({point.false_positives, point.discrete, point.threshold});
     continuous.push_back({point.false_positives, point.continuous, point.threshold});
   }

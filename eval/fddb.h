@@ -82,6 +82,8 @@ struct FddbOptions {
 
   // Numbers of false positives at which the true positive rates are wanted.
   std::vector<std::int64_t> false_positives{10, 25, 50, 100, 250, 500, 1000, 2000};
+
+  std::string run{};  // what messages call the detections; empty: nothing
 };
 
 inline constexpr double kSquareBoxStretch = 1.2;
@@ -130,6 +132,9 @@ struct FddbResult {
   double ellipse_stretch = 0;
   std::optional<Size> assumed_size;
   std::vector<Problem> problems;  // of both inputs, and images without an entry or unknown
+
+  // Whether the detections have any of the images; else they are of another set, and there is nothing to measure.
+  bool any_listed() const { return images > images_not_listed; }
 };
 
 // Compares `detections` with `truth`. Both may be as read; problems found there are passed on.
@@ -142,7 +147,8 @@ std::string fddb_discrete_text(const FddbResult& result);
 std::string fddb_continuous_text(const FddbResult& result);
 
 // Figures, counts, settings, problems and the curve: "discrete" and "continuous" as arrays of
-// [false positives, rate, threshold]. Rates of no face are null. The first point's threshold is the largest double.
+// [false positives, rate, threshold]. Rates of no face are null; so are all, and there is no curve, if the
+// detections have none of the images. The first point's threshold is the largest double.
 void to_json(nlohmann::ordered_json& json, const FddbResult& result);
 
 }  // namespace mtcnn

@@ -291,6 +291,19 @@ TEST_CASE("FDDB: one detection on two faces, two detections on one") {
   CHECK(two.curve[2].false_positives == 1);
 }
 
+TEST_CASE("FDDB: detections of another set have no figure") {
+  const FddbTruth truth = truth_of({{"a", 0, {{{40, 30, kUpright, 100, 100}}}}});
+  const FddbResult nothing = evaluate_fddb(truth, detected({{"a", {}}}));
+  CHECK(nothing.any_listed());
+  CHECK(nlohmann::ordered_json(nothing)["rates"][0]["discrete"] == 0);
+  const FddbResult elsewhere = evaluate_fddb(truth, detected({{"z", {}}}));
+  CHECK(!elsewhere.any_listed());
+  const nlohmann::ordered_json json = elsewhere;
+  CHECK(json["rates"][0]["discrete"].is_null());
+  CHECK(json["rates"][0]["continuous"].is_null());
+  CHECK(json["discrete"].empty());
+}
+
 TEST_CASE("FDDB: exactly half is not found") {
   // An ellipse of no height is a line of pixels, and so is a rectangle of none.
   const Ellipse line{10, 0, 0, 50, 50};  // 21 pixels

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <limits>
 
 #include "eval/report_text.h"
 
@@ -10,17 +11,14 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// Null is the figure of no face.
-constexpr const char* kNone = "–";
-
 Figure share(const std::string& column, const Json& json) {
-  if (json.is_null()) return {column, kNone};
+  if (json.is_null()) return {column, kNoFigure};
   const double value = json.get<double>();
   return {column, fixed(value, 4), value};
 }
 
 Figure error(const std::string& column, const Json& json) {
-  if (json.is_null()) return {column, kNone};
+  if (json.is_null()) return {column, kNoFigure};
   const double value = json.get<double>();
   return {column, percent_text(value), value, true};
 }
@@ -251,7 +249,8 @@ StageTable stage_table(const Json& json) {
   table.images = json.at("images").get<double>();
   for (const auto& [stage, windows] : json.at("windows_per_image").items()) {
     table.stages.push_back(stage);
-    table.windows.push_back(windows.get<double>());
+    table.windows.push_back(windows.is_null() ? std::numeric_limits<double>::quiet_NaN()
+                                              : windows.get<double>());
   }
   const auto add = [&](const Json& counted, const std::string& size) {
     StageRow& row = table.rows.emplace_back();

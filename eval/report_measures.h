@@ -79,7 +79,7 @@ struct StageRow {
 struct StageTable {
   double iou = 0, images = 0;
   std::vector<std::string> stages;
-  std::vector<double> windows;  // an image
+  std::vector<double> windows;  // an image; not a number where there is none
   std::vector<StageRow> rows;
 };
 

@@ -1,6 +1,7 @@
 #include "eval/report_page.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <utility>
 
@@ -254,7 +255,7 @@ class Page {
           best = figure->lower_is_better ? *figure->value <= *other->value : *figure->value >= *other->value;
         }
         html_ += std::string(best ? "<td class=\"best\">" : "<td>") +
-                 (figure ? escape_html(figure->text) : "–") + "</td>";
+                 (figure ? escape_html(figure->text) : kNoFigure) + "</td>";
       }
       html_ += "</tr>\n";
     }
@@ -293,7 +294,7 @@ class Page {
     for (const auto& [run, table] : tables) {
       head(first, "windows an image", run->name, "");
       for (const double windows : table.windows)
-        html_ += "<td>" + fixed(windows, windows < 100 ? 1 : 0) + "</td>";
+        html_ += "<td>" + (std::isnan(windows) ? kNoFigure : fixed(windows, windows < 100 ? 1 : 0)) + "</td>";
       html_ += "</tr>\n";
       first = false;
     }
@@ -313,7 +314,7 @@ class Page {
           for (const double recall : row.recall) {
             html_ += row.faces > 0 ? "<td class=\"bar\" style=\"--part:" + fixed(100 * recall, 1) + "%\">" +
                                          percent_text(recall, 1) + "</td>"
-                                   : "<td>–</td>";
+                                   : std::string("<td>") + kNoFigure + "</td>";
           }
           html_ += "</tr>\n";
         }
@@ -422,7 +423,7 @@ class Page {
       for (const Settings& flat : settings) {
         const auto at =
             std::find_if(flat.begin(), flat.end(), [&](const auto& entry) { return entry.first == key; });
-        cells.push_back(at != flat.end() ? at->second : flat.empty() ? "not known" : "–");
+        cells.push_back(at != flat.end() ? at->second : flat.empty() ? "not known" : kNoFigure);
       }
       // Of runs whose settings are not known nothing can be said.
       const std::string* first = nullptr;

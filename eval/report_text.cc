@@ -33,7 +33,7 @@ std::string spaced(std::string text) {
 std::string file_name(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
 
 std::string value_text(const nlohmann::ordered_json& value) {
-  if (value.is_null()) return "–";
+  if (value.is_null()) return kNoFigure;
   if (value.is_boolean()) return value.get<bool>() ? "yes" : "no";
   if (value.is_number_float()) return short_number(value.get<double>());
   if (value.is_string()) return value.get<std::string>();

@@ -7,6 +7,9 @@
 
 namespace mtcnn {
 
+// In place of a figure that there is not, as of no face.
+inline constexpr const char* kNoFigure = "–";
+
 std::string fixed(double value, int digits);             // "0.50"
 std::string short_number(double value);                  // six significant digits
 std::string count_text(double value);                    // "12,345"

@@ -86,7 +86,9 @@ void to_json(nlohmann::ordered_json& json, const StageTally& tally) {
     return Json{{"faces", counts.faces}, {"recall", recall}};
   };
   Json windows = Json::object();
-  for (const Stage stage : kAllStages) windows[stage_name(stage)] = tally.windows_per_image(stage);
+  for (const Stage stage : kAllStages) {
+    windows[stage_name(stage)] = tally.images() > 0 ? Json(tally.windows_per_image(stage)) : Json();
+  }
   Json by_size = Json::array();
   for (std::size_t i = 0; i < tally.by_size().size(); ++i) {
     const bool last = i + 1 == tally.by_size().size();

@@ -64,7 +64,7 @@ class StageTally {
   std::array<std::size_t, kStages> windows_{};
 };
 
-// Recalls of no face are null.
+// Recalls of no face are null, and windows of no image.
 void to_json(nlohmann::ordered_json& json, const StageTally& tally);
 
 }  // namespace mtcnn

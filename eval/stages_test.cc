@@ -82,6 +82,7 @@ TEST_CASE("two tallies are as one") {
 TEST_CASE("stages as JSON") {
   StageTally tally;
   CHECK(tally.windows_per_image(Stage::kPNet) == 0);
+  CHECK(nlohmann::ordered_json(tally).at("windows_per_image").at("pnet").is_null());
   tally.add(kImage, example());
   const nlohmann::ordered_json json = tally;
   CHECK(json.at("iou") == .5);

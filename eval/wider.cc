@@ -432,8 +432,7 @@ WiderResult evaluate_wider(const WiderTruth& truth, const DetectionSet& detectio
     if (found == by_name.end()) {
       ++result.images_not_listed;
       if (!detections.failed.contains(image.name)) {
-        result.problems.push_back({truth.file, image.line,
-                                   image.name + ": missing among the detections, counted as nothing found"});
+        result.problems.push_back(missing_image(truth.file, image.line, image.name, options.run));
       }
       continue;
     }
@@ -484,7 +483,9 @@ void to_json(nlohmann::ordered_json& json, const WiderResult& result) {
   json = Json::object();
   Json faces = Json::object(), recalls = Json::object(), curves = Json::object(), problems = Json::array();
   for (const WiderResult::Subset& subset : result.subsets) {
-    const auto share = [&](double value) { return subset.faces > 0 ? Json(value) : Json(); };
+    const auto share = [&](double value) {
+      return subset.faces > 0 && result.any_listed() ? Json(value) : Json();
+    };
     json[subset.name] = share(subset.average_precision);
     faces[subset.name] = subset.faces;
     recalls[subset.name] = share(subset.recall);

@@ -70,6 +70,7 @@ struct WiderOptions {
   std::optional<std::vector<ListedImage>> images = std::nullopt;
   // Evaluate only images that have a file of detections, be it an empty one.
   bool only_with_detections = false;
+  std::string run{};  // what messages call the detections; empty: nothing
 };
 
 struct WiderResult {
@@ -95,13 +96,17 @@ struct WiderResult {
   std::size_t images_empty = 0;       // whose file has no detection
   std::size_t labelled_faces = 0;     // of the evaluated images, in a subset or not
   std::size_t detections = 0;         // of the evaluated images
-  // Rows of both inputs that could not be used, and detections of unknown images; not those of
-  // images that the options exclude.
+  // Rows of both inputs that could not be used, whatever images the options exclude, and detections of unknown
+  // images.
   std::int64_t left_out = 0;
   double lowest_score = 0, highest_score = 0;  // between which scores were stretched
   bool restricted_to_list = false;
   bool only_with_detections = false;
   std::vector<Problem> problems;  // of both inputs; images without a file; unknown images
+
+  // Whether the detections have any of the evaluated images; else they are of another set, and there is nothing to
+  // measure.
+  bool any_listed() const { return images > images_not_listed; }
 };
 
 // Compares `detections` with `truth`. Both may be as read; problems found there are passed on. As

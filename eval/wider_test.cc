@@ -600,6 +600,10 @@ TEST_CASE("WIDER: JSON") {
   CHECK(hard_alone["easy"].is_null());
   CHECK(hard_alone["recall"]["easy"].is_null());
   CHECK(hard_alone["hard"] == 0);
+  // Detections of another set have no figure either.
+  const WiderResult elsewhere = evaluate_wider(truth, detected({{"e/z", {{{0, 0, 9, 9}, .5}}}}));
+  CHECK(!elsewhere.any_listed());
+  CHECK(nlohmann::ordered_json(elsewhere)["hard"].is_null());
 }
 
 TEST_CASE("WIDER: what the caller has reported is not said again") {
@@ -611,6 +615,11 @@ TEST_CASE("WIDER: what the caller has reported is not said again") {
   CHECK(result.images_not_listed == 2);
   REQUIRE(result.problems.size() == 1);
   CHECK(result.problems[0].text() == "gt.txt:9: e/b: missing among the detections, counted as nothing found");
+  WiderOptions options;
+  options.run = "ours";
+  const WiderResult named = evaluate_wider(truth, detections, options);
+  CHECK(named.problems.at(0).text() ==
+        "gt.txt:9: e/b: missing among the detections of ours, counted as nothing found");
 }
 
 }  // namespace mtcnn

@@ -128,7 +128,7 @@ class EvalTest(unittest.TestCase):
         found = self.figures(*wider, "--detections", "det", status=1)
         self.assertAlmostEqual(found["easy"], .5, places=6)
         self.assertEqual(found["images_without_file"], 1)
-        self.assertEqual(found["problems"], ["truth.txt:5: ev/b: missing among the detections, counted as nothing found"])
+        self.assertEqual(found["problems"], ["truth.txt:5: ev/b: missing among the detections of det, counted as nothing found"])
         # An image that is listed and unknown is said with its line.
         self.write("list.txt", "ev/a\n\nev/z.jpg\n")
         found = self.figures(*wider, "--detections", "det", "--list", "list.txt", status=1)
@@ -230,7 +230,7 @@ class EvalTest(unittest.TestCase):
             self.assertTrue(any(p.startswith(place) for p in found["problems"]), found["problems"])
         (self.folder / "out/fold-02-out.txt").unlink()
         done = self.expect(1, *fddb)
-        self.assertIn(b"folds/FDDB-fold-02-ellipseList.txt:1: x/b: missing among the detections", done.stderr)
+        self.assertIn(b"folds/FDDB-fold-02-ellipseList.txt:1: x/b: missing among the detections of out", done.stderr)
         lines = done.stdout.decode().splitlines()
         self.assertIn("images without", next(line for line in lines if line.lstrip().startswith("run")))
         row = next(line for line in lines if "discrete" in line and line.startswith("  out"))
@@ -357,6 +357,66 @@ class EvalTest(unittest.TestCase):
         self.write("folds/FDDB-fold-01-ellipseList.txt", "x/a\n1\n30 20 1.5707963 300 300 0\n")
         (self.folder / "folds/FDDB-fold-02-ellipseList.txt").unlink()
         self.assertIn(b"no face to measure", self.expect(2, *fddb, "--ignore-cut").stderr)
+
+    def test_one_run_without_anything_to_measure(self):
+        """It has no figures, and the others have theirs."""
+        def compare(*call, key):
+            for order in ((0, 1), (1, 0)):
+                detections = [("--detections", ("good", "bad")[i] + call[-1]) for i in order]
+                arguments = call[:-1] + detections[0] + detections[1]
+                runs = self.figures(*arguments, status=1)["runs"]
+                good, bad = (runs[i] for i in order)
+                self.assertIsNotNone(key(good))
+                self.assertIsNone(key(bad))
+                self.assertTrue(bad["problems"][0].startswith("bad: nothing to measure"), bad["problems"])
+                self.assertFalse([p for p in good["problems"] if "nothing to measure" in p])
+                done = self.expect(1, *arguments, "--report", "page.html")
+                self.assertIn(b"bad: nothing to measure", done.stderr)
+                row = next(l for l in done.stdout.decode().splitlines() if l.startswith("  bad"))
+                self.assertIn("–", row)
+            done = self.expect(2, *call[:-1], *detections[order[1]])
+            self.assertEqual((done.stdout, b"bad: nothing to measure" in done.stderr), (b"", True))
+
+        for name, image in (("good", "a"), ("bad", "x")):
+            self.write(f"{name}/ev/{image}.txt", f"{image}\n1\n10 10 40 40 .9\n")
+            self.write(f"{name}.txt", f"x/{image}\n1\n80 70 40 60 9\n")
+            self.lines([{"box": [10, 10, 50, 50], "score": .9, "landmarks": [[i, 2 * i] for i in range(5)]}],
+                       name=f"{name}.jsonl", path=f"ev/{image}.jpg")
+        self.write("truth.txt", "ev/a.jpg\n1\n10 10 40 40 1 1 1\n")
+        compare("wider", "--ground-truth", "truth.txt", "", key=lambda run: run["easy"])
+        self.write("fold-ellipseList.txt", "x/a\n1\n30 20 1.5707963 100 100 1\n")
+        compare("fddb", "--folds", "fold-ellipseList.txt", ".txt", key=lambda run: run["rates"][0]["discrete"])
+        self.write("labels.txt", "ev/a.jpg\n1\n10 10 40 40\n")
+        compare("boxes", "--labels", "labels.txt", "--iou", ".5,.4", "", key=lambda run: run["overlaps"][1]["average_precision"])
+        compare("boxes", "--labels", "labels.txt", "", key=lambda run: run["recall_at"][0]["recall"])
+        self.write("points.txt", "ev/a.jpg 10 50 10 50 " + " ".join(f"{i} {2 * i}" for i in range(5)) + "\n")
+        points = ("landmarks", "--labels", "points.txt", "--format", "cnn_facepoint")
+        compare(*points, ".jsonl", key=lambda run: run["mean_error"])
+        compare(*points, "--missing", "fail", ".jsonl", key=lambda run: run["failure_rate"])
+
+    def test_eyes_in_one_place_alone(self):
+        self.write("points.txt", "a.jpg 40 120 40 120 60 60 60 60 80 80 65 100 95 100\n")
+        self.lines([])
+        done = self.expect(2, "landmarks", "--labels", "points.txt", "--format", "cnn_facepoint", "--detections", "faces.jsonl")
+        self.assertIn(b"1 problem: points.txt:1: a.jpg: both eyes in one place", done.stderr)
+
+    def test_duplicates_among_images_that_are_set_aside(self):
+        flat = "60 60 100 60 80 80 65 100 95 100"
+        self.write("points.txt", f"a.png 40 120 40 120 {flat}\n")
+        self.write("boxes.txt", "a.jpg\n1\n40 40 80 80\na.png\n1\n40 40 80 80\n")
+        self.lines([{"box": [40, 40, 120, 120], "score": .9, "landmarks": [[60, 60], [100, 60], [80, 80], [65, 100], [95, 100]]}])
+        found = self.figures("landmarks", "--labels", "points.txt", "--format", "cnn_facepoint", "--boxes", "boxes.txt",
+                             "--detections", "faces.jsonl")
+        self.assertEqual((found["faces"], found["detected"], found["problems"]), (1, 1, []))
+        boxes = ("boxes", "--labels", "boxes.txt", "--detections", "faces.jsonl")
+        self.assertEqual(self.figures(*boxes, "--only", "*.png")["problems"], [])
+        self.assertEqual(self.figures(*boxes, status=1)["left_out"], 1)
+
+    def test_unreadable_detections_are_said_once(self):
+        self.small_wider()
+        (self.folder / "det/ev/b.txt").write_bytes(b"b\0")
+        found = self.figures("wider", "--ground-truth", "truth.txt", "--detections", "det", status=1)
+        self.assertEqual(len(found["problems"]), 1, found["problems"])
 
     def test_labels_that_give_no_image_say_why(self):
         self.write("labels.txt", "a.jpg 1 2 3\nb.jpg 1 2 3\n")
