@@ -41,6 +41,11 @@ int write_example(const std::string& file) {
     std::fputs(text.c_str(), stdout);
     return kExitOk;
   }
+  std::error_code error;
+  if (std::filesystem::exists(file, error)) {
+    std::fprintf(stderr, "mtcnn train: %s: is there already, expected a new file\n", printable(file).c_str());
+    return kExitFailed;
+  }
   const Status status = write_file(file, {reinterpret_cast<const std::byte*>(text.data()), text.size()});
   if (!status) {
     std::fprintf(stderr, "mtcnn train: %s\n", status.error().message.c_str());
@@ -104,7 +109,7 @@ int run(int argc, const char* const* argv) {
   app.add_option("--samples", samples, "of an experiment: samples that P-, R- and O-Net learn from")
       ->expected(3)
       ->delimiter(',')
-      ->check(CLI::Range(1., 1e12));
+      ->check(in_range(1, 1e12));
   app.add_option("--seeds", trial.seeds, "of an experiment: runs of each net")->check(CLI::Range(1, 100));
   app.add_flag(
       "--restart", restart,

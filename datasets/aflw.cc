@@ -19,13 +19,15 @@ Result<Dataset> read_aflw(const std::string& file, const LabelOptions&) {
     if (line.empty()) continue;
     const auto [path, numbers] = split_path_and_numbers(line.text);
     if (path.empty() || (numbers.size() != 10 && numbers.size() != 14)) {
-      builder.left_out(line.number, "path " + in_quotes(path) + " and " + std::to_string(numbers.size()) +
-                                        " numbers, expected a path and 10 (x1..x5 y1..y5) or 14 (and "
-                                        "gender smile glasses pose)");
+      builder.left_out(line.number,
+                       "path " + in_quotes(path) + " and " + std::to_string(numbers.size()) +
+                           " numbers, expected a path and 10 (x1..x5 y1..y5) or 14 (and "
+                           "gender smile glasses pose)",
+                       path);
       continue;
     }
     if (const auto complaint = complaint_about(numbers)) {
-      builder.left_out(line.number, *complaint);
+      builder.left_out(line.number, *complaint, path);
       continue;
     }
     LabelledFace face;
@@ -36,7 +38,7 @@ Result<Dataset> read_aflw(const std::string& file, const LabelOptions&) {
     face.landmarks = points;
     face.box = box_around(points);
     if (const auto complaint = complaint_about(face.box)) {
-      builder.left_out(line.number, "all points in one place; " + *complaint);
+      builder.left_out(line.number, "all points in one place; " + *complaint, path);
       continue;
     }
     face.line = line.number;

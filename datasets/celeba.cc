@@ -37,7 +37,8 @@ Result<Dataset> read_celeba(const std::string& file, const LabelOptions&) {
       builder.left_out(line.number,
                        "path " + in_quotes(path) + " and " + std::to_string(numbers.size()) +
                            " numbers, expected a path and " +
-                           (columns ? std::to_string(columns) : std::string("4 (box) or 10 (points)")));
+                           (columns ? std::to_string(columns) : std::string("4 (box) or 10 (points)")),
+                       path);
       continue;
     }
     LabelledFace face;
@@ -52,7 +53,7 @@ Result<Dataset> read_celeba(const std::string& file, const LabelOptions&) {
       complaint = complaint_about(face.box);
     }
     if (complaint) {
-      builder.left_out(line.number, *complaint);
+      builder.left_out(line.number, *complaint, path);
       continue;
     }
     face.line = line.number;

@@ -24,9 +24,11 @@ Result<Dataset> read_cnn_facepoint(const std::string& file, const LabelOptions&)
     if (line.empty()) continue;
     const auto [path, numbers] = split_path_and_numbers(line.text);
     if (path.empty() || numbers.size() != 14) {
-      builder.left_out(line.number, "path " + in_quotes(path) + " and " + std::to_string(numbers.size()) +
-                                        " numbers, expected a path and 14 (left right top bottom and "
-                                        "five times x y)");
+      builder.left_out(line.number,
+                       "path " + in_quotes(path) + " and " + std::to_string(numbers.size()) +
+                           " numbers, expected a path and 14 (left right top bottom and "
+                           "five times x y)",
+                       path);
       continue;
     }
     LabelledFace face;
@@ -35,7 +37,7 @@ Result<Dataset> read_cnn_facepoint(const std::string& file, const LabelOptions&)
     auto complaint = complaint_about(numbers);
     if (!complaint) complaint = complaint_about(face.box);
     if (complaint) {
-      builder.left_out(line.number, *complaint);
+      builder.left_out(line.number, *complaint, path);
       continue;
     }
     face.landmarks = landmarks_from_pairs(std::span(numbers).subspan(4));

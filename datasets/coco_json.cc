@@ -130,24 +130,25 @@ Result<Dataset> read_json(const std::string& file, const Json& root, const Label
   for (std::size_t i = 0; i < annotations.size(); ++i) {
     const Json& annotation = annotations[i];
     const std::string name = "annotations[" + std::to_string(i) + "]: ";
+    const auto image_id = id_of(member(annotation, "image_id"));
+    const auto path = image_id ? paths.find(*image_id) : paths.end();
     if (!options.classes.empty()) {
       const auto id = id_of(member(annotation, "category_id"));
       const auto category = id ? categories.find(*id) : categories.end();
       if (category == categories.end()) {
-        builder.left_out(0, name + "\"category_id\" is not an id with a name in \"categories\"");
+        builder.left_out(0, name + "\"category_id\" is not an id with a name in \"categories\"",
+                         path == paths.end() ? "" : path->second);
         continue;
       }
       if (!classes.wants(category->second)) continue;
     }
-    const auto id = id_of(member(annotation, "image_id"));
-    const auto path = id ? paths.find(*id) : paths.end();
     if (path == paths.end()) {
       builder.left_out(0, name + "\"image_id\" is not an id in \"images\"");
       continue;
     }
     LabelledFace face;
     if (const auto complaint = read_face(annotation, face)) {
-      builder.left_out(0, name + *complaint);
+      builder.left_out(0, name + *complaint, path->second);
       continue;
     }
     builder.image(path->second, 0).faces.push_back(face);

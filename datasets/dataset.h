@@ -34,6 +34,8 @@ struct LabelledImage {
   // Where it is listed first; empty and 0: not known.
   std::string file{};
   int line = 0;
+  // Labels of it were left out: it has faces whose place is not known.
+  bool incomplete = false;
 };
 
 // Something in an input file that could not be used and was left out.

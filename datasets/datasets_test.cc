@@ -574,6 +574,48 @@ TEST_CASE("coco: NaN, which Python writes, does not cost the rest") {
   CHECK(set.images[0].faces[0].box == Box{1, 2, 4, 6});
 }
 
+TEST_CASE("an image whose labels were left out says so") {
+  Folder folder;
+  const auto incomplete = [&](const char* format, const std::string& path) {
+    LabelOptions options;
+    options.known_sizes = all_of_size({100, 50});
+    const Dataset set = read(format, path, options);
+    std::string names;
+    for (const LabelledImage& image : set.images) names += image.incomplete ? image.path + " " : "";
+    return names;
+  };
+  const std::string points = " 1 2 3 4 5 6 7 8 9 10";
+  CHECK(incomplete("wider", folder.write("w.txt",
+                                         "a.jpg\n2\n1 2 3 4\n1 2 0 4\nb.jpg\n1\n1 2 3 4\n"
+                                         "c.jpg\n1\n1 2 3\nd.jpg\n2\n1 2 3 4\ne.jpg\n1\n1 2 x 4\n")) ==
+        "a.jpg c.jpg d.jpg e.jpg ");
+  CHECK(incomplete("retinaface",
+                   folder.write("r.txt", "# a.jpg\n1 2 3 4\n1 2 3\n# b.jpg\n1 2 3 4\n# c.jpg\n1 2 0 4\n")) ==
+        "a.jpg c.jpg ");
+  CHECK(incomplete("celeba", folder.write("c.txt", "a.jpg 1 2 3 4\na.jpg 1 2 3\nb.jpg 1 2 3 4\n")) ==
+        "a.jpg ");
+  CHECK(incomplete("cnn_facepoint", folder.write("p.txt", "a.jpg 9 5 1 5" + points + "\na.jpg 1 5 1 5" +
+                                                              points + "\nb.jpg 1 5 1 5" + points + "\n")) ==
+        "a.jpg ");
+  CHECK(incomplete("aflw", folder.write("a.txt", "a.jpg" + points + "\na.jpg 1\nb.jpg" + points + "\n")) ==
+        "a.jpg ");
+  folder.write("voc/a.xml",
+               "<annotation><filename>a.png</filename><object><name>face</name></object></annotation>");
+  folder.write("voc/b.xml",
+               "<annotation><filename>b.png</filename>" + voc_object("face", "0", "11") + "</annotation>");
+  CHECK(incomplete("voc", folder / "voc") == "a.png ");
+  folder.write("yolo/a.txt", "0 .5 .5 .2\n");
+  folder.write("yolo/b.txt", "0 .5 .5 .2 .4\n");
+  folder.write("yolo/c.txt", "0 .5 .5 0 .4\n");
+  CHECK(incomplete("yolo", folder / "yolo") == "a c ");
+  CHECK(incomplete(
+            "coco",
+            folder.write("c.json",
+                         R"({"images": [{"id": 1, "file_name": "a.jpg"}, {"id": 2, "file_name": "b.jpg"}],
+    "annotations": [{"image_id": 1, "bbox": [1, 2, 3]}, {"image_id": 2, "bbox": [1, 2, 3, 4]}]})")) ==
+        "a.jpg ");
+}
+
 TEST_CASE("a class that no label has is a problem") {
   Folder folder;
   folder.write("voc/a.xml", "<annotation><filename>a.png</filename>" + voc_object("face", "0", "11") +

@@ -160,9 +160,18 @@ Problem problem_of(const std::string& file, const Error& error) {
   return {file, 0, error.message.starts_with(prefix) ? error.message.substr(prefix.size()) : error.message};
 }
 
-void DatasetBuilder::left_out(int line, std::string what) {
+void DatasetBuilder::left_out(int line, std::string what, const std::string& path) {
   problem(line, std::move(what));
   ++dataset_.left_out;
+  if (!path.empty()) incomplete(path);
+}
+
+Dataset DatasetBuilder::take() {
+  for (const std::string& path : incomplete_) {
+    if (const auto found = index_.find(path); found != index_.end())
+      dataset_.images[found->second].incomplete = true;
+  }
+  return std::move(dataset_);
 }
 
 void DatasetBuilder::file_left_out(const Error& error) {

@@ -98,21 +98,26 @@ class DatasetBuilder {
 
   // `line` 0: the file as a whole.
   void problem(int line, std::string what);
-  // The same of a label that is left out for it.
-  void left_out(int line, std::string what);
+  // The same of a label that is left out for it. `path`: of the image that it belongs to, if that is known.
+  void left_out(int line, std::string what, const std::string& path = {});
   // Labels that are left out for a problem that was told before.
+  std::size_t left_out_so_far() const { return dataset_.left_out; }
   void count_left_out(std::size_t labels) { dataset_.left_out += labels; }
   // One of many files that can't be used: its error, without the name that stands before it.
   void file_left_out(const Error& error);
   // For formats of many files: which one is being read.
   void set_file(std::string file) { file_ = std::move(file); }
 
-  Dataset take() { return std::move(dataset_); }
+  // The image of this path, whether it is listed already or not, has labels that were left out.
+  void incomplete(const std::string& path) { incomplete_.insert(path); }
+
+  Dataset take();
 
  private:
   std::string file_;
   Dataset dataset_;
   std::unordered_map<std::string, std::size_t> index_;
+  std::set<std::string> incomplete_;  // paths
 };
 
 // LabelOptions::classes, and which of them occur.

@@ -44,9 +44,11 @@ Result<Dataset> read_retinaface(const std::string& file, const LabelOptions&) {
     }
     const auto row = parse_numbers(line.text);
     if (!row || (row->size() != kBoxOnly && row->size() != kWithPoints && row->size() != kWithPoints + 1)) {
-      builder.left_out(line.number, in_quotes(line.text) +
-                                        ", expected 4 numbers (x y w h) or 19 or 20 "
-                                        "(and x y visibility of five points, blur)");
+      builder.left_out(line.number,
+                       in_quotes(line.text) +
+                           ", expected 4 numbers (x y w h) or 19 or 20 "
+                           "(and x y visibility of five points, blur)",
+                       image->path);
       continue;
     }
     LabelledFace face;
@@ -54,7 +56,7 @@ Result<Dataset> read_retinaface(const std::string& file, const LabelOptions&) {
     auto complaint = complaint_about(*row);
     if (!complaint) complaint = complaint_about(face.box);
     if (complaint) {
-      builder.left_out(line.number, *complaint);
+      builder.left_out(line.number, *complaint, image->path);
       continue;
     }
     if (row->size() >= kWithPoints) {

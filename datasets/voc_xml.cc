@@ -67,7 +67,7 @@ void read_annotation(const LabelFile& file, Classes& classes, DatasetBuilder& bu
       if (const auto number = number_in(bounds, edge)) edges.push_back(*number);
     }
     if (edges.size() != 4) {
-      builder.left_out(line, "<object> without the four numbers of a <bndbox>: xmin ymin xmax ymax");
+      builder.left_out(line, "<object> without the four numbers of a <bndbox>: xmin ymin xmax ymax", path);
       continue;
     }
     LabelledFace face;
@@ -76,7 +76,7 @@ void read_annotation(const LabelFile& file, Classes& classes, DatasetBuilder& bu
     auto complaint = complaint_about(edges);
     if (!complaint) complaint = complaint_about(face.box);
     if (complaint) {
-      builder.left_out(line, *complaint);
+      builder.left_out(line, *complaint, path);
       continue;
     }
     face.ignore = number_in(object, "difficult").value_or(0) != 0;

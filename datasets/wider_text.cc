@@ -20,16 +20,18 @@ int grade(double value) { return value >= 0 && value <= 9 ? static_cast<int>(val
 
 void read_row(const std::vector<double>& row, int line, LabelledImage& image, DatasetBuilder& builder) {
   if (row.size() != 4 && row.size() != 10) {
-    builder.left_out(line, "row of " + std::to_string(row.size()) +
-                               " numbers, expected 4 (x y w h) or 10 (and blur expression "
-                               "illumination invalid occlusion pose)");
+    builder.left_out(line,
+                     "row of " + std::to_string(row.size()) +
+                         " numbers, expected 4 (x y w h) or 10 (and blur expression "
+                         "illumination invalid occlusion pose)",
+                     image.path);
     return;
   }
-  if (const auto complaint = complaint_about(row)) return builder.left_out(line, *complaint);
+  if (const auto complaint = complaint_about(row)) return builder.left_out(line, *complaint, image.path);
   LabelledFace face;
   face.line = line;
   face.box = box_from_size(row[0], row[1], row[2], row[3]);
-  if (const auto complaint = complaint_about(face.box)) return builder.left_out(line, *complaint);
+  if (const auto complaint = complaint_about(face.box)) return builder.left_out(line, *complaint, image.path);
   if (row.size() == 10) {
     face.blur = grade(row[4]);
     face.expression = grade(row[5]);
@@ -87,7 +89,8 @@ Result<Dataset> read_wider_text(const std::string& file, const LabelOptions&) {
       // A row with a word in it, or the path of the next image?
       if (!row && !parse_number(split_words(lines[at].text)[0])) break;
       if (!row) {
-        builder.left_out(lines[at].number, in_quotes(lines[at].text) + ", expected numbers: x y w h ...");
+        builder.left_out(lines[at].number, in_quotes(lines[at].text) + ", expected numbers: x y w h ...",
+                         path);
       } else if (repeated) {
         builder.count_left_out(1);
       } else {
@@ -98,6 +101,7 @@ Result<Dataset> read_wider_text(const std::string& file, const LabelOptions&) {
       const int line = at < lines.size() ? lines[at].number : lines.back().number;
       builder.problem(line, "found " + std::to_string(rows) + " rows for " + in_quotes(path) + ", expected " +
                                 std::to_string(expected));
+      builder.incomplete(path);
     }
     if (expected == 0 && at < lines.size()) {
       const auto row = parse_numbers(lines[at].text);

@@ -124,6 +124,7 @@ Result<Dataset> read_yolo(const std::string& path, const LabelOptions& options) 
     }
     // Before the image is looked for: what is wrong with a file of another format is in its lines.
     std::vector<std::pair<int, std::vector<double>>> rows;  // with their lines
+    const std::size_t left_out_before = builder.left_out_so_far();
     for (const Line& line : split_lines(*text)) {
       if (line.empty()) continue;
       if (auto row = read_line(line, classes, builder)) rows.emplace_back(line.number, std::move(*row));
@@ -138,11 +139,12 @@ Result<Dataset> read_yolo(const std::string& path, const LabelOptions& options) 
       }
     }
     LabelledImage& image = builder.image(found.value_or(without_ending(file.relative)), 0);
+    if (builder.left_out_so_far() > left_out_before) builder.incomplete(image.path);
     for (const auto& [line, row] : rows) {
       LabelledFace face;
       face.line = line;
       if (const auto complaint = read_face(row, *size, face)) {
-        builder.left_out(line, *complaint);
+        builder.left_out(line, *complaint, image.path);
       } else {
         image.faces.push_back(face);
       }

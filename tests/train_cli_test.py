@@ -283,6 +283,8 @@ class TrainTest(Workshop):
         self.train("--init", "mine.toml")
         text = (self.folder / "mine.toml").read_text()
         self.assertIn("[onet]", text)
+        self.assertIn("is there already", self.train("--init", "mine.toml", status=1).stderr.decode())
+        self.assertEqual((self.folder / "mine.toml").read_text(), text)
         # Its sets are examples: what is missing is the photographs, not a setting.
         self.assertIn("labels.txt", self.train("--config", "mine.toml", status=1).stderr.decode())
 

@@ -15,8 +15,8 @@ namespace mtcnn {
 int BatchPlan::begin(std::size_t kind) const { return counts[kind] * rank / ranks; }
 int BatchPlan::end(std::size_t kind) const { return counts[kind] * (rank + 1) / ranks; }
 
-BatchPlan plan_batch(const Sampler& sampler, const std::array<double, kSampleKinds>& ratio, int size,
-                     int rank, int ranks) {
+Result<BatchPlan> plan_batch(const Sampler& sampler, const std::array<double, kSampleKinds>& ratio, int size,
+                             int rank, int ranks) {
   BatchPlan plan;
   plan.rank = rank;
   plan.ranks = ranks;
@@ -29,6 +29,15 @@ BatchPlan plan_batch(const Sampler& sampler, const std::array<double, kSampleKin
       // As many for every rank.
       plan.counts[kind] = ranks * std::max(1, static_cast<int>(size * ratio[kind] / sum / ranks + .5));
     }
+  }
+  const auto count = [&](SampleKind kind) { return plan.counts[static_cast<std::size_t>(kind)]; };
+  if (count(SampleKind::kCalibration) > 0) return plan;
+  for (const SampleKind kind : {SampleKind::kNegative, SampleKind::kPositive}) {
+    if (count(kind) > 0) continue;
+    return Error{ErrorCode::kFormat, std::string("no ") + kind_name(kind) +
+                                         " samples can be cut: expected photographs" +
+                                         (kind == SampleKind::kPositive ? " with faces" : "") +
+                                         " in a set whose weight is above 0"};
   }
   return plan;
 }

@@ -27,9 +27,10 @@ struct BatchPlan {
   int begin(std::size_t kind) const;
   int end(std::size_t kind) const;
 };
-// Shares `size` out by the ratio among the kinds that the sampler has. Requires that one of them has a ratio above 0.
-BatchPlan plan_batch(const Sampler& sampler, const std::array<double, kSampleKinds>& ratio, int size,
-                     int rank, int ranks);
+// Shares `size` out by the ratio among the kinds that the sampler has. Errors: kFormat if there would be neither negatives and
+// positives nor calibration windows, as of sets whose weights are 0.
+Result<BatchPlan> plan_batch(const Sampler& sampler, const std::array<double, kSampleKinds>& ratio, int size,
+                             int rank, int ranks);
 
 // Step s's samples of a kind with count n are those at positions s n to (s + 1) n - 1.
 Result<Batch> make_batch(const Sampler& sampler, const BatchPlan& plan, int side, std::int64_t step,

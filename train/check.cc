@@ -36,9 +36,9 @@ void measure_windows(const std::vector<std::vector<ScoredBox>>& found, const Pho
   std::sort(scores.begin(), scores.end(), std::greater<>());
   const double images = static_cast<double>(found.size());
   const std::size_t most = static_cast<std::size_t>(options.windows_per_image * images);
-  float threshold = scores.empty() ? 1.f : scores.back();
-  if (scores.size() > most && most > 0) threshold = scores[most - 1];
-  result.threshold = threshold;
+  const bool reached = scores.size() >= most && most > 0;
+  const float threshold = reached ? scores[most - 1] : scores.empty() ? 1.f : scores.back();
+  if (reached) result.threshold = threshold;
   result.windows_of_all = static_cast<double>(scores.size()) / images;
   result.windows = static_cast<double>(
                        std::count_if(scores.begin(), scores.end(), [&](float s) { return s >= threshold; })) /
@@ -74,13 +74,13 @@ void measure_windows(const std::vector<std::vector<ScoredBox>>& found, const Pho
 void measure_faces(const std::vector<std::vector<Face>>& found, const Photographs& photographs,
                    const CheckOptions& options, CheckResult& result) {
   std::vector<std::vector<LabelledImage>> images(photographs.sets.size());
-  std::vector<std::vector<std::vector<Candidate>>> detections(images.size());
+  std::vector<std::vector<std::vector<BoxDetection>>> detections(images.size());
   std::vector<LabelledImage> all;
-  std::vector<std::vector<Candidate>> all_detections;
+  std::vector<std::vector<BoxDetection>> all_detections;
   std::vector<std::vector<LandmarkPrediction>> points;
   for (std::size_t i = 0; i < found.size(); ++i) {
     const std::size_t set = static_cast<std::size_t>(photographs.list[i].set);
-    std::vector<Candidate> boxes;
+    std::vector<BoxDetection> boxes;
     for (const Face& face : found[i]) boxes.push_back({face.box, face.score});
     all_detections.push_back(boxes);
     detections[set].push_back(std::move(boxes));
@@ -98,10 +98,15 @@ void measure_faces(const std::vector<std::vector<Face>>& found, const Photograph
   if (sets > 0) result.average_precision /= sets;
   BoxOptions at;
   at.false_positives_per_image = {options.windows_per_image};
-  const BoxResult::RecallAt point = evaluate_boxes(all, all_detections, at).recall_at.front();
-  result.windows = point.false_positives_per_image;
+  const BoxResult of_all = evaluate_boxes(all, all_detections, at);
+  const BoxResult::RecallAt point = of_all.recall_at.front();
   result.recall = point.recall;
-  result.threshold = std::min(point.score, 1.f);
+  // As many false positives as asked for, or one: else no score can be told at which so many pass.
+  const std::size_t most =
+      static_cast<std::size_t>(options.windows_per_image * static_cast<double>(all.size()));
+  const std::size_t false_positives = of_all.false_positives.size();
+  if (most > 0 && false_positives >= most) result.threshold = std::min(point.score, 1.);
+  result.windows = static_cast<double>(std::min(most, false_positives)) / static_cast<double>(all.size());
   const LandmarkResult landmarks = evaluate_landmarks(all, points);
   result.landmark_error = landmarks.mean_error;
   result.landmark_faces = landmarks.detected;

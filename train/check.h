@@ -30,8 +30,8 @@ struct CheckResult {
   // With one or two nets, share of the faces with a window of IoU .5 or more among the best so many windows an image;
   // with three, of all sets' faces, with so many false positives an image.
   double recall = 0;
-  double windows = 0;        // that number
-  double threshold = 0;      // the score from which on these are
+  double windows = 0;    // how many there were
+  double threshold = 0;  // the score from which on these are; 0: there are fewer than asked for at any score
   double recall_of_all = 0;  // of all windows, down to the threshold searched with
   double windows_of_all = 0;
   double average_precision = 0;  // at IoU .5; the mean over the sets

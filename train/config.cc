@@ -105,6 +105,7 @@ void visit(V& v, StageConfig& c) {
   v("landmark_loss", c.landmark_loss,
     "\"squared\" distance of the ten coordinates (the paper), or the sum of the five points' \"distance\"",
     Range{});
+  v("dropout", c.dropout, "what the net has of it (O-Net: a quarter of its last hidden layer)", Range{});
   v("hard_share", c.hard_share,
     "online hard sample mining: this share of a batch's faces and negatives, the worst classified, counts; 1: off",
     Range{.01, 1});
@@ -343,6 +344,12 @@ class Writer {
   void write(const std::string& value) {
     text += '"';
     for (const char c : value) {
+      if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+        char buffer[8];
+        std::snprintf(buffer, sizeof buffer, "\\u%04x", static_cast<unsigned>(c));
+        text += buffer;
+        continue;
+      }
       if (c == '"' || c == '\\') text += '\\';
       text += c;
     }

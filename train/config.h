@@ -57,6 +57,7 @@ struct StageConfig {
   double warm_up = .02;
   double average = .999;
   std::array<double, 3> loss_weights{1, .5, .5};  // classification, box, landmarks
+  bool dropout = true;
   double hard_share = .7;
   std::string landmark_loss = "squared";
   bool landmarks = true;

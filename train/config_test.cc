@@ -60,6 +60,15 @@ TEST_CASE("a config that is written reads back") {
   CHECK(again->sets[0].classes == std::vector<std::string>{"a", "b"});
 }
 
+TEST_CASE("any text comes back as it was") {
+  Result<TrainConfig> config = parse_config(kSet, "c.toml", "/data");
+  REQUIRE(config.ok());
+  config->sets[0].name = "two\nlines\t\"quoted\" \\ \x7f \x01 é";
+  const Result<TrainConfig> again = parse_config(config_text(*config), "c.toml", "");
+  REQUIRE(again.ok());
+  CHECK(again->sets[0].name == config->sets[0].name);
+}
+
 TEST_CASE("what is wrong is said with file and line") {
   CHECK(error_of("seed = 1\nsed = 2\n" + kSet) == "c.toml:2: there is no key \"sed\"");
   CHECK(error_of("[pnet]\nbatches = 2\n" + kSet) == "c.toml:2: there is no key \"batches\" in [pnet]");

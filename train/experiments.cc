@@ -233,7 +233,9 @@ Result<Trial> Laboratory::trial(const Contestant& contestant, int seed, const Sa
   // Only what teaches something to either of the nets that are compared.
   if (stage.loss_weights[1] == 0) ratio[static_cast<std::size_t>(SampleKind::kPart)] = 0;
   if (has_head(net, "calibration")) ratio = kOnlyCalibration;
-  const BatchPlan plan = plan_batch(sampler, ratio, stage.batch, 0, 1);
+  const Result<BatchPlan> planned = plan_batch(sampler, ratio, stage.batch, 0, 1);
+  if (!planned) return planned.error();
+  const BatchPlan& plan = *planned;
   std::int64_t batch = 0;
   for (const int count : plan.counts) batch += count;
   const std::int64_t steps = std::max<std::int64_t>(
@@ -344,7 +346,9 @@ Result<ExperimentResult> Laboratory::run() {
     std::array<double, kSampleKinds> ratio{};
     std::copy_n(config_.samples.ratio.begin(), 3, ratio.begin());
     if (calibration) ratio = kOnlyCalibration;
-    const BatchPlan plan = plan_batch(judge, ratio, kValidationBatch, 0, 1);
+    const Result<BatchPlan> planned = plan_batch(judge, ratio, kValidationBatch, 0, 1);
+    if (!planned) return planned.error();
+    const BatchPlan& plan = *planned;
     std::vector<Batch> crops;
     SamplerScratch scratch;
     for (int i = 0; i < kValidationBatches; ++i) {

@@ -38,7 +38,7 @@ torch::Tensor hard_samples(const torch::Tensor& losses, const torch::Tensor& can
   const torch::Tensor all = ranks.gather(own.detach());
   const auto count = static_cast<double>((all >= 0).sum().item<std::int64_t>());
   if (count == 0) return torch::zeros_like(candidates);
-  const auto keep = std::max<std::int64_t>(1, static_cast<std::int64_t>(share * count));
+  const auto keep = std::max<std::int64_t>(1, static_cast<std::int64_t>(share * count + 1e-6));
   const torch::Tensor least = std::get<0>(all.topk(keep)).min();
   return candidates * (own >= least);
 }

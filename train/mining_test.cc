@@ -226,10 +226,12 @@ TEST_CASE("checks count faces by the windows that keep them") {
   CHECK(result.figure == .75);
   CHECK(result.recall_of_all == .75);
   CHECK(result.windows == doctest::Approx(static_cast<double>(windows) / 3));
+  CHECK(result.threshold == 0);  // there are not so many
   // With one window an image the worst are lost, unless a better one overlaps them.
   o.windows_per_image = 1;
   result = check(data, o, album.photographs, images);
   CHECK(result.windows >= 1);
+  CHECK(result.threshold > .5);
   CHECK(result.recall < .75);
   CHECK(result.recall_of_all == .75);
 
@@ -254,6 +256,13 @@ TEST_CASE("checks count faces by the windows that keep them") {
   CHECK(result.average_precision == doctest::Approx(1));
   CHECK(result.landmark_error == doctest::Approx(0));
   CHECK(result.landmark_faces == result.faces);
+  // No false positive at any score.
+  CHECK(result.windows == 0);
+  CHECK(result.threshold == 0);
+  for (Photograph& photograph : album.photographs.list) photograph.faces.clear();
+  album.photographs.list[0].faces.push_back(nowhere);
+  CHECK(check(data, o, album.photographs, images).windows == 1);
+  CHECK(check(data, o, album.photographs, images).threshold > .3);
 }
 
 }  // namespace

@@ -83,7 +83,6 @@ Result<std::unique_ptr<NetTrainer>> NetTrainer::create(const NetSpec& net, const
   }
   const bool gpu = device == "cuda" || (device == "auto" && torch::cuda::is_available());
   torch::set_num_threads(threads);
-  torch::manual_seed(seed);  // dropout
   return std::unique_ptr<NetTrainer>(
       new NetTrainer(std::make_unique<State>(net, config, seed, gpu ? torch::kCUDA : torch::kCPU, ranks)));
 }
@@ -97,7 +96,11 @@ Result<StepResult> NetTrainer::step(const Batch& batch, double progress) {
           .permute({0, 3, 1, 2})
           .to(s.device);
   const torch::ScalarType type = s.config.precision == "bf16" ? torch::kBFloat16 : torch::kFloat;
-  const std::vector<torch::Tensor> outputs = s.net.forward(input, s.heads, true, type);
+  std::vector<std::uint64_t> seeds;
+  if (s.config.dropout) {
+    for (const SampleTarget& target : batch.targets) seeds.push_back(target.seed);
+  }
+  const std::vector<torch::Tensor> outputs = s.net.forward(input, s.heads, seeds, type);
   const LossOptions options{s.config.loss_weights, s.config.hard_share, s.config.landmark_loss == "distance"};
   const Losses losses = compute_losses(outputs, make_targets(batch.targets, s.device), options, s.ranks);
   const double total = s.config.loss_weights[0] * losses.classification +

@@ -14,7 +14,18 @@
 namespace mtcnn {
 namespace {
 
-constexpr std::size_t kNamed = 5;  // missing images that a message names
+constexpr std::size_t kNamed = 5;  // missing images, or labels that can't be used, that a message names
+// More than any photograph: a label of it was left out, so that a face may lie anywhere.
+constexpr Box kEverywhere{-1e6f, -1e6f, 1e6f, 1e6f};
+
+// What may be the reason that a set has no image.
+std::string because(const std::vector<Problem>& problems) {
+  std::string text;
+  for (std::size_t i = 0; i < std::min(problems.size(), kNamed); ++i) {
+    text += (i == 0 ? ". Left out: " : "; ") + problems[i].text();
+  }
+  return text + (problems.size() > kNamed ? "; ..." : "");
+}
 
 Pixels shrunk(Image image, int max_side) {
   Pixels pixels{std::move(image), {}, 1};
@@ -80,6 +91,7 @@ Result<Photographs> read_photographs(std::span<const SetConfig> sets, double min
         if (++missing <= kNamed) first += (missing > 1 ? ", " : "") + image.path;
         continue;
       }
+      if (image.incomplete) photograph.ignored.push_back(kEverywhere);
       for (LabelledFace& face : image.faces) {
         face.box = moved(face.box, set.box_moves);
         if (face.ignore || std::min(face.box.width(), face.box.height()) < min_face) {
@@ -91,13 +103,15 @@ Result<Photographs> read_photographs(std::span<const SetConfig> sets, double min
       photographs.list.push_back(std::move(photograph));
     }
     if (used == 0) {
-      return Error{ErrorCode::kFormat,
-                   set.labels + ": no image" + (set.only == "*" ? "" : " that matches " + set.only)};
+      return Error{ErrorCode::kFormat, set.labels + ": no image" +
+                                           (set.only == "*" ? "" : " that matches " + set.only) +
+                                           because(labels->problems)};
     }
     if (missing == used) {
       return Error{ErrorCode::kIo, "set \"" + set.name + "\": none of its " + std::to_string(used) +
                                        " images is in " + set.images + " (" + first +
-                                       (missing > kNamed ? ", ..." : "") + "): is that its folder?"};
+                                       (missing > kNamed ? ", ..." : "") + "): is that its folder?" +
+                                       because(labels->problems)};
     }
     if (missing > 0) {
       photographs.missing.push_back("set \"" + set.name + "\": " + std::to_string(missing) + " of its " +

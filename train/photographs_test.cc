@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "eval/test_folder.h"
+#include "train/samples.h"
 
 namespace mtcnn {
 namespace {
@@ -53,6 +54,36 @@ TEST_CASE("a set of whose images none is there is an error that names it and the
   CHECK(read.error().code == ErrorCode::kIo);
   CHECK(read.error().message == "set \"holidays\": none of its 2 images is in " + folder / "images" +
                                     " (0.png, 1.png): is that its folder?");
+}
+
+TEST_CASE("where a label can't be used, nothing counts as background") {
+  const test::Folder folder;
+  SetConfig set;
+  set.name = "holidays";
+  set.format = "wider";
+  set.images = folder / "images";
+  set.labels = folder.write("labels.txt", "a.png\n2\n10 10 40 40\n5 5 40 x\nb.png\n1\n10 10 40 40\n");
+  for (const char* name : {"images/a.png", "images/b.png"}) folder.write(name, "");
+  const Result<Photographs> read = read_photographs(std::span(&set, 1), 12);
+  REQUIRE(read.ok());
+  REQUIRE(read->list.size() == 2);
+  CHECK(read->list[0].faces.size() == 1);
+  CHECK(read->problems.size() == 1);
+  const Box far{5000, 5000, 5040, 5040};
+  CHECK(!classify(far, read->list[0], {}).negative);
+  CHECK(classify(far, read->list[1], {}).negative);
+}
+
+TEST_CASE("a set without a usable label says what was wrong") {
+  const test::Folder folder;
+  SetConfig set;
+  set.format = "celeba";
+  set.images = folder / "images";
+  set.labels = folder.write("labels.txt", "a.png 1 2 3\n");
+  const Result<Photographs> read = read_photographs(std::span(&set, 1), 12);
+  REQUIRE(!read.ok());
+  CHECK(read.error().message.find("labels.txt: no image. Left out: ") != std::string::npos);
+  CHECK(read.error().message.find("labels.txt:1: ") != std::string::npos);
 }
 
 TEST_CASE("other photographs or labels have another fingerprint") {

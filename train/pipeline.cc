@@ -104,6 +104,10 @@ struct Means {
   }
 };
 
+std::size_t first_stage(const TrainRun& run) {
+  return static_cast<std::size_t>(std::find(run.stages.begin(), run.stages.end(), true) - run.stages.begin());
+}
+
 // Two trainings in one folder would write over each other's checkpoints. Holds until the end of the process at the latest, so that
 // a kill leaves no lock behind.
 class FolderLock {
@@ -167,6 +171,7 @@ class Pipeline {
   Status prepare(const TrainRun& run);
   Status read_sets();
   Status compare_settings(const std::string& text) const;
+  Status compare_nets_before(std::size_t stage) const;
   void forget(std::size_t from) const;
   void remove_own(std::size_t stage) const;
   Result<bool> finish();
@@ -242,6 +247,24 @@ Status Pipeline::compare_settings(const std::string& text) const {
                config_.output +
                    ": holds a training with other settings (config.toml there): give another output folder, "
                    "or --restart to begin anew"};
+}
+
+// Nets that are kept must be those that the settings speak of.
+Status Pipeline::compare_nets_before(std::size_t stage) const {
+  const std::string file = path("config.toml");
+  const Result<std::vector<std::byte>> old = read_file(file, std::size_t{1} << 24);
+  if (!old || stage == 0) return std::monostate{};  // nothing to compare with
+  Result<TrainConfig> before = parse_config(std::string(text_of(*old)), file, "");
+  if (!before) return std::monostate{};
+  // All others may change.
+  TrainConfig mixed = config_;
+  mixed.pnet = before->pnet;
+  if (stage > 1) mixed.rnet = before->rnet;
+  if (config_text(mixed) == config_text(config_)) return std::monostate{};
+  return Error{ErrorCode::kInvalidArgument,
+               config_.output + ": the nets before " + kTitles[stage] +
+                   " were trained with other settings (config.toml there), expected the same, or --restart "
+                   "from the first that changes"};
 }
 
 void Pipeline::remove_own(std::size_t stage) const {
@@ -320,9 +343,8 @@ Status Pipeline::prepare(const TrainRun& run) {
                    config_.output + ": another training is at work in this folder"};
     }
     remove_leftovers(config_.output);
-    if (!run.restart) {
-      if (Status status = compare_settings(text); !status) return status;
-    }
+    const Status same = run.restart ? compare_nets_before(first_stage(run)) : compare_settings(text);
+    if (!same) return same;
   }
   if (Status status = read_sets(); !status) return status;
   std::size_t faces = 0, points = 0, ignored = 0;
@@ -339,10 +361,7 @@ Status Pipeline::prepare(const TrainRun& run) {
                                          std::to_string(config_.data.min_face) + " pixels or more"};
   // Only now that there is something to begin anew with.
   if (first()) {
-    if (run.restart) {
-      forget(static_cast<std::size_t>(std::find(run.stages.begin(), run.stages.end(), true) -
-                                      run.stages.begin()));
-    }
+    if (run.restart) forget(first_stage(run));
     if (!fs::exists(path("config.toml"), error)) {
       if (Status status = write_file(path("config.toml"), bytes_of(text), true); !status) return status;
     }
@@ -496,6 +515,8 @@ Status Pipeline::save_checkpoint(std::size_t stage, const NetTrainer& trainer, s
             {"best_figure", best.figure},
             {"best_step", best.step},
             {"best_threshold", best.threshold},
+            {"photographs", hexadecimal(fingerprint(photographs_))},
+            {"ranks", ranks_.size()},
             {"bytes", state.size()}};
   std::vector<std::byte> weights;
   for (const ParameterSpec& parameter : parameters(net_of(stage))) {
@@ -505,6 +526,10 @@ Status Pipeline::save_checkpoint(std::size_t stage, const NetTrainer& trainer, s
     const auto* from = reinterpret_cast<const std::byte*>(found->second.values.data());
     weights.insert(weights.end(), from, from + found->second.values.size() * sizeof(float));
   }
+  Fingerprint sum;
+  sum.add(state);
+  sum.add(weights);
+  head["sum"] = hexadecimal(sum.value());
   const std::string text = head.dump() + "\n";
   std::vector<std::byte> file(bytes_of(text).begin(), bytes_of(text).end());
   file.insert(file.end(), state.begin(), state.end());
@@ -528,7 +553,18 @@ Result<std::int64_t> Pipeline::load_checkpoint(std::size_t stage, NetTrainer& tr
   if (line == file->end() || !head.is_object()) return damaged;
   std::span<const std::byte> rest(line + 1, file->end());
   const std::size_t size = head.value("bytes", std::size_t{0});
-  if (size > rest.size()) return damaged;
+  Fingerprint sum;
+  sum.add(rest);
+  if (size > rest.size() || head.value("sum", "") != hexadecimal(sum.value())) return damaged;
+  if (head.value("photographs", "") != hexadecimal(fingerprint(photographs_))) {
+    return Error{ErrorCode::kInvalidArgument,
+                 name + ": was learning from other photographs or labels; --restart begins anew"};
+  }
+  if (head.value("ranks", 0) != ranks_.size()) {
+    return Error{ErrorCode::kInvalidArgument,
+                 name + ": is of a training by " + std::to_string(head.value("ranks", 0)) +
+                     " processes, which have other samples; --restart begins anew"};
+  }
   if (Status status = trainer.restore(rest.first(size), name); !status) return status.error();
   rest = rest.subspan(size);
   best.figure = head.value("best_figure", -1.0);
@@ -576,7 +612,9 @@ Result<bool> Pipeline::train_stage(std::size_t stage, ModelData& model) {
   std::array<double, kSampleKinds> ratio{};
   std::copy(config_.samples.ratio.begin(), config_.samples.ratio.end(), ratio.begin());
   if (!config.landmarks) ratio[static_cast<std::size_t>(SampleKind::kLandmark)] = 0;
-  const BatchPlan plan = plan_batch(sampler, ratio, config.batch, ranks_.rank(), ranks_.size());
+  const Result<BatchPlan> planned = plan_batch(sampler, ratio, config.batch, ranks_.rank(), ranks_.size());
+  if (!planned) return planned.error();
+  const BatchPlan& plan = *planned;
   std::int64_t batch = 0;
   for (const int count : plan.counts) batch += count;
   const std::int64_t steps = std::max<std::int64_t>(
@@ -683,8 +721,11 @@ Result<bool> Pipeline::train_stage(std::size_t stage, ModelData& model) {
         options.thresholds[stage] = kLeastChecked;
         options.windows_per_image = config.check_windows;
         options.threads = threads_;
+        if (ranks_.size() == 1) options.stop = events_.stop;
         const auto check_start = Clock::now();
         const CheckResult found = check(current, options, validation_, images_);
+        // Half a check; it is made anew from the last checkpoint.
+        if (options.stop && stopped()) return false;
         Json line{{"event", "check"}, {"net", net.name}, {"step", step}, {"samples", step * batch}};
         line.update(to_json(found));
         line["seconds"] = seconds_since(check_start);
@@ -734,7 +775,10 @@ Result<bool> Pipeline::train_stage(std::size_t stage, ModelData& model) {
   }
   // So that a threshold means about the same whatever the net learned from: hard samples, above all mined ones,
   // press all scores down.
-  if (best.threshold > 0 && best.threshold < 1) {
+  if (best.step >= 0 && best.figure >= 0 && best.threshold == 0) {
+    note(std::string(kTitles[stage]) +
+         ": scores are left as they are, fewer than check_windows pass at any score");
+  } else if (best.threshold > 0 && best.threshold < 1) {
     const double threshold = config_.thresholds[stage];
     best.weights.tensors.at(std::string(net.name) + ".class.bias").values[1] +=
         static_cast<float>(logit(threshold) - logit(best.threshold));

@@ -331,7 +331,9 @@ Result<SampleTarget> Sampler::cut(SampleKind kind, std::uint64_t position, Sampl
                                                            : with_faces_;
     const int photograph = source.draw(visiting);
     Random random{config_.seed, stream_, k, position, attempt, 3};
-    if (cut_from(kind, mined, near, photograph, random, scratch, pixels, target)) return target;
+    if (!cut_from(kind, mined, near, photograph, random, scratch, pixels, target)) continue;
+    target.seed = Random{config_.seed, stream_, k, position, 4}.bits();
+    return target;
   }
   return Error{ErrorCode::kFormat, std::string("no ") + kind_name(kind) + " sample could be cut from " +
                                        std::to_string(kPhotographs) + " photographs in a row"};

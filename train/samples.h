@@ -39,6 +39,7 @@ struct SampleTarget {
   BoxOffsets box{};
   LandmarkOffsets landmarks{};
   int pattern = 0;
+  std::uint64_t seed = 0;  // of what is random in the net (dropout)
 };
 
 // Windows found by a cascade, of each photograph.

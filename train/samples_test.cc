@@ -305,7 +305,7 @@ TEST_CASE("batches have the ratio, are the same from any number of threads, and 
   ImageCache images(1 << 24);
   const Sampler sampler(album.photographs, images, config, 12, 1);
   const std::array<double, kSampleKinds> ratio{3, 1, 1, 2, 0};
-  const BatchPlan plan = plan_batch(sampler, ratio, 70, 0, 1);
+  const BatchPlan plan = *plan_batch(sampler, ratio, 70, 0, 1);
   CHECK(plan.counts == std::array<int, kSampleKinds>{30, 10, 10, 20, 0});
   SamplerScratch scratch;
   const auto same = [](const Batch& a, const Batch& b) {
@@ -324,7 +324,7 @@ TEST_CASE("batches have the ratio, are the same from any number of threads, and 
   // Two ranks' halves are the whole.
   Batch half[2];
   for (int rank = 0; rank < 2; ++rank)
-    half[rank] = *make_batch(sampler, plan_batch(sampler, ratio, 70, rank, 2), 12, 5, scratch);
+    half[rank] = *make_batch(sampler, *plan_batch(sampler, ratio, 70, rank, 2), 12, 5, scratch);
   CHECK(half[0].targets.size() == 35);
   std::map<SampleKind, std::size_t> begun[2];
   for (std::size_t i = 0; i < expected[5].targets.size(); ++i) {
@@ -351,8 +351,32 @@ TEST_CASE("without a kind the others fill the batch") {
   ImageCache images(1 << 24);
   const Sampler sampler(album.photographs, images, config, 12, 1);
   CHECK(!sampler.has(SampleKind::kLandmark));
-  CHECK(plan_batch(sampler, {3, 1, 1, 2, 0}, 100, 0, 1).counts ==
+  CHECK(plan_batch(sampler, {3, 1, 1, 2, 0}, 100, 0, 1)->counts ==
         std::array<int, kSampleKinds>{60, 20, 20, 0, 0});
+}
+
+TEST_CASE("sets of weight 0 give no batch") {
+  Album album;
+  for (SetConfig& set : album.photographs.sets) set.weight = 0;
+  TrainConfig config = plain();
+  ImageCache images(1 << 24);
+  const Sampler sampler(album.photographs, images, config, 12, 1);
+  const Result<BatchPlan> plan = plan_batch(sampler, {3, 1, 1, 2, 0}, 100, 0, 1);
+  REQUIRE(!plan.ok());
+  CHECK(plan.error().message.find("weight is above 0") != std::string::npos);
+}
+
+TEST_CASE("a photograph with a label that can't be used gives no negatives") {
+  Album album;
+  for (Photograph& photograph : album.photographs.list)
+    photograph.ignored.push_back({-1e6f, -1e6f, 1e6f, 1e6f});
+  TrainConfig config = plain();
+  ImageCache images(1 << 24);
+  const Sampler sampler(album.photographs, images, config, 12, 1);
+  SamplerScratch scratch;
+  std::vector<float> pixels(12 * 12 * 3 + kSlack);
+  CHECK(!sampler.cut(SampleKind::kNegative, 1, scratch, pixels.data()).ok());
+  CHECK(sampler.cut(SampleKind::kPositive, 1, scratch, pixels.data()).ok());
 }
 
 TEST_CASE("calibration samples lie about the face by their pattern") {

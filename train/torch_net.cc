@@ -87,6 +87,20 @@ struct Prelu : torch::autograd::Function<Prelu<T>> {
 // has a quarter of the values to work on.
 bool may_swap(const torch::Tensor& slopes) { return slopes.min().item<float>() >= 0; }
 
+// Each sample's own, so that neither a restart nor the number of processes changes it, as libtorch's generator would.
+torch::Tensor dropout_mask(const torch::Tensor& x, double rate, std::span<const std::uint64_t> seeds,
+                           std::size_t layer) {
+  torch::Tensor mask = torch::zeros(x.sizes(), torch::kFloat);
+  float* value = mask.data_ptr<float>();
+  const std::int64_t each = x.numel() / x.size(0);
+  for (const std::uint64_t seed : seeds) {
+    Random random{seed, layer};
+    for (std::int64_t i = 0; i < each; ++i)
+      *value++ = random.chance(rate) ? 0.f : static_cast<float>(1 / (1 - rate));
+  }
+  return mask.to(x.device(), x.scalar_type());
+}
+
 }  // namespace
 
 torch::Tensor prelu(const torch::Tensor& input, const torch::Tensor& slopes) {
@@ -135,7 +149,7 @@ std::vector<torch::Tensor> TorchNet::tensors() const {
 }
 
 torch::Tensor TorchNet::features(const NetSpec& net, const std::string& name, const torch::Tensor& input,
-                                 bool training) const {
+                                 std::span<const std::uint64_t> seeds) const {
   torch::Tensor x = input;
   const auto pool = [&](const Layer& layer) {
     x = torch::max_pool2d(x, layer.kernel, layer.stride, 0, 1, /*ceil_mode=*/true);
@@ -162,7 +176,9 @@ torch::Tensor TorchNet::features(const NetSpec& net, const std::string& name, co
         // In the order channel, row, column, whatever the layout.
         x = torch::linear(x.contiguous().flatten(1), weight(), bias());
         break;
-      case LayerKind::kDropout: x = torch::dropout(x, layer.rate, training); break;
+      case LayerKind::kDropout:
+        if (!seeds.empty()) x = x * dropout_mask(x, layer.rate, seeds, i);
+        break;
       case LayerKind::kRelu: x = torch::relu(x); break;
       case LayerKind::kLrn:
         // Squares and powers, in floats.
@@ -178,13 +194,14 @@ torch::Tensor TorchNet::features(const NetSpec& net, const std::string& name, co
   x = x.contiguous().flatten(1);
   if (!net.branch) return x;
   const torch::Tensor half = torch::avg_pool2d(input, 2);
-  return torch::cat({x, features(*net.branch, name + ".branch", half, training)}, 1);
+  return torch::cat({x, features(*net.branch, name + ".branch", half, seeds)}, 1);
 }
 
 std::vector<torch::Tensor> TorchNet::forward(const torch::Tensor& input,
-                                             const std::vector<std::string>& heads, bool training,
+                                             const std::vector<std::string>& heads,
+                                             std::span<const std::uint64_t> seeds,
                                              torch::ScalarType type) const {
-  const torch::Tensor seen = features(*net_, net_->name, input.to(type), training);
+  const torch::Tensor seen = features(*net_, net_->name, input.to(type), seeds);
   std::vector<torch::Tensor> outputs;
   for (const std::string& head : heads) {
     const torch::Tensor output = torch::linear(seen, parameter(net_->name, head, "weight").to(type),

@@ -2,6 +2,8 @@
 #ifndef MTCNN_TRAIN_TORCH_NET_H_
 #define MTCNN_TRAIN_TORCH_NET_H_
 
+#include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,10 +23,11 @@ class TorchNet {
   TorchNet(const NetSpec& net, std::uint64_t seed, torch::Device device = torch::kCPU);
 
   // Requires a batch x channels x side x side input. Returns the outputs of `heads`, in this order, batch
-  // x outputs each, floats. `training`: dropout. `type`: what layers compute in, kFloat or kBFloat16; weights and their
+  // x outputs each, floats. `seeds`: one for each of the batch, from which it draws what dropout takes away; none: no dropout. `type`: what layers compute in, kFloat or kBFloat16; weights and their
   // gradients are floats (mixed precision as torch's autocast has it, but alike in every version of libtorch).
   std::vector<torch::Tensor> forward(const torch::Tensor& input, const std::vector<std::string>& heads,
-                                     bool training, torch::ScalarType type = torch::kFloat) const;
+                                     std::span<const std::uint64_t> seeds = {},
+                                     torch::ScalarType type = torch::kFloat) const;
 
   // By the names of parameters(net), in that order; all want gradients.
   const std::vector<std::pair<std::string, torch::Tensor>>& parameters() const { return parameters_; }
@@ -40,7 +43,7 @@ class TorchNet {
   // `net`: the net's name, or which branch of it.
   torch::Tensor parameter(const std::string& net, std::string_view layer, const char* kind) const;
   torch::Tensor features(const NetSpec& net, const std::string& name, const torch::Tensor& input,
-                         bool training) const;
+                         std::span<const std::uint64_t> seeds) const;
 
   const NetSpec* net_;
   std::vector<std::pair<std::string, torch::Tensor>> parameters_;

@@ -44,7 +44,7 @@ TEST_CASE("torch's nets compute what the engine computes") {
       const torch::Tensor x =
           torch::from_blob(input.data(), {kCount, net->side, net->side, 3}).permute({0, 3, 1, 2});
       const torch::NoGradGuard no_gradients;
-      const torch::Tensor expected = torch::cat(torch_net.forward(x, heads, false), 1).contiguous();
+      const torch::Tensor expected = torch::cat(torch_net.forward(x, heads), 1).contiguous();
 
       std::vector<std::string_view> names(heads.begin(), heads.end());
       const auto run = [&](std::initializer_list<std::string_view> list) {
@@ -117,8 +117,8 @@ TEST_CASE("in 16 bits PReLU and nets give about what they give in 32") {
     std::vector<std::string> heads;
     for (const Layer& head : net->heads) heads.emplace_back(head.name);
     const torch::NoGradGuard no_gradients;
-    const torch::Tensor whole = torch::cat(torch_net.forward(input, heads, false), 1),
-                        half = torch::cat(torch_net.forward(input, heads, false, torch::kBFloat16), 1);
+    const torch::Tensor whole = torch::cat(torch_net.forward(input, heads), 1),
+                        half = torch::cat(torch_net.forward(input, heads, {}, torch::kBFloat16), 1);
     CHECK(half.scalar_type() == torch::kFloat);
     const double off = (whole - half).abs().max().item<double>();
     CHECK(off < .1 * whole.abs().max().item<double>());
@@ -205,6 +205,7 @@ Batch easy_batch(int side, std::uint64_t seed, int begin = 0, int end = 64) {
     for (std::size_t k = 0; k < each; ++k)
       batch.pixels.push_back(light + static_cast<float>(random.uniform(-.3, .3)));
     batch.targets.push_back(sample(kind, kind == SampleKind::kNegative ? 0.f : .1f, .4f));
+    batch.targets.back().seed = random.bits();
   }
   batch.pixels.resize(batch.pixels.size() + kSlack);
   return batch;
@@ -298,30 +299,62 @@ TEST_CASE("the nets of Table I learn too") {
 
 TEST_CASE("a trainer that is restored goes on as if nothing had happened") {
   Ranks alone;
-  for (const char* optimizer : {"adamw", "sgd"}) {
-    StageConfig config = quick();
-    config.optimizer = optimizer;
-    const auto whole = NetTrainer::create(kRNet, config, 1, "cpu", 1, alone);
-    for (std::uint64_t step = 0; step < 6; ++step) REQUIRE((*whole)->step(easy_batch(24, step), 0).ok());
-    const auto before = NetTrainer::create(kRNet, config, 1, "cpu", 1, alone);
-    for (std::uint64_t step = 0; step < 3; ++step) REQUIRE((*before)->step(easy_batch(24, step), 0).ok());
-    const std::vector<std::byte> bytes = (*before)->checkpoint();
-    const auto after = NetTrainer::create(kRNet, config, 99, "cpu", 1, alone);
-    REQUIRE((*after)->restore(bytes, "c").ok());
-    for (std::uint64_t step = 3; step < 6; ++step) REQUIRE((*after)->step(easy_batch(24, step), 0).ok());
-    ModelData a, b;
-    (*whole)->save(a, true);
-    (*after)->save(b, true);
-    for (const auto& [name, tensor] : a.tensors) {
-      CAPTURE(name);
-      for (std::size_t i = 0; i < tensor.values.size(); ++i) {
-        CHECK(tensor.values[i] == doctest::Approx(b.tensors.at(name).values[i]).epsilon(1e-4));
+  // O-Net has dropout.
+  for (const NetSpec* net : {&kRNet, &kONet}) {
+    for (const char* optimizer : {"adamw", "sgd"}) {
+      CAPTURE(std::string(net->name));
+      CAPTURE(optimizer);
+      StageConfig config = quick();
+      config.optimizer = optimizer;
+      if (config.optimizer == "sgd") config.learning_rate = .004;
+      const auto batch = [&](std::uint64_t step) { return easy_batch(net->side, step, 0, 32); };
+      const auto whole = NetTrainer::create(*net, config, 1, "cpu", 1, alone);
+      for (std::uint64_t step = 0; step < 6; ++step) REQUIRE((*whole)->step(batch(step), 0).ok());
+      const auto before = NetTrainer::create(*net, config, 1, "cpu", 1, alone);
+      for (std::uint64_t step = 0; step < 3; ++step) REQUIRE((*before)->step(batch(step), 0).ok());
+      const std::vector<std::byte> bytes = (*before)->checkpoint();
+      const auto after = NetTrainer::create(*net, config, 99, "cpu", 1, alone);
+      REQUIRE((*after)->restore(bytes, "c").ok());
+      for (std::uint64_t step = 3; step < 6; ++step) REQUIRE((*after)->step(batch(step), 0).ok());
+      ModelData a, b;
+      (*whole)->save(a, true);
+      (*after)->save(b, true);
+      for (const auto& [name, tensor] : a.tensors) {
+        CAPTURE(name);
+        CHECK(tensor.values == b.tensors.at(name).values);
       }
+      const auto other = NetTrainer::create(kPNet, config, 1, "cpu", 1, alone);
+      CHECK((*other)->restore(bytes, "c").error().message == "c: not a checkpoint of this net and optimiser");
+      CHECK(!(*after)->restore(std::span(bytes).first(bytes.size() / 2), "c").ok());
     }
-    const auto other = NetTrainer::create(kPNet, config, 1, "cpu", 1, alone);
-    CHECK((*other)->restore(bytes, "c").error().message == "c: not a checkpoint of this net and optimiser");
-    CHECK(!(*after)->restore(std::span(bytes).first(bytes.size() / 2), "c").ok());
   }
+}
+
+TEST_CASE("dropout takes away the share it should, and what a sample's seed says") {
+  torch::manual_seed(5);
+  const TorchNet net(kONet, 1);
+  const torch::Tensor input = torch::randn({2, 3, 48, 48});
+  const std::vector<std::string> heads{"class", "box", "landmarks"};
+  const torch::NoGradGuard no_gradients;
+  const auto outputs = [&](std::vector<std::uint64_t> seeds) {
+    return torch::cat(net.forward(input, heads, seeds), 1);
+  };
+  const torch::Tensor one = outputs({1, 2}), two = outputs({3, 2});
+  CHECK(torch::equal(one, outputs({1, 2})));
+  CHECK(!torch::allclose(one[0], two[0]));
+  CHECK(torch::equal(one[1], two[1]));  // whatever stands beside it
+  // Over many draws outputs keep their mean: they are linear behind the dropped layer but for its PReLU.
+  torch::Tensor sum = torch::zeros_like(one), squares = torch::zeros_like(one);
+  constexpr int kDraws = 400;
+  for (std::uint64_t i = 0; i < kDraws; ++i) {
+    const torch::Tensor drawn = outputs({2 * i, 2 * i + 1});
+    sum += drawn;
+    squares += drawn * drawn;
+  }
+  const torch::Tensor mean = sum / kDraws, deviation = (squares / kDraws - mean * mean).clamp_min(0).sqrt();
+  const torch::Tensor off = (mean - outputs({})).abs() / (deviation / std::sqrt(double{kDraws}) + 1e-6);
+  CHECK(deviation.min().item<float>() > 0);
+  CHECK(off.max().item<float>() < 4.5);
 }
 
 TEST_CASE("a loss that is no number is an error") {
