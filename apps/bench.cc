@@ -406,7 +406,7 @@ void add_flags(CLI::App& app, Flags& flags) {
   app.add_option("--seconds", flags.seconds, "time for each case")
       ->type_name("S")
       ->capture_default_str()
-      ->check(CLI::Range(.001, 1e5).description(""));
+      ->check(in_range(.001, 1e5));
   CLI::Option* const profile =
       app.add_flag("--profile", flags.profile,
                    "where one thread's time goes, in FLOP and bytes, beside what the processor can do");

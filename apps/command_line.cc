@@ -47,6 +47,18 @@ CLI::Option* add_paths(CLI::App& app, const std::string& name, std::vector<std::
   return app.add_option(name, values, help)->transform(CLI::Validator(unguard, ""));
 }
 
+CLI::Validator in_range(double low, double high) {
+  return CLI::Validator(
+      [=](std::string& text) {
+        double value = 0;
+        if (CLI::detail::lexical_cast(text, value) && value >= low && value <= high) return std::string();
+        char message[96];
+        std::snprintf(message, sizeof message, ", expected a number from %.7g to %.7g", low, high);
+        return "'" + text + "'" + message;
+      },
+      "");
+}
+
 int usage_error(const std::string& command, const std::string& message) {
   std::fprintf(stderr, "mtcnn %s: %s\n", command.c_str(), printable(message).c_str());
   return kExitUsage;

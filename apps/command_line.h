@@ -20,6 +20,9 @@ CLI::Option* add_text(CLI::App& app, const std::string& name, std::string& value
 CLI::Option* add_paths(CLI::App& app, const std::string& name, std::vector<std::string>& values,
                        const std::string& help);
 
+// A number from `low` to `high`; CLI::Range would let NaN through.
+CLI::Validator in_range(double low, double high);
+
 // An option whose text `parse` (std::string -> std::optional<T>) turns into a value; `expected`
 // says in the error message what the text should have been.
 template <typename Parse, typename Store>

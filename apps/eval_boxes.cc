@@ -62,17 +62,17 @@ class EvalBoxes : public EvalCommand {
                    "share of a detection in an ignored box that makes it count neither way")
         ->type_name("SHARE")
         ->capture_default_str()
-        ->check(CLI::Range(.01, 1.).description(""))
+        ->check(in_range(.01, 1.))
         ->group(measure);
     app.add_option("--faces-from", options_.min_face,
                    "smaller faces are ignored: shorter side of the box in pixels")
         ->type_name("PIXELS")
         ->capture_default_str()
-        ->check(CLI::Range(0., 1e6).description(""))
+        ->check(in_range(0., 1e6))
         ->group(measure);
     app.add_option("--faces-to", options_.max_face, "faces of this size or more are ignored (default: none)")
         ->type_name("PIXELS")
-        ->check(CLI::Range(0., 1e6).description(""))
+        ->check(in_range(0., 1e6))
         ->group(measure);
     add_run_flags(app, flags_, "folder in WIDER FACE's layout, NAME.txt for each image",
                   kCurveScoreThreshold);
@@ -86,7 +86,7 @@ class EvalBoxes : public EvalCommand {
   int run() override {
     const auto set = load_labels(labels_, flags_);
     if (!set) return eval_usage(kName, set.error().message);
-    const std::vector<std::vector<Candidate>> nothing(set->images.size());
+    const std::vector<std::vector<BoxDetection>> nothing(set->images.size());
     if (evaluate_boxes(set->images, nothing, options_).faces == 0) {
       return eval_usage(kName, no_face("face", labels_, *set));
     }
@@ -171,14 +171,14 @@ class EvalBoxes : public EvalCommand {
   }
 
   // By place in the set; what has no entry is a problem.
-  std::vector<std::vector<Candidate>> detections_of(const Run& run, const LabelledSet& set,
-                                                    std::vector<Problem>& problems,
-                                                    std::size_t& without) const {
+  std::vector<std::vector<BoxDetection>> detections_of(const Run& run, const LabelledSet& set,
+                                                       std::vector<Problem>& problems,
+                                                       std::size_t& without) const {
     std::unordered_map<std::string, const DetectedImage*> by_name;
     for (const DetectedImage& image : run.detections.images) by_name.emplace(image.name, &image);
-    std::vector<std::vector<Candidate>> all;
+    std::vector<std::vector<BoxDetection>> all;
     for (const LabelledImage& image : set.images) {
-      std::vector<Candidate>& list = all.emplace_back();
+      std::vector<BoxDetection>& list = all.emplace_back();
       const auto found = by_name.find(image_name(image.path));
       if (found == by_name.end()) {
         ++without;

@@ -55,7 +55,7 @@ class EvalFddb : public EvalCommand {
         ->group(truth);
     app.add_option("--ellipse-stretch", options_.ellipse_stretch, "the same with another factor")
         ->type_name("FACTOR")
-        ->check(CLI::Range(.1, 10.).description(""))
+        ->check(in_range(.1, 10.))
         ->group(truth);
     add_parsed(
         app, "--assumed-size", [](const std::string& text) { return parse_size(text); },
@@ -111,6 +111,13 @@ class EvalFddb : public EvalCommand {
     std::vector<RunReport> reports;
     std::vector<Column> columns;
     std::string heading;
+    std::set<std::string> files;
+    for (const Run& run : *runs) {
+      if (!curves_.empty() && !files.insert(curve_name(run)).second) {
+        return eval_usage(kName, "--curves: two runs would have the files " + curve_name(run) +
+                                     "-*.txt, expected other names (--name)");
+      }
+    }
     for (const Run& run : *runs) {
       options_.run = run.name;
       const FddbResult result = evaluate_fddb(*truth, run.detections, options_);
@@ -226,11 +233,16 @@ class EvalFddb : public EvalCommand {
     return text;
   }
 
+  static std::string curve_name(const Run& run) {
+    std::string name = run.name;
+    std::replace(name.begin(), name.end(), '/', '_');
+    return name;
+  }
+
   Status write_curves(const Run& run, const FddbResult& result) const {
     std::error_code error;
     fs::create_directories(curves_, error);
-    std::string name = run.name;
-    std::replace(name.begin(), name.end(), '/', '_');
+    const std::string name = curve_name(run);
     const auto write = [&](const std::string& ending, const std::string& text) {
       return write_file((fs::path(curves_) / (name + ending)).string(), std::as_bytes(std::span(text)));
     };

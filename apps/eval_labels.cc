@@ -50,7 +50,7 @@ void add_label_flags(CLI::App& app, LabelFlags& flags, bool points) {
                    "pixels to add to x and y of the labelled points: .5 if they are indices of pixels")
         ->type_name("PIXELS")
         ->capture_default_str()
-        ->check(CLI::Range(-10., 10.).description(""))
+        ->check(in_range(-10., 10.))
         ->group(group);
   }
   add_text(

@@ -55,12 +55,12 @@ class EvalLandmarks : public EvalCommand {
     app.add_option("--failure", options_.failure, "errors above this are failures")
         ->type_name("ERROR")
         ->capture_default_str()
-        ->check(CLI::Range(1e-6, 100.).description(""))
+        ->check(in_range(1e-6, 100.))
         ->group(measure);
     app.add_option("--match-iou", least_iou_, "least overlap of a detection with the labelled box")
         ->type_name("IOU")
         ->capture_default_str()
-        ->check(CLI::Range(.01, 1.).description(""))
+        ->check(in_range(.01, 1.))
         ->group(measure);
     add_run_flags(app, flags_, "lines with points", std::nullopt);
     app.footer(
@@ -132,6 +132,7 @@ class EvalLandmarks : public EvalCommand {
         report.pictures = std::move(worst.pictures);
       }
       report.json = result;
+      if (!measured) report.json["curve"] = {{"error", EvalJson::array()}, {"share", EvalJson::array()}};
       report.json["missing_faces"] = missing_name();
       report.json["match_iou"] = decimal(least_iou_);
       report.json["point_shift"] = decimal(labels_.options.point_shift);

@@ -63,7 +63,7 @@ std::vector<ReportPicture> pictures_of(const Run& run, const RunFlags& flags,
   for (const DetectedImage& image : run.detections.images) by_name.emplace(image.name, &image);
   // What has no entry would come out as missed, though nobody looked at it.
   std::vector<LabelledImage> looked_at;
-  std::vector<std::vector<Candidate>> detections;
+  std::vector<std::vector<BoxDetection>> detections;
   for (const LabelledImage& image : images) {
     const auto found = by_name.find(image_name(image.path));
     if (found == by_name.end()) continue;

@@ -20,6 +20,7 @@
 #include "apps/sha256.h"
 #include "apps/text.h"
 #include "codecs/image_io.h"
+#include "datasets/reader.h"
 #include "eval/decimal.h"
 #include "mtcnn/version.h"
 #include "util/file.h"
@@ -624,10 +625,15 @@ Result<std::vector<Run>> prepare_runs(const RunFlags& flags, const std::vector<S
 
   std::vector<Run> runs;
   const SetIndex set(images);
+  const bool several = flags.detections.size() + (runs_models ? models_to_run(flags).size() : 0) > 1;
   for (const std::string& path : flags.detections) {
     Run& run = runs.emplace_back();
     run.source = path;
-    if (const Status done = read_detections_of(path, set, read, run); !done) return done.error();
+    const Status done = read_detections_of(path, set, read, run);
+    if (done) continue;
+    // Other runs have their figures all the same.
+    if (!several || !fs::exists(path, error)) return done.error();
+    run.detections.problems.push_back(problem_of(path, done.error()));
   }
   std::size_t at = runs.size();
   if (runs_models) {
@@ -697,13 +703,13 @@ std::unordered_map<std::string, Size> image_sizes(const std::vector<SetImage>& i
   return sizes;
 }
 
-std::vector<Candidate> candidates_of(const DetectedImage& image) {
-  std::vector<Candidate> list;
+std::vector<BoxDetection> candidates_of(const DetectedImage& image) {
+  std::vector<BoxDetection> list;
   for (const Detection& detection : image.detections) {
     const Rectangle& box = detection.box;
     list.push_back({{static_cast<float>(box.x), static_cast<float>(box.y),
                      static_cast<float>(box.x + box.width), static_cast<float>(box.y + box.height)},
-                    static_cast<float>(detection.score)});
+                    detection.score});
   }
   return list;
 }

@@ -17,6 +17,7 @@
 #include "apps/detector_flags.h"
 #include "apps/face_lines.h"
 #include "datasets/dataset.h"
+#include "eval/boxes.h"
 #include "eval/detections.h"
 #include "mtcnn/detector.h"
 #include "mtcnn/result.h"
@@ -156,7 +157,7 @@ std::unordered_map<std::string, Size> image_sizes(const std::vector<SetImage>& i
                                                   std::vector<Problem>& problems);
 
 // The detections of an image of the set as the measures of boxes take them.
-std::vector<Candidate> candidates_of(const DetectedImage& image);
+std::vector<BoxDetection> candidates_of(const DetectedImage& image);
 
 }  // namespace mtcnn
 

@@ -37,7 +37,7 @@ class EvalStages : public EvalCommand {
     app.add_option("--iou", options_.iou, "least intersection over union of a window that keeps a face")
         ->type_name("IOU")
         ->capture_default_str()
-        ->check(CLI::Range(.01, 1.).description(""))
+        ->check(in_range(.01, 1.))
         ->group(measure);
     add_parsed(
         app, "--sizes", parse_rising, [this](const std::vector<float>& values) { options_.buckets = values; },

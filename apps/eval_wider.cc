@@ -74,7 +74,6 @@ class EvalWider : public EvalCommand {
     std::vector<RunReport> reports;
     std::vector<Column> columns;
     std::string heading, set;
-    const std::vector<LabelledImage> labelled = labelled_images(*truth);
     for (const Run& run : *runs) {
       options.run = run.name;
       const WiderResult result = evaluate_wider(*truth, run.detections, options);
@@ -95,6 +94,7 @@ class EvalWider : public EvalCommand {
                      format_count(static_cast<std::int64_t>(subset.faces));
         }
         heading += ")";
+        if (options.only_with_detections) columns.push_back({"images"});  // not those of the other runs
         for (const char* const more : {"detections", "images without", "rows left out"})
           columns.push_back({more});
       }
@@ -103,13 +103,16 @@ class EvalWider : public EvalCommand {
         cells.push_back(report.unmeasured.empty() && subset.faces > 0 ? figure(subset.average_precision)
                                                                       : kNoFigure);
       }
+      if (options.only_with_detections)
+        cells.push_back(format_count(static_cast<std::int64_t>(result.images)));
       for (const std::size_t count : {result.detections, result.images_not_listed + result.images_empty,
                                       static_cast<std::size_t>(result.left_out)}) {
         cells.push_back(format_count(static_cast<std::int64_t>(count)));
       }
       report.json = result;
       report.problems = result.problems;
-      report.pictures = pictures_of(run, flags_, labelled, .5f, report.problems);
+      report.pictures = pictures_of(
+          run, flags_, labelled_images(evaluated, run, options.only_with_detections), .5f, report.problems);
     }
     return print_runs(
         {kName,
@@ -123,9 +126,13 @@ class EvalWider : public EvalCommand {
 
  private:
   // For the pictures: faces that count in no subset are neither missed nor found.
-  std::vector<LabelledImage> labelled_images(const WiderTruth& truth) const {
+  static std::vector<LabelledImage> labelled_images(const std::vector<WiderImage>& evaluated, const Run& run,
+                                                    bool only_with_detections) {
+    std::unordered_set<std::string> detected;
+    for (const DetectedImage& image : run.detections.images) detected.insert(image.name);
     std::vector<LabelledImage> images;
-    for (const WiderImage& image : truth.images) {
+    for (const WiderImage& image : evaluated) {
+      if (only_with_detections && !detected.contains(image.name)) continue;
       LabelledImage& labelled = images.emplace_back(LabelledImage{image.name, {}});
       for (const WiderFace& face : image.faces) {
         if (face.unusable) continue;

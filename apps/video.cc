@@ -117,12 +117,12 @@ void add_flags(CLI::App& app, Flags& flags) {
   app.add_option("--margin", flags.margin, "of --anonymize: share of the face's size to add on each side")
       ->type_name("SHARE")
       ->capture_default_str()
-      ->check(CLI::Range(0., 2.).description(""))
+      ->check(in_range(0., 2.))
       ->group(output);
   app.add_option("--quality", flags.quality, "of the new video: 0 (best, largest) to 51")
       ->type_name("CRF")
       ->capture_default_str()
-      ->check(CLI::Range(0., 51.).description(""))
+      ->check(in_range(0., 51.))
       ->group(output);
   app.add_flag("--no-sound", flags.no_sound, "leave out sound and subtitles")->group(output);
   app.add_flag("--no-progress", flags.no_progress, "no progress bar on the terminal")->group(output);
@@ -135,19 +135,19 @@ void add_flags(CLI::App& app, Flags& flags) {
   app.add_option("--fps", flags.video.frame_rate,
                  "frames a second of an image sequence (0: 25), or asked of a camera")
       ->type_name("RATE")
-      ->check(CLI::Range(0., 1000.).description(""))
+      ->check(in_range(0., 1000.))
       ->group(reading);
   app.add_option("--timeout", flags.video.timeout,
                  "seconds without data after which a source counts as dead; also to open it")
       ->type_name("SECONDS")
       ->capture_default_str()
-      ->check(CLI::Range(.1, 1e6).description(""))
+      ->check(in_range(.1, 1e6))
       ->group(reading);
   app.add_option("--latency", flags.latency,
                  "of a camera or broadcast: frames that waited longer are dropped")
       ->type_name("SECONDS")
       ->capture_default_str()
-      ->check(CLI::Range(.01, 1e6).description(""))
+      ->check(in_range(.01, 1e6))
       ->group(reading);
 
   const char* const tracking = "Tracking";

@@ -12,7 +12,7 @@ namespace {
 enum class Verdict { kRight, kFalse, kIgnored };
 
 struct Judged {
-  float score;
+  double score;
   Verdict verdict;
   std::size_t image, detection;
 };
@@ -83,14 +83,14 @@ double area_under_envelope(std::span<const double> precision, std::span<const do
 }
 
 BoxResult evaluate_boxes(std::span<const LabelledImage> images,
-                         std::span<const std::vector<Candidate>> detections, const BoxOptions& options) {
+                         std::span<const std::vector<BoxDetection>> detections, const BoxOptions& options) {
   BoxResult result;
   result.options = options;
   result.images = images.size();
   std::vector<Judged> judged;
   std::vector<std::size_t> order;
   for (std::size_t i = 0; i < images.size(); ++i) {
-    const std::vector<Candidate>& found = detections[i];
+    const std::vector<BoxDetection>& found = detections[i];
     order.resize(found.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
     std::stable_sort(order.begin(), order.end(),

@@ -32,6 +32,12 @@ namespace mtcnn {
 // holds both ways.
 inline float face_size(const Box& box) { return std::min(box.width(), box.height()); }
 
+// A box that a detector gave. Scores are compared as they were written: detectors tell faces apart by their last digits.
+struct BoxDetection {
+  Box box;
+  double score = 0;
+};
+
 struct BoxOptions {
   float iou = .5f;             // above 0, at most 1
   float ignore_overlap = .5f;  // above 0, at most 1
@@ -51,7 +57,7 @@ struct BoxResult {
 
   // What detections of at least this score give; scores fall along the curve.
   struct CurvePoint {
-    float score = 0;
+    double score = 0;
     std::size_t found = 0;  // faces
     std::size_t false_positives = 0;
     double precision = 0;  // found / (found + false_positives)
@@ -63,7 +69,7 @@ struct BoxResult {
   struct RecallAt {
     double false_positives_per_image = 0;
     double recall = 0;  // the highest on the curve with no more false positives an image
-    float score = 0;    // of that point; infinity if not even the best score is so good
+    double score = 0;   // of that point; infinity if not even the best score is so good
   };
   std::vector<RecallAt> recall_at;
 
@@ -73,7 +79,7 @@ struct BoxResult {
   };
   struct FalsePositive {
     std::size_t image = 0, detection = 0;
-    float score = 0;
+    double score = 0;
   };
   std::vector<Miss> missed;                    // found at no score; in the dataset's order
   std::vector<FalsePositive> false_positives;  // best score first
@@ -81,7 +87,8 @@ struct BoxResult {
 
 // Compares detections[i] with images[i], whose sizes must be equal. Scores must not be NaN.
 BoxResult evaluate_boxes(std::span<const LabelledImage> images,
-                         std::span<const std::vector<Candidate>> detections, const BoxOptions& options = {});
+                         std::span<const std::vector<BoxDetection>> detections,
+                         const BoxOptions& options = {});
 
 // Area under the envelope of precision over recall: each recall counts with the best precision at
 // that recall or above. Requires recalls that do not fall, both from 0 to 1 and as many.

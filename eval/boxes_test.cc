@@ -18,12 +18,12 @@ LabelledFace face(float left, float top, float side, bool ignore = false) {
   return result;
 }
 
-Candidate found(float left, float top, float side, float score) {
+BoxDetection found(float left, float top, float side, float score) {
   return {{left, top, left + side, top + side}, score};
 }
 
 using Images = std::vector<LabelledImage>;
-using Detections = std::vector<std::vector<Candidate>>;
+using Detections = std::vector<std::vector<BoxDetection>>;
 
 }  // namespace
 

@@ -208,6 +208,7 @@ Result<DetectionSet> read_wider_detections(const std::string& folder) {
   const auto files = list_label_files(folder, ".txt");
   if (!files) return files.error();
   DetectionSet set;
+  std::unordered_map<std::string, std::size_t> seen;
   for (const LabelFile& file : *files) {
     const auto problem = [&](int line, std::string what) {
       set.problems.push_back({file.path, line, std::move(what)});
@@ -219,17 +220,27 @@ Result<DetectionSet> read_wider_detections(const std::string& folder) {
       set.failed.insert(image.name);
       continue;
     }
+    const auto [first, is_new] = seen.emplace(image.name, set.images.size());
     const std::string own = image.name.substr(image.name.rfind('/') + 1);
     const std::vector<Line> lines = split_lines(*text);
-    const std::string_view title = lines.empty() ? std::string_view() : lines[0].text;
-    const std::string named = image_name(title);
+    const auto line_at = [&](std::size_t i) { return i < lines.size() ? lines[i].text : std::string_view(); };
+    // Name and number may be missing; what is a row is one wherever it stands.
+    const auto is_row = [&](std::size_t i) {
+      const auto numbers = parse_numbers(line_at(i));
+      return numbers && numbers->size() == kRectangleColumns[0];
+    };
+    std::size_t at = 0;
+    const std::string named = image_name(line_at(at));
     if (named.substr(named.rfind('/') + 1) != own) {
-      problem(1, in_quotes(title) + ", expected the image's name as in the file's, " + in_quotes(own));
+      problem(1, in_quotes(line_at(at)) + ", expected the image's name as in the file's, " + in_quotes(own));
     }
-    const auto count = parse_count(lines.size() > 1 ? lines[1].text : std::string_view());
-    if (!count) problem(2, "expected the number of detections");
+    const bool is_count = parse_count(line_at(at)).has_value() && !parse_count(line_at(at + 1));
+    if (!is_row(at) && !is_count) ++at;
+    const auto count = parse_count(line_at(at));
+    if (!count) problem(static_cast<int>(at) + 1, "expected the number of detections");
+    if (!is_row(at)) ++at;
     std::size_t rows = 0;
-    for (std::size_t i = 2; i < lines.size(); ++i) {
+    for (std::size_t i = at; i < lines.size(); ++i) {
       if (lines[i].empty()) continue;
       ++rows;
       std::string complaint;
@@ -245,7 +256,13 @@ Result<DetectionSet> read_wider_detections(const std::string& folder) {
       }
     }
     if (count && *count != rows) {
-      problem(2, std::to_string(*count) + " detections, but there are " + std::to_string(rows) + " rows");
+      problem(static_cast<int>(at),
+              std::to_string(*count) + " detections, but there are " + std::to_string(rows) + " rows");
+    }
+    if (!is_new) {
+      problem(0, image.name + ": a second time, expected once; first in " + set.images[first->second].file);
+      set.left_out += static_cast<std::int64_t>(image.detections.size());
+      continue;
     }
     set.images.push_back(std::move(image));
   }
@@ -326,7 +343,7 @@ Result<std::vector<ListedImage>> read_image_list(const std::string& path) {
   std::vector<ListedImage> images;
   for (const Line& line : split_lines(*text)) {
     if (line.empty() || line.text[0] == '#') continue;
-    images.push_back({image_name(split_words(line.text)[0]), path, line.number});
+    images.push_back({image_name(split_path_and_numbers(line.text).path), path, line.number});
   }
   if (images.empty())
     return Error{ErrorCode::kFormat, path + ": no names, expected an image's on every line"};

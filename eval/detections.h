@@ -101,7 +101,7 @@ struct ListedImage {
   int line = 0;
 };
 
-// A list of images: the first word of every line; lines that are empty or start with # are
+// A list of images: every line's text up to the numbers that end it, if any; lines that are empty or start with # are
 // skipped. Errors: those of reading the file; kFormat for an empty list.
 Result<std::vector<ListedImage>> read_image_list(const std::string& path);
 

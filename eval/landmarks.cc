@@ -110,7 +110,7 @@ void to_json(nlohmann::ordered_json& json, const LandmarkResult& result) {
   const auto figure = [](double value) { return std::isnan(value) ? Json() : Json(value); };
   for (std::size_t p = 0; p < 5; ++p) points[kPoints[p]] = figure(result.point_errors[p]);
   Json curve = {{"error", Json::array()}, {"share", Json::array()}};
-  for (int i = 0; i <= kSteps; ++i) {
+  for (int i = 0; i <= kSteps && result.total() > 0; ++i) {
     curve["error"].push_back(i * kStep);
     curve["share"].push_back(result.share_within(i * kStep));
   }

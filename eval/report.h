@@ -91,7 +91,7 @@ struct ReportPictures {
   std::vector<Problem> problems;
 };
 ReportPictures worst_pictures(std::span<const LabelledImage> images,
-                              std::span<const std::vector<Candidate>> detections, const BoxResult& result,
+                              std::span<const std::vector<BoxDetection>> detections, const BoxResult& result,
                               const LoadImage& load, std::size_t most = 12);
 
 // Likewise of the `most` faces whose points are farthest off. `result` is what evaluate_landmarks() gave for these images

@@ -103,12 +103,12 @@ std::optional<Cut> add_picture(const std::string& path, const Box& box, ReportPi
 }  // namespace
 
 ReportPictures worst_pictures(std::span<const LabelledImage> images,
-                              std::span<const std::vector<Candidate>> detections, const BoxResult& result,
+                              std::span<const std::vector<BoxDetection>> detections, const BoxResult& result,
                               const LoadImage& load, std::size_t most) {
   ReportPictures report;
   const auto add = [&](const Chosen& at, ReportPicture::Kind kind) {
     const LabelledImage& labelled = images[at.image];
-    const std::vector<Candidate>& detected = detections[at.image];
+    const std::vector<BoxDetection>& detected = detections[at.image];
     const bool miss = kind == ReportPicture::Kind::kMiss;
     const Box& box = miss ? labelled.faces[at.index].box : detected[at.index].box;
     const std::optional<Cut> made = add_picture(labelled.path, box, kind, load, report);

@@ -68,7 +68,7 @@ Page page_of(const Report& report) {
 // Four faces in two images, three of them found (two if `worse`), with one false positive.
 struct Boxes {
   std::vector<LabelledImage> images;
-  std::vector<std::vector<Candidate>> detections;
+  std::vector<std::vector<BoxDetection>> detections;
 };
 
 LabelledFace face(Box box) {
@@ -567,7 +567,7 @@ TEST_CASE("the worst are the largest faces missed and the best scores that are w
 
 TEST_CASE("a box at the border is shown with the image beside it, not with nothing") {
   const std::vector<LabelledImage> images{{"a", {face({0, 0, 30, 30})}}};
-  const std::vector<std::vector<Candidate>> detections(1);
+  const std::vector<std::vector<BoxDetection>> detections(1);
   const auto load = [](const std::string&) { return Result<Image>(two_colours(400, 300)); };
   const ReportPictures worst = worst_pictures(images, detections, evaluate_boxes(images, detections), load);
   REQUIRE(worst.pictures.size() == 1);

@@ -296,16 +296,18 @@ Result<WiderTruth> read_bbx_gt(const std::string& path) {
   return truth;
 }
 
-// Whether the first row of the text has the seven columns of the flags.
+// Whether most rows of the text have the seven columns of the flags.
 Result<bool> has_flags(const std::string& path) {
   const auto text = read_text(path);
   if (!text) return text.error();
-  const std::vector<Line> lines = split_lines(*text);
-  for (const Line& line : lines) {
+  std::size_t rows = 0, with_flags = 0;
+  for (const Line& line : split_lines(*text)) {
     const auto numbers = parse_numbers(line.text);
-    if (numbers && numbers->size() >= 2) return numbers->size() == kFlagColumns[0];
+    if (!numbers || numbers->size() < 2) continue;
+    ++rows;
+    with_flags += numbers->size() == kFlagColumns[0];
   }
-  return false;
+  return 2 * with_flags > rows;
 }
 
 // Matching.
@@ -491,6 +493,7 @@ void to_json(nlohmann::ordered_json& json, const WiderResult& result) {
     recalls[subset.name] = share(subset.recall);
     Json precision = Json::array(), recall = Json::array();
     for (const WiderResult::CurvePoint& point : subset.curve) {
+      if (!result.any_listed()) break;
       precision.push_back(point.precision);
       recall.push_back(point.recall);
     }

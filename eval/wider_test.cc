@@ -13,6 +13,7 @@
 #include <iostream>
 #include <iterator>
 #include <limits>
+#include <map>
 #include <random>
 #include <string>
 #include <vector>
@@ -250,6 +251,29 @@ TEST_CASE("WIDER: detections that can't be used are reported with file and line"
   CHECK_FALSE(read_wider_detections(folder / "nowhere").ok());
 }
 
+TEST_CASE("WIDER: two files of one image, and files without name or number") {
+  const Folder folder;
+  folder.write("d/e/a.txt", "a\n1\n0 0 9 9 .5\n");
+  folder.write("d/e/a.jpg.txt", "a\n2\n0 0 9 9 .5\n0 0 5 5 .25\n");
+  folder.write("d/e/b.txt", "0 0 9 9 .5\n1 1 9 9 .25\n");     // neither
+  folder.write("d/e/c.txt", "2\n0 0 9 9 .5\n1 1 9 9 .25\n");  // no name
+  folder.write("d/e/d.txt", "d\n0 0 9 9 .5\n1 1 9 9 .25\n");  // no number
+  folder.write("d/e/7.txt", "7\n1\n0 0 9 9 .5\n");            // a name that is a number
+  const auto set = read_wider_detections(folder / "d");
+  REQUIRE(set.ok());
+  std::map<std::string, std::size_t> rows;
+  for (const DetectedImage& image : set->images) rows[image.name] = image.detections.size();
+  CHECK(rows ==
+        std::map<std::string, std::size_t>{{"e/7", 1}, {"e/a", 2}, {"e/b", 2}, {"e/c", 2}, {"e/d", 2}});
+  CHECK(set->left_out == 1);
+  CHECK(has_problem(set->problems, {"a.txt", "e/a: a second time", "a.jpg.txt"}));
+  CHECK(has_problem(set->problems, {"b.txt:1", "expected the image's name"}));
+  CHECK(has_problem(set->problems, {"b.txt:1", "expected the number"}));
+  CHECK(has_problem(set->problems, {"c.txt:1", "expected the image's name"}));
+  CHECK(has_problem(set->problems, {"d.txt:2", "expected the number"}));
+  CHECK(set->problems.size() == 5);
+}
+
 TEST_CASE("WIDER: what is written is read back the same") {
   const Folder folder;
   std::mt19937 random(3);
@@ -471,10 +495,11 @@ TEST_CASE("WIDER: ground truth from .mat files") {
 
 TEST_CASE("WIDER: lists of images") {
   const Folder folder;
-  const auto names =
-      read_image_list(folder.write("list.tsv", "# name\tsize\n\ne/a.jpg\t1024\t736\ne\\b.PNG 5\ne/c.d\n"));
+  const auto names = read_image_list(
+      folder.write("list.tsv", "# name\tsize\n\ne/a.jpg\t1024\t736\ne\\b.PNG 5\ne/c.d\ne/my pic.jpg\n"));
   REQUIRE(names.ok());
-  REQUIRE(names->size() == 3);
+  REQUIRE(names->size() == 4);
+  CHECK(names->at(3).name == "e/my pic");
   CHECK(names->at(0).name == "e/a");
   CHECK(names->at(1).name == "e/b");
   CHECK(names->at(2).name == "e/c.d");
@@ -604,6 +629,7 @@ TEST_CASE("WIDER: JSON") {
   const WiderResult elsewhere = evaluate_wider(truth, detected({{"e/z", {{{0, 0, 9, 9}, .5}}}}));
   CHECK(!elsewhere.any_listed());
   CHECK(nlohmann::ordered_json(elsewhere)["hard"].is_null());
+  CHECK(nlohmann::ordered_json(elsewhere)["curves"]["hard"]["recall"].empty());
 }
 
 TEST_CASE("WIDER: what the caller has reported is not said again") {

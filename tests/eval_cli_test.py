@@ -394,6 +394,41 @@ class EvalTest(unittest.TestCase):
         compare(*points, ".jsonl", key=lambda run: run["mean_error"])
         compare(*points, "--missing", "fail", ".jsonl", key=lambda run: run["failure_rate"])
 
+    def test_one_run_that_is_empty(self):
+        self.small_wider()
+        (self.folder / "empty").mkdir()
+        self.write("empty.jsonl", "")
+        for nothing in ("empty", "empty.jsonl"):
+            runs = self.figures("wider", "--ground-truth", "truth.txt", "--detections", nothing, "--detections", "det", status=1)["runs"]
+            self.assertIsNone(runs[0]["easy"])
+            self.assertIsNotNone(runs[1]["easy"])
+            self.expect(2, "wider", "--ground-truth", "truth.txt", "--detections", nothing)
+        done = self.expect(2, "wider", "--ground-truth", "truth.txt", "--detections", "nowhere", "--detections", "det")
+        self.assertIn(b"nowhere", done.stderr)
+
+    def test_the_first_row_does_not_decide_what_the_others_are(self):
+        rows = ["10 10 40 40 1 1 1", "60 60 40 40 1 1 1", "10 60 40 40 0 1 1"]
+        self.write("det/ev/a.txt", "a\n1\n10 10 40 40 .9\n")
+        for wrong in range(3):
+            left = [r[:-2] if i == wrong else r for i, r in enumerate(rows)]
+            self.write("truth.txt", "ev/a.jpg\n3\n" + "\n".join(left) + "\n")
+            found = self.figures("wider", "--ground-truth", "truth.txt", "--detections", "det", status=1)
+            self.assertEqual((found["left_out"], found["faces"]["hard"]), (1, 2), wrong)
+
+    def test_scores_that_differ_in_their_last_digits(self):
+        self.write("labels.txt", "a.jpg\n1\n40 40 80 80\n")
+        self.write("det/a.txt", "a\n2\n40 40 80 80 .999999999\n0 0 20 20 .99999999\n")
+        found = self.figures("boxes", "--labels", "labels.txt", "--detections", "det")
+        self.assertEqual(found["average_precision"], 1)
+
+    def test_a_number_that_is_none(self):
+        self.small_wider()
+        for call in (("landmarks", "--failure"), ("landmarks", "--match-iou"), ("fddb", "--ellipse-stretch"), ("boxes", "--iou"),
+                     ("boxes", "--ignore-overlap"), ("landmarks", "--point-shift"), ("stages", "--iou")):
+            done = self.expect(2, *call, "nan")
+            self.assertIn(call[1].encode(), done.stderr)
+            self.assertIn(b"nan", done.stderr)
+
     def test_eyes_in_one_place_alone(self):
         self.write("points.txt", "a.jpg 40 120 40 120 60 60 60 60 80 80 65 100 95 100\n")
         self.lines([])
