@@ -47,6 +47,7 @@ TEST_CASE("tracking finds what full detection finds, with a fifth of the searche
   int clips = 0;
   std::size_t expected = 0, found = 0, extra = 0;
   std::int64_t frames = 0, searches = 0;
+  int switches = 0;
   for (const auto& entry : std::filesystem::directory_iterator(images)) {
     const Result<Image> image = load_image(entry.path().string());
     REQUIRE(image.ok());
@@ -55,6 +56,11 @@ TEST_CASE("tracking finds what full detection finds, with a fifth of the searche
     Result<Tracker> tracker = Tracker::create(detector);
     REQUIRE(tracker.ok());
     ++clips;
+    // Faces by their places in the photograph: the id that each had last.
+    const Result<std::vector<Face>> still = detector.detect(image->view());
+    REQUIRE(still.ok());
+    std::vector<std::int64_t> ids(still->size());
+    int switches_here = 0;
     for (int frame = 0; frame < kFrames; ++frame) {
       const ImageView view = pan(*image, frame, .9);
       const Result<std::vector<Face>> all = detector.detect(view);
@@ -72,14 +78,30 @@ TEST_CASE("tracking finds what full detection finds, with a fifth of the searche
         }
       }
       extra += static_cast<std::size_t>(std::count(taken.begin(), taken.end(), false));
+      const auto offset = (view.data - image->view().data) / 3;
+      const float left = static_cast<float>(offset % image->width),
+                  top = static_cast<float>(offset / image->width);
+      for (const TrackedFace& one : *tracked) {
+        const Box box = one.face.box;
+        const Box place{box.left + left, box.top + top, box.right + left, box.bottom + top};
+        for (std::size_t i = 0; i < still->size(); ++i) {
+          if (iou(place, (*still)[i].box) < .5f) continue;
+          switches_here += ids[i] != 0 && ids[i] != one.id;
+          ids[i] = one.id;
+          break;
+        }
+      }
     }
     CHECK(tracker->frames() == kFrames);
+    CHECK(tracker->full_detections() <= kFrames / 4);  // of each clip; of all of them below
+    CHECK(switches_here <= 2);
+    switches += switches_here;
     frames += tracker->frames();
     searches += tracker->full_detections();
   }
   REQUIRE(clips >= 2);
   MESSAGE(clips << " clips: " << found << " of " << expected << " faces, " << extra << " others; " << searches
-                << " full detections in " << frames << " frames");
+                << " full detections in " << frames << " frames; " << switches << " faces got another id");
   REQUIRE(expected > 200);
   CHECK(5 * searches <= frames);
   CHECK(static_cast<double>(found) >= .97 * static_cast<double>(expected));

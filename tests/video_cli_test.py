@@ -113,13 +113,31 @@ class VideoTest(unittest.TestCase):
         self.assertEqual(new["video"]["nb_read_frames"], "5")
 
     def test_anonymous(self):
-        """No face is found any more, and what is not a face is as it was."""
+        """No face is found any more; what is not a face, and the sound, are as they were."""
+        def frame(path):
+            done = subprocess.run(["ffmpeg", "-loglevel", "error", "-i", path, "-frames:v", "1", "-f", "rawvideo", "-pix_fmt", "gray", "-"],
+                                  check=True, capture_output=True)
+            return done.stdout
+        box = [round(x) for x in records(self.expect(0, CLIP, "--json", "-", "--frames", 1).stdout)[0]["faces"][0]["box"]]
+        before = frame(CLIP)
         for how in ("blur", "pixelate", "black"):
             with self.subTest(how):
                 self.expect(0, CLIP, "-o", "anonymous.mkv", "--anonymize", how, "--frames", 20)
                 lines = records(self.expect(0, "anonymous.mkv", "--json", "-", "--detect-every", 1).stdout)
                 self.assertEqual(len(lines), 20)
                 self.assertEqual(sum(len(line["faces"]) for line in lines), 0)
+                self.assertEqual(probe(self.folder / "anonymous.mkv")["audio"]["codec_name"], probe(CLIP)["audio"]["codec_name"])
+                after = frame(self.folder / "anonymous.mkv")
+                off = {True: [], False: []}
+                margin = (box[2] - box[0]) * 2 // 3  # covers hair and chin; what lies beyond is no face
+                for y in range(0, 400, 5):
+                    for x in range(0, 400, 5):
+                        inside = box[0] + 5 < x < box[2] - 5 and box[1] + 5 < y < box[3] - 5
+                        beyond = x < box[0] - margin or x > box[2] + margin or y < box[1] - margin or y > box[3] + margin
+                        if inside or beyond:
+                            off[inside].append(abs(before[400 * y + x] - after[400 * y + x]))
+                self.assertLess(sum(off[False]) / len(off[False]), 3)  # encoding
+                self.assertGreater(sum(off[True]) / len(off[True]), 8)
 
     def test_turned(self):
         """Stored lying on its side, with the note that says so: found upright, and written as it was."""
@@ -205,6 +223,35 @@ class VideoTest(unittest.TestCase):
             lines = records(self.expect(0, pattern, "--fps", 5, "--json", "-").stdout)
             self.assertEqual([round(line["time"], 2) for line in lines], [round(i / 5, 2) for i in range(8)])
             self.assertEqual([len(line["faces"]) for line in lines], [1] * 8)
+
+    def test_a_sequence_with_a_gap(self):
+        (self.folder / "frames").mkdir()
+        ffmpeg("-i", CLIP, "-frames:v", 8, self.folder / "frames" / "%04d.png")
+        (self.folder / "frames/0005.png").unlink()
+        done = self.expect(1, "frames/%04d.png", "--json", "out.jsonl")
+        self.assertIn(b"there is no number 5, but frames/0006.png follows", done.stderr)
+        *lines, last = records((self.folder / "out.jsonl").read_bytes())
+        self.assertEqual((len(lines), "error" in last), (4, True))
+        self.assertEqual(len(records(self.expect(0, "frames/*.png", "--json", "-").stdout)), 7)
+        self.assertIn(b"no file has such a name", self.expect(2, "nowhere/*.png", "--json", "-").stderr)
+
+    def test_live_frames_are_dropped(self):
+        """A source that sends in real time, and a search that is slower."""
+        make_clip(self.folder / "clip.ts", "-g", 5, filters=MOVE + ",scale=1600:-2", seconds=3)
+        port = socket.create_server(("127.0.0.1", 0))
+        number = port.getsockname()[1]
+        port.close()
+        process = start(f"udp://127.0.0.1:{number}", "--json", "live.jsonl", "--latency", .2, "--timeout", 3, "--detect-every", 1,
+                        "--threads", 1, "--min-face", 10, cwd=self.folder)
+        time.sleep(1)
+        ffmpeg("-re", "-i", self.folder / "clip.ts", "-c", "copy", "-f", "mpegts", f"udp://127.0.0.1:{number}?pkt_size=1316")
+        _, error = process.communicate(timeout=60)
+        lines = records((self.folder / "live.jsonl").read_bytes())
+        self.assertGreater(len(lines), 3, error)
+        self.assertLess(len(lines), 61)
+        times = [line["time"] for line in lines if "time" in line]
+        self.assertEqual(times, sorted(times))
+        self.assertGreater(times[-1], 1.5)  # it kept up
 
     def test_no_face(self):
         ffmpeg("-f", "lavfi", "-i", "color=c=gray:size=64x48:rate=10", "-t", 1, self.folder / "grey.mp4")

@@ -1,9 +1,13 @@
+#include <glob.h>
 #include <sys/stat.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <filesystem>
+#include <map>
 #include <new>
+#include <optional>
 #include <thread>
 
 #include "codecs/orientation.h"
@@ -69,8 +73,9 @@ int VideoReader::State::interrupted(void* opaque) {
          state.options.timeout;
 }
 
-Error VideoReader::State::no_data(const std::string& what, int code) const {
-  if (code == AVERROR_EXIT) {
+// Some protocols say that they were interrupted, some that what they got makes no sense: the clock knows.
+Error VideoReader::State::no_data(const std::string& what, int code) {
+  if (code == AVERROR_EXIT || interrupted(this)) {
     if (options.stop && *options.stop) return {ErrorCode::kIo, name + ": stopped before it could be read"};
     return {ErrorCode::kIo, name + ": " + what + ": no data for " +
                                 std::to_string(std::lround(options.timeout)) + " seconds"};
@@ -85,8 +90,7 @@ Status VideoReader::State::open_input() {
   const bool camera = starts_with_any(name, {"/dev/video"});
   const bool address = name.find("://") != std::string::npos;
   // A file of that very name goes first.
-  const bool sequence =
-      !camera && !address && !is_file(name) && name.find_first_of("*?%") != std::string::npos;
+  sequence = !camera && !address && !is_file(name) && name.find_first_of("*?%") != std::string::npos;
   const AVInputFormat* kind = nullptr;
   AVDictionary* settings = nullptr;
   const std::string rate = std::to_string(options.frame_rate);
@@ -102,6 +106,12 @@ Status VideoReader::State::open_input() {
     if (starts_with_any(name, {"rtsp://", "rtsps://"})) av_dict_set(&settings, "rtsp_flags", "prefer_tcp", 0);
   } else if (!is_file(name)) {
     return Error{ErrorCode::kIo, name + ": there is no such file"};
+  }
+  if (sequence && name.find('%') == std::string::npos) {
+    glob_t found{};
+    const bool none = glob(name.c_str(), 0, nullptr, &found) != 0 || found.gl_pathc == 0;
+    globfree(&found);
+    if (none) return Error{ErrorCode::kIo, name + ": no file has such a name"};
   }
   asked = std::chrono::steady_clock::now();
   // Names with a colon are files, too, unless they are addresses.
@@ -173,6 +183,35 @@ Result<std::optional<VideoFrame>> VideoReader::next() try {
   return out_of_memory(state_->name);
 }
 
+// FFmpeg ends a sequence at the first number that is missing, without a word.
+std::string VideoReader::State::missing_number() const {
+  namespace fs = std::filesystem;
+  const std::size_t percent = name.find('%');
+  const std::size_t d = percent == std::string::npos ? percent : name.find('d', percent);
+  if (!sequence || d == std::string::npos) return {};
+  const std::string before = name.substr(0, percent), after = name.substr(d + 1);
+  std::map<std::int64_t, std::string> files;
+  std::error_code error;
+  const fs::path folder = fs::path(before + "0").parent_path();
+  for (fs::directory_iterator entries(folder.empty() ? "." : folder, error), end; !error && entries != end;
+       entries.increment(error)) {
+    const std::string file = (folder / entries->path().filename()).string();
+    if (!file.starts_with(before) || !file.ends_with(after) || file.size() <= before.size() + after.size())
+      continue;
+    const std::string digits = file.substr(before.size(), file.size() - before.size() - after.size());
+    if (digits.size() > 18 || digits.find_first_not_of("0123456789") != std::string::npos) continue;
+    files.emplace(std::stoll(digits), file);
+  }
+  std::optional<std::int64_t> last;
+  for (const auto& [number, file] : files) {
+    if (last && number != *last + 1) {
+      return "there is no number " + std::to_string(*last + 1) + ", but " + file + " follows";
+    }
+    last = number;
+  }
+  return {};
+}
+
 std::vector<Packet> VideoReader::rest() { return std::move(state_->others); }
 
 Result<std::optional<VideoFrame>> VideoReader::State::next() {
@@ -224,8 +263,12 @@ Status VideoReader::State::feed() {
     }
     if (code < 0) {
       // What the decoder still holds is shown first, then what went wrong is said.
-      if (code != AVERROR_EOF && !(options.stop && *options.stop) && !broken)
+      if (code != AVERROR_EOF && !(options.stop && *options.stop) && !broken) {
         broken = no_data("breaks off", code);
+      } else if (code == AVERROR_EOF && !ended) {
+        if (const std::string gap = missing_number(); !gap.empty())
+          broken = Error{ErrorCode::kIo, name + ": breaks off: " + gap};
+      }
       ended = true;
       avcodec_send_packet(decoder.get(), nullptr);
       return std::monostate{};

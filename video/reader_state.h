@@ -32,7 +32,8 @@ struct VideoReader::State {
   Status pass_over(int code);
   Result<VideoFrame> take_frame();
   static int interrupted(void* state);  // what FFmpeg asks while it waits
-  Error no_data(const std::string& what, int code) const;
+  Error no_data(const std::string& what, int code);
+  std::string missing_number() const;
   Error too_large(int width, int height) const;
 
   std::string name;
@@ -49,7 +50,7 @@ struct VideoReader::State {
   double seconds_read = 0;
   std::int64_t taken = 0, damaged = 0;
   int damaged_in_a_row = 0;
-  bool keep_others = false, ended = false;
+  bool keep_others = false, ended = false, sequence = false;
   std::optional<std::int64_t> last_time;
   std::optional<Error> broken;
   std::vector<Packet> others;

@@ -13,6 +13,9 @@
 namespace mtcnn {
 namespace {
 
+constexpr int kSteady =
+    3;  // frames in a row in which a face was where it was expected, after which its loss is news
+
 Status check(const TrackerOptions& options, const DetectorOptions& detector) {
   const auto bad = [](const std::string& what) { return Error{ErrorCode::kInvalidArgument, what}; };
   constexpr int kMostFrames = 10000;
@@ -70,14 +73,15 @@ Result<std::span<const TrackedFace>> Tracker::update(const ImageView& frame) try
     s.tracks.predict();
     for (const Track& track : s.tracks.list()) s.places.push_back(track.predicted);
   }
-  // One that was in sight and is not where it should be: look everywhere. One that is lost anyway is looked for
-  // where it may be, and everywhere when it is time.
+  // One that was in sight for a while and is not where it should be: look everywhere. One that is lost anyway, or comes and
+  // goes with the noise, is looked for where it may be, and everywhere when it is time.
   bool lost = false;
   if (!s.places.empty()) {
     const auto looked = s.detector.detect_at(frame, s.places, s.workspace);
     if (!looked) return looked.error();
     s.seen.assign(looked->begin(), looked->end());
-    for (std::size_t i = 0; i < s.seen.size(); ++i) lost |= !s.seen[i] && s.tracks.list()[i].missing == 0;
+    for (std::size_t i = 0; i < s.seen.size(); ++i)
+      lost |= !s.seen[i] && s.tracks.list()[i].steady >= kSteady;
   }
   const bool full = anew || s.since_full < 0 || s.since_full + 1 >= s.options.detect_every || lost;
   std::span<const Face> detections;

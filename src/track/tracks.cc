@@ -111,6 +111,7 @@ void Tracks::update(std::span<const Face> detections, std::span<const std::optio
     see(list_[t], *seen[t], false);
   }
   for (std::size_t t = 0; t < known; ++t) {
+    list_[t].steady = !seen.empty() && seen[t] ? list_[t].steady + 1 : 0;
     if (track_taken_[t]) continue;
     ++list_[t].missing;
     list_[t].velocity = {list_[t].velocity.x * kLostSpeed, list_[t].velocity.y * kLostSpeed};

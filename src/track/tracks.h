@@ -21,6 +21,7 @@ struct Track {
   Box predicted;    // in the frame that comes
   int frames = 0;   // seen in so many
   int missing = 0;  // frames since
+  int steady = 0;   // frames in a row, up to the last one, in which it was seen where it was expected
   bool detected = false;
 };
 

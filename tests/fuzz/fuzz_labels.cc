@@ -59,9 +59,9 @@ void check_labels(const LabelFormat& format, const std::string& path, const std:
   const auto set = read_labels(format.name, path, options);
   if (!set) return require(!set.error().message.empty());
   check(set->problems, lines);
-  std::vector<std::vector<Candidate>> detections;
+  std::vector<std::vector<BoxDetection>> detections;
   for (const LabelledImage& image : set->images) {
-    std::vector<Candidate>& found = detections.emplace_back();
+    std::vector<BoxDetection>& found = detections.emplace_back();
     for (const LabelledFace& face : image.faces) {
       require(finite(face.box) && face.box.width() > 0 && face.box.height() > 0);
       if (face.landmarks) {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time as clock
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -109,8 +110,8 @@ def video(
     The other arguments are Tracker's.
 
     Frames are turned upright as the file says. What can't be decoded is passed over. Raises ImportError without
-    PyAV; FileError (an OSError) for a source that can't be opened or breaks off, after the frames before that;
-    FormatError for one that holds no video; what Tracker raises.
+    PyAV; FileError (an OSError) for a source that can't be opened, breaks off, or is shorter than it says, after the
+    frames before that; FormatError for one that holds no video; what Tracker raises.
     """
     tracker = Tracker(
         detector, detect_every=detect_every, min_overlap=min_overlap, keep_lost=keep_lost, smoothing=smoothing
@@ -127,21 +128,27 @@ def video(
 def _frames(av: Any, name: str, tracker: Tracker, timeout: float) -> Iterator[VideoFrame]:
     # A file's name may look like an address ("12:30.mp4").
     url = f"file:{name}" if os.path.isfile(name) else name
+    begun = clock.monotonic()
     try:
         container = av.open(url, timeout=timeout)
-    except av.error.InvalidDataError as error:
-        raise FormatError(f"{name}: is no video that FFmpeg knows: {error}") from error
     except (av.error.FFmpegError, OSError) as error:
+        # Some protocols say that they were interrupted, some that what they got makes no sense: the clock knows.
+        if clock.monotonic() - begun >= timeout:
+            raise FileError(f"{name}: can't be opened as a video: no data for {timeout:g} seconds") from error
+        if isinstance(error, av.error.InvalidDataError):
+            raise FormatError(f"{name}: is no video that FFmpeg knows: {error}") from error
         raise FileError(f"{name}: can't be opened as a video: {error}") from error
     with container:
         stream = container.streams.best("video")
         if stream is None:
             raise FormatError(f"{name}: holds no video")
-        stream.thread_type = "AUTO"
+        # Frames that threads hold are lost when one can't be decoded.
+        stream.thread_type = "SLICE"
         rate = float(stream.average_rate or 25)
-        start = 0.0 if stream.start_time is None else float(stream.start_time * stream.time_base)
+        # As of the program: seconds since the beginning of whatever stream begins first.
+        start = 0.0 if container.start_time is None else container.start_time / av.time_base
         time = -1 / rate
-        for number, decoded in enumerate(_decoded(av, name, container, stream)):
+        for number, decoded in enumerate(_decoded(av, name, container, stream, timeout)):
             # A frame without a time comes when its turn is.
             time = decoded.time - start if decoded.time is not None else time + 1 / rate
             image = decoded.to_ndarray(format="rgb24")
@@ -152,15 +159,26 @@ def _frames(av: Any, name: str, tracker: Tracker, timeout: float) -> Iterator[Vi
             yield VideoFrame(number, time, image, tracker.update(image))
 
 
-def _decoded(av: Any, name: str, container: Any, stream: Any) -> Iterator[Any]:
+def _decoded(av: Any, name: str, container: Any, stream: Any, timeout: float) -> Iterator[Any]:
     """Frames as they are stored; if the source breaks off, those that came whole before that."""
     packets = container.demux(stream)
-    broken = None
+    unit = float(stream.time_base)
+    if stream.duration is not None:
+        length = float(stream.duration * stream.time_base)
+    else:
+        length = (container.duration or 0) / av.time_base
+    first = stream.start_time or 0
+    seconds = 0.0  # read so far
+    broken: str | None = None
     while True:
+        begun = clock.monotonic()
         try:
             packet = next(packets, None)
         except (av.error.FFmpegError, OSError) as error:
-            packet, broken = None, error
+            silent = clock.monotonic() - begun >= timeout
+            packet, broken = None, f"no data for {timeout:g} seconds" if silent else str(error)
+        if packet is not None and packet.pts is not None:
+            seconds = max(seconds, (packet.pts + (packet.duration or 0) - first) * unit)
         try:
             # None: what the decoder still holds.
             decoded = packet.decode() if packet is not None else stream.decode(None) if broken else []
@@ -168,6 +186,8 @@ def _decoded(av: Any, name: str, container: Any, stream: Any) -> Iterator[Any]:
             decoded = []
         yield from decoded
         if broken:
-            raise FileError(f"{name}: breaks off: {broken}") from broken
+            raise FileError(f"{name}: breaks off: {broken}")
         if packet is None:
+            if length - seconds > max(0.5, 0.02 * length):
+                raise FileError(f"{name}: ends after {seconds:.1f} of {length:.1f} seconds")
             return

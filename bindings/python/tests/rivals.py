@@ -108,6 +108,8 @@ class Comparison:
         return len(self.ious)
 
     def __str__(self):
+        if not self.ious:
+            return f"{self.theirs} of theirs, {self.ours} of ours, none the same"
         return (
             f"{self.theirs} of theirs, {self.ours} of ours, {self.matched} the same; "
             f"IoU median {np.median(self.ious):.3f}, 5th percentile {np.percentile(self.ious, 5):.3f}; "

@@ -148,6 +148,8 @@ def test_all_crops_are_saved_under_numbers(make, friends, tmp_path):
 def test_attributes_may_be_changed(make, friends):
     mtcnn = make()
     assert mtcnn.eval() is mtcnn.to("cpu") is mtcnn
+    assert mtcnn.train() is mtcnn.half() is mtcnn.cpu() is mtcnn
+    assert list(mtcnn.parameters()) == []
     before = len(mtcnn.detect(friends)[0])
     mtcnn.min_face_size = 400
     mtcnn.thresholds = [0.6, 0.7, 0.99]

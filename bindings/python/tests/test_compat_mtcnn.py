@@ -124,14 +124,16 @@ def as_arrays(rows):
     return rows[:, 1:5], rows[:, 5], np.stack([rows[:, 6:11], rows[:, 11:16]], axis=2)
 
 
-@pytest.mark.parametrize("min_face_size", [20, 40])
-def test_the_same_faces_as_the_real_package(pair, photographs, min_face_size):
+# At 40 the real package finds nothing at all: its pyramid goes down to levels that are too small for P-Net, and it
+# takes TensorFlow's complaint for "no faces".
+def test_the_same_faces_as_the_real_package(pair, photographs):
     real, mine = pair
-    options = {"output_type": "numpy", "box_format": "xyxy", "min_face_size": min_face_size}
+    options = {"output_type": "numpy", "box_format": "xyxy", "min_face_size": 20}
     comparison = Comparison()
     for image in photographs.values():
         comparison.add(*(as_arrays(one.detect_faces(image, fit_to_image=False, **options)) for one in (real, mine)))
     print(comparison)
+    assert comparison.theirs > 100
     assert comparison.matched >= 0.9 * comparison.theirs
 
 

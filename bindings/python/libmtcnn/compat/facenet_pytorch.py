@@ -12,7 +12,7 @@ made, or NumPy arrays with MTCNN(output="numpy").
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -202,6 +202,26 @@ class MTCNN:
     def eval(self) -> MTCNN:
         """Does nothing."""
         return self
+
+    def train(self, mode: bool = True) -> MTCNN:
+        """Does nothing: there is nothing here that torch could train."""
+        return self
+
+    def half(self) -> MTCNN:
+        """Does nothing."""
+        return self
+
+    def parameters(self) -> Iterator[Any]:
+        """None: the weights are the model's."""
+        return iter(())
+
+    def cpu(self) -> MTCNN:
+        """As to("cpu")."""
+        return self.to("cpu")
+
+    def cuda(self, device: Any = None) -> MTCNN:
+        """As to("cuda"), or to that device."""
+        return self.to("cuda" if device is None else device)
 
     def to(self, device: Any) -> MTCNN:
         """Crops go to this device from now on; detection runs on the processor."""
