@@ -91,6 +91,12 @@ Status VideoReader::State::open_input() {
   const bool address = name.find("://") != std::string::npos;
   // A file of that very name goes first.
   sequence = !camera && !address && !is_file(name) && name.find_first_of("*?%") != std::string::npos;
+  if (sequence && name.find('%') == std::string::npos) {
+    glob_t found{};
+    const bool none = glob(name.c_str(), 0, nullptr, &found) != 0 || found.gl_pathc == 0;
+    globfree(&found);
+    if (none) return Error{ErrorCode::kIo, name + ": no file has such a name"};
+  }
   const AVInputFormat* kind = nullptr;
   AVDictionary* settings = nullptr;
   const std::string rate = std::to_string(options.frame_rate);
@@ -106,12 +112,6 @@ Status VideoReader::State::open_input() {
     if (starts_with_any(name, {"rtsp://", "rtsps://"})) av_dict_set(&settings, "rtsp_flags", "prefer_tcp", 0);
   } else if (!is_file(name)) {
     return Error{ErrorCode::kIo, name + ": there is no such file"};
-  }
-  if (sequence && name.find('%') == std::string::npos) {
-    glob_t found{};
-    const bool none = glob(name.c_str(), 0, nullptr, &found) != 0 || found.gl_pathc == 0;
-    globfree(&found);
-    if (none) return Error{ErrorCode::kIo, name + ": no file has such a name"};
   }
   asked = std::chrono::steady_clock::now();
   // Names with a colon are files, too, unless they are addresses.
