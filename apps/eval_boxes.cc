@@ -177,18 +177,21 @@ class EvalBoxes : public EvalCommand {
     std::unordered_map<std::string, const DetectedImage*> by_name;
     for (const DetectedImage& image : run.detections.images) by_name.emplace(image.name, &image);
     std::vector<std::vector<BoxDetection>> all;
+    std::vector<Problem> missing;
     for (const LabelledImage& image : set.images) {
       std::vector<BoxDetection>& list = all.emplace_back();
       const auto found = by_name.find(image_name(image.path));
       if (found == by_name.end()) {
         ++without;
         if (!run.detections.failed.contains(image_name(image.path))) {
-          problems.push_back(missing_image(image.file, image.line, image.path, run.name));
+          missing.push_back(missing_image(image.file, image.line, image.path, run.name));
         }
         continue;
       }
       list = candidates_of(*found->second);
     }
+    // Of a run of other images that is said once.
+    if (without < set.images.size()) problems.insert(problems.end(), missing.begin(), missing.end());
     return all;
   }
 

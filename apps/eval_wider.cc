@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <unordered_set>
 #include <utility>
 
 #include "apps/command_line.h"
@@ -74,6 +73,7 @@ class EvalWider : public EvalCommand {
     std::vector<RunReport> reports;
     std::vector<Column> columns;
     std::string heading, set;
+    const std::vector<LabelledImage> labelled = labelled_images(evaluated);
     for (const Run& run : *runs) {
       options.run = run.name;
       const WiderResult result = evaluate_wider(*truth, run.detections, options);
@@ -111,8 +111,7 @@ class EvalWider : public EvalCommand {
       }
       report.json = result;
       report.problems = result.problems;
-      report.pictures = pictures_of(
-          run, flags_, labelled_images(evaluated, run, options.only_with_detections), .5f, report.problems);
+      report.pictures = pictures_of(run, flags_, labelled, .5f, report.problems);
     }
     return print_runs(
         {kName,
@@ -126,13 +125,9 @@ class EvalWider : public EvalCommand {
 
  private:
   // For the pictures: faces that count in no subset are neither missed nor found.
-  static std::vector<LabelledImage> labelled_images(const std::vector<WiderImage>& evaluated, const Run& run,
-                                                    bool only_with_detections) {
-    std::unordered_set<std::string> detected;
-    for (const DetectedImage& image : run.detections.images) detected.insert(image.name);
+  static std::vector<LabelledImage> labelled_images(const std::vector<WiderImage>& evaluated) {
     std::vector<LabelledImage> images;
     for (const WiderImage& image : evaluated) {
-      if (only_with_detections && !detected.contains(image.name)) continue;
       LabelledImage& labelled = images.emplace_back(LabelledImage{image.name, {}});
       for (const WiderFace& face : image.faces) {
         if (face.unusable) continue;

@@ -1,6 +1,7 @@
 #include "eval/boxes.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "eval/decimal.h"
@@ -146,9 +147,7 @@ BoxResult evaluate_boxes(std::span<const LabelledImage> images,
 void to_json(nlohmann::ordered_json& json, const BoxResult& result) {
   using Json = nlohmann::ordered_json;
   // JSON has no infinity: null.
-  const auto finite = [](float value) {
-    return value < std::numeric_limits<float>::infinity() ? Json(decimal(value)) : Json(nullptr);
-  };
+  const auto finite = [](double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); };
   const auto share = [&](double value) { return result.faces > 0 ? Json(value) : Json(nullptr); };
   Json recall_at = Json::array();
   for (const BoxResult::RecallAt& at : result.recall_at) {
@@ -161,7 +160,7 @@ void to_json(nlohmann::ordered_json& json, const BoxResult& result) {
                 {"recall", Json::array()},
                 {"false_positives", Json::array()}};
   for (const BoxResult::CurvePoint& point : result.curve) {
-    curve["score"].push_back(decimal(point.score));
+    curve["score"].push_back(point.score);
     curve["precision"].push_back(point.precision);
     curve["recall"].push_back(point.recall);
     curve["false_positives"].push_back(point.false_positives);
@@ -170,7 +169,7 @@ void to_json(nlohmann::ordered_json& json, const BoxResult& result) {
               {"iou", decimal(result.options.iou)},
               {"ignore_overlap", decimal(result.options.ignore_overlap)},
               {"min_face", decimal(result.options.min_face)},
-              {"max_face", finite(result.options.max_face)},
+              {"max_face", finite(decimal(result.options.max_face))},
               {"images", result.images},
               {"faces", result.faces},
               {"ignored_faces", result.ignored_faces},

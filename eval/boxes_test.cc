@@ -18,7 +18,7 @@ LabelledFace face(float left, float top, float side, bool ignore = false) {
   return result;
 }
 
-BoxDetection found(float left, float top, float side, float score) {
+BoxDetection found(float left, float top, float side, double score) {
   return {{left, top, left + side, top + side}, score};
 }
 
@@ -196,7 +196,7 @@ TEST_CASE("boxes as JSON") {
   options.iou = .4f;
   options.min_face = .1f;
   const nlohmann::ordered_json decimals =
-      evaluate_boxes(Images{{"1", {face(0, 0, 10)}}}, Detections{{found(0, 0, 10, .9f)}}, options);
+      evaluate_boxes(Images{{"1", {face(0, 0, 10)}}}, Detections{{found(0, 0, 10, .9)}}, options);
   CHECK(decimals.at("iou").dump() == "0.4");
   CHECK(decimals.at("min_face").dump() == "0.1");
   CHECK(decimals.at("curve").at("score").dump() == "[0.9]");

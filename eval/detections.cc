@@ -231,14 +231,17 @@ Result<DetectionSet> read_wider_detections(const std::string& folder) {
     };
     std::size_t at = 0;
     const std::string named = image_name(line_at(at));
-    if (named.substr(named.rfind('/') + 1) != own) {
+    if (named.substr(named.rfind('/') + 1) == own) {
+      ++at;
+    } else {
       problem(1, in_quotes(line_at(at)) + ", expected the image's name as in the file's, " + in_quotes(own));
+      const bool is_count = parse_count(line_at(at)).has_value() && !parse_count(line_at(at + 1));
+      if (!is_row(at) && !is_count) ++at;
     }
-    const bool is_count = parse_count(line_at(at)).has_value() && !parse_count(line_at(at + 1));
-    if (!is_row(at) && !is_count) ++at;
     const auto count = parse_count(line_at(at));
     if (!count) problem(static_cast<int>(at) + 1, "expected the number of detections");
-    if (!is_row(at)) ++at;
+    // A word is a number gone wrong; several are a row, of which more is said below.
+    if (count || split_words(line_at(at)).size() < 2) ++at;
     std::size_t rows = 0;
     for (std::size_t i = at; i < lines.size(); ++i) {
       if (lines[i].empty()) continue;
@@ -343,7 +346,11 @@ Result<std::vector<ListedImage>> read_image_list(const std::string& path) {
   std::vector<ListedImage> images;
   for (const Line& line : split_lines(*text)) {
     if (line.empty() || line.text[0] == '#') continue;
-    images.push_back({image_name(split_path_and_numbers(line.text).path), path, line.number});
+    const std::size_t tab = line.text.find('\t');
+    std::string name = tab == std::string_view::npos ? split_path_and_numbers(line.text).path
+                                                     : std::string(line.text.substr(0, tab));
+    if (name.empty()) name = split_words(line.text)[0];  // a number
+    images.push_back({image_name(name), path, line.number});
   }
   if (images.empty())
     return Error{ErrorCode::kFormat, path + ": no names, expected an image's on every line"};

@@ -101,8 +101,8 @@ struct ListedImage {
   int line = 0;
 };
 
-// A list of images: every line's text up to the numbers that end it, if any; lines that are empty or start with # are
-// skipped. Errors: those of reading the file; kFormat for an empty list.
+// A list of images: every line's text up to a tab or to the numbers that end it, if any; lines that are empty or start
+// with # are skipped. Errors: those of reading the file; kFormat for an empty list.
 Result<std::vector<ListedImage>> read_image_list(const std::string& path);
 
 // Internal to eval/: files made of blocks, each a name, the number of rows, and the rows.

@@ -256,6 +256,7 @@ FddbResult evaluate_fddb(const FddbTruth& truth, const DetectionSet& detections,
   std::unordered_map<std::string, const DetectedImage*> by_name;
   for (const DetectedImage& image : detections.images) by_name.emplace(image.name, &image);
 
+  std::vector<Problem> missing;
   std::vector<Counts> changes;
   for (const FddbImage& image : truth.images) {
     FddbResult::Fold& fold = result.folds[image.fold];
@@ -276,8 +277,7 @@ FddbResult evaluate_fddb(const FddbTruth& truth, const DetectionSet& detections,
     if (found == by_name.end()) {
       ++result.images_not_listed;
       if (!detections.failed.contains(image.name)) {
-        result.problems.push_back(
-            missing_image(truth.folds[image.fold], image.line, image.name, options.run));
+        missing.push_back(missing_image(truth.folds[image.fold], image.line, image.name, options.run));
       }
       continue;
     }
@@ -310,6 +310,8 @@ FddbResult evaluate_fddb(const FddbTruth& truth, const DetectionSet& detections,
     result.left_out += static_cast<std::int64_t>(image.detections.size());
   }
   result.images = truth.images.size();
+  // Of a run of other images that is said once, by whoever shows it.
+  if (result.any_listed()) result.problems.insert(result.problems.end(), missing.begin(), missing.end());
   for (FddbResult::Fold& fold : result.folds) {
     result.faces += fold.faces;
     result.detections += fold.detections;

@@ -296,18 +296,21 @@ Result<WiderTruth> read_bbx_gt(const std::string& path) {
   return truth;
 }
 
-// Whether most rows of the text have the seven columns of the flags.
+// Whether more rows have the seven columns of the flags than those of a bbx_gt text; the first that has either decides a tie.
 Result<bool> has_flags(const std::string& path) {
   const auto text = read_text(path);
   if (!text) return text.error();
-  std::size_t rows = 0, with_flags = 0;
+  std::size_t with_flags = 0, without = 0;
+  bool first = false;
   for (const Line& line : split_lines(*text)) {
     const auto numbers = parse_numbers(line.text);
-    if (!numbers || numbers->size() < 2) continue;
-    ++rows;
-    with_flags += numbers->size() == kFlagColumns[0];
+    if (!numbers) continue;
+    const bool flags = numbers->size() == kFlagColumns[0];
+    if (!flags && numbers->size() != 4 && numbers->size() != 10) continue;
+    if (with_flags + without == 0) first = flags;
+    ++(flags ? with_flags : without);
   }
-  return 2 * with_flags > rows;
+  return with_flags > without || (with_flags == without && first);
 }
 
 // Matching.
@@ -415,6 +418,7 @@ WiderResult evaluate_wider(const WiderTruth& truth, const DetectionSet& detectio
     std::vector<Detection> detections;  // best score first
   };
   std::vector<Pair> pairs;
+  std::vector<Problem> missing;
   double lowest = 1, highest = 0;
   for (const WiderImage& image : truth.images) {
     const auto found = by_name.find(image.name);
@@ -434,7 +438,7 @@ WiderResult evaluate_wider(const WiderTruth& truth, const DetectionSet& detectio
     if (found == by_name.end()) {
       ++result.images_not_listed;
       if (!detections.failed.contains(image.name)) {
-        result.problems.push_back(missing_image(truth.file, image.line, image.name, options.run));
+        missing.push_back(missing_image(truth.file, image.line, image.name, options.run));
       }
       continue;
     }
@@ -450,6 +454,8 @@ WiderResult evaluate_wider(const WiderTruth& truth, const DetectionSet& detectio
     highest = std::max(highest, pair.detections.front().score);
     pairs.push_back(std::move(pair));
   }
+  // Of a run of other images that is said once, by whoever shows it.
+  if (result.any_listed()) result.problems.insert(result.problems.end(), missing.begin(), missing.end());
   result.lowest_score = lowest;
   result.highest_score = highest;
 

@@ -259,19 +259,23 @@ TEST_CASE("WIDER: two files of one image, and files without name or number") {
   folder.write("d/e/c.txt", "2\n0 0 9 9 .5\n1 1 9 9 .25\n");  // no name
   folder.write("d/e/d.txt", "d\n0 0 9 9 .5\n1 1 9 9 .25\n");  // no number
   folder.write("d/e/7.txt", "7\n1\n0 0 9 9 .5\n");            // a name that is a number
+  folder.write("d/e/1 2 3 4 5.txt", "1 2 3 4 5\n1\n0 0 9 9 .5\n");
+  folder.write("d/e/f.txt", "f\n0 0 9 9\n1 1 9 9 .25\n");  // no number, and a row without a score
   const auto set = read_wider_detections(folder / "d");
   REQUIRE(set.ok());
   std::map<std::string, std::size_t> rows;
   for (const DetectedImage& image : set->images) rows[image.name] = image.detections.size();
   CHECK(rows ==
-        std::map<std::string, std::size_t>{{"e/7", 1}, {"e/a", 2}, {"e/b", 2}, {"e/c", 2}, {"e/d", 2}});
-  CHECK(set->left_out == 1);
+        std::map<std::string, std::size_t>{
+            {"e/1 2 3 4 5", 1}, {"e/7", 1}, {"e/f", 1}, {"e/a", 2}, {"e/b", 2}, {"e/c", 2}, {"e/d", 2}});
+  CHECK(set->left_out == 2);
+  CHECK(has_problem(set->problems, {"f.txt:2", "expected the number"}));
   CHECK(has_problem(set->problems, {"a.txt", "e/a: a second time", "a.jpg.txt"}));
   CHECK(has_problem(set->problems, {"b.txt:1", "expected the image's name"}));
   CHECK(has_problem(set->problems, {"b.txt:1", "expected the number"}));
   CHECK(has_problem(set->problems, {"c.txt:1", "expected the image's name"}));
   CHECK(has_problem(set->problems, {"d.txt:2", "expected the number"}));
-  CHECK(set->problems.size() == 5);
+  CHECK(set->problems.size() == 7);
 }
 
 TEST_CASE("WIDER: what is written is read back the same") {
@@ -495,10 +499,12 @@ TEST_CASE("WIDER: ground truth from .mat files") {
 
 TEST_CASE("WIDER: lists of images") {
   const Folder folder;
-  const auto names = read_image_list(
-      folder.write("list.tsv", "# name\tsize\n\ne/a.jpg\t1024\t736\ne\\b.PNG 5\ne/c.d\ne/my pic.jpg\n"));
+  const auto names = read_image_list(folder.write(
+      "list.tsv", "# name\tsize\n\ne/a.jpg\t1024\t736\ne\\b.PNG 5\ne/c.d\ne/my pic.jpg\n77\ne/12\timg\n"));
   REQUIRE(names.ok());
-  REQUIRE(names->size() == 4);
+  REQUIRE(names->size() == 6);
+  CHECK(names->at(4).name == "77");
+  CHECK(names->at(5).name == "e/12");
   CHECK(names->at(3).name == "e/my pic");
   CHECK(names->at(0).name == "e/a");
   CHECK(names->at(1).name == "e/b");
@@ -633,9 +639,10 @@ TEST_CASE("WIDER: JSON") {
 }
 
 TEST_CASE("WIDER: what the caller has reported is not said again") {
-  WiderTruth truth = one_subset({{"e/a", {{{0, 0, 9, 9}, 1}}, 4}, {"e/b", {{{0, 0, 9, 9}, 1}}, 9}});
+  WiderTruth truth = one_subset(
+      {{"e/a", {{{0, 0, 9, 9}, 1}}, 4}, {"e/b", {{{0, 0, 9, 9}, 1}}, 9}, {"e/c", {{{0, 0, 9, 9}, 1}}, 12}});
   truth.file = "gt.txt";
-  DetectionSet detections = detected({});
+  DetectionSet detections = detected({{"e/c", {}}});
   detections.failed = {"e/a"};
   const WiderResult result = evaluate_wider(truth, detections);
   CHECK(result.images_not_listed == 2);

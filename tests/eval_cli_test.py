@@ -414,12 +414,15 @@ class EvalTest(unittest.TestCase):
             self.write("truth.txt", "ev/a.jpg\n3\n" + "\n".join(left) + "\n")
             found = self.figures("wider", "--ground-truth", "truth.txt", "--detections", "det", status=1)
             self.assertEqual((found["left_out"], found["faces"]["hard"]), (1, 2), wrong)
+        self.write("truth.txt", "ev/a.jpg\n2\n10 10 40 40 1 1 1\n100 100 10 10 0 0\n")  # one of each
+        self.assertIn("hard", self.figures("wider", "--ground-truth", "truth.txt", "--detections", "det", status=1))
 
     def test_scores_that_differ_in_their_last_digits(self):
         self.write("labels.txt", "a.jpg\n1\n40 40 80 80\n")
         self.write("det/a.txt", "a\n2\n40 40 80 80 .999999999\n0 0 20 20 .99999999\n")
         found = self.figures("boxes", "--labels", "labels.txt", "--detections", "det")
         self.assertEqual(found["average_precision"], 1)
+        self.assertEqual(found["curve"]["score"], [.999999999, .99999999])
 
     def test_a_number_that_is_none(self):
         self.small_wider()
