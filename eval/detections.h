@@ -65,8 +65,8 @@ struct DetectionSet {
   std::unordered_set<std::string> failed;
 };
 
-// The name by which truth and detections are compared: slashes for backslashes, and without .jpg,
-// .jpeg, .png, .bmp, .webp or .ppm at the end.
+// The name by which truth and detections are compared: slashes for backslashes, and without the ending
+// of a picture, if it has one (image_extensions()).
 std::string image_name(std::string_view path);
 
 // That a run of this name (empty: it has none) has no entry for an image; `file` and `line` are where the truth

@@ -14,7 +14,7 @@ namespace mtcnn {
 
 struct TrackerOptions {
   // Frames from one full detection to the next, 1 to 10000; 1: every frame. In between R-Net and O-Net look at where the
-  // faces should be now; if one is not there, the frame gets a full detection, too.
+  // faces should be now; if one that was there for three frames is not, the frame gets a full detection, too.
   int detect_every = 10;
   // A detection is the face of a track if it overlaps its predicted box (intersection over union) by this or more, 0 to 1.
   float min_overlap = .3f;
