@@ -209,8 +209,21 @@ class TrainTest(Workshop):
         running.communicate(timeout=60)
         # A checkpoint that is damaged is named.
         data = (self.folder / "out/pnet.checkpoint").read_bytes()
-        (self.folder / "out/pnet.checkpoint").write_bytes(data[:len(data) // 2])
-        self.assertIn("pnet.checkpoint: not a checkpoint", self.train("--config", "c.toml", status=1).stderr.decode())
+        flipped = bytearray(data)
+        flipped[len(data) * 3 // 4] ^= 1
+        for damaged in (data[:len(data) // 2], bytes(flipped)):
+            (self.folder / "out/pnet.checkpoint").write_bytes(damaged)
+            self.assertIn("pnet.checkpoint: not a checkpoint", self.train("--config", "c.toml", status=1).stderr.decode())
+        # So is one that learned from other faces, and a net that stays though its settings were others.
+        (self.folder / "out/pnet.checkpoint").write_bytes(data)
+        lines = (self.folder / "train.txt").read_text().splitlines()
+        at = max(i for i, line in enumerate(lines) if not line.startswith("#"))
+        (self.folder / "train.txt").write_text("\n".join(lines[:at] + lines[at + 1:]) + "\n")
+        self.assertIn("other photographs or labels", self.train("--config", "c.toml", status=2).stderr.decode())
+        self.config(p=5e6)
+        refused = self.train("--config", "c.toml", "--stage", "rnet", "--restart", status=2).stderr.decode()
+        self.assertIn("the nets before R-Net were trained with other settings", refused)
+        self.assertTrue((self.folder / "out/pnet.checkpoint").exists())
 
     def test_two_processes_train_together_and_go_on_together(self):
         mpirun = shutil.which("mpirun")
