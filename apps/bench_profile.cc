@@ -130,9 +130,8 @@ void blend_rows(const BlendRowsArgs& a) {
 }
 
 void blend_columns(const BlendColumnsArgs& a) {
-  double taps = 0;
-  for (int x = 0; x < a.columns; ++x) taps += a.counts[x];
-  resize(watch.inner->blend_columns, a, 3 * (2 * taps + 2 * a.columns), kFloat * 3 * (taps + a.columns));
+  const double pixels = static_cast<double>(a.rows) * a.columns;
+  resize(watch.inner->blend_columns, a, 3 * pixels * (2 * a.taps + 2), kFloat * 3 * pixels * (a.taps + 1));
 }
 
 void plane_split(const PlaneSplitArgs& a) {

@@ -23,9 +23,7 @@ std::size_t held(const AlignedWords& v) { return v.capacity() * sizeof(std::uint
 std::size_t held(const ScreenScratch& s) {
   return held(s.floats) + held(s.words) + held(s.done) + held(s.columns) + held(s.windows) + held(s.targets);
 }
-std::size_t held(const AxisTaps& t) {
-  return held(t.first) + held(t.count) + held(t.offset) + held(t.weight);
-}
+std::size_t held(const AxisTaps& t) { return held(t.first) + held(t.weight); }
 
 // From pixels of the searched image to pixels of the one given.
 struct Placement {
@@ -102,8 +100,6 @@ void CascadeWorkspace::level_workers() {
   };
   const auto level_taps = [&](auto taps) {
     level([&](WorkerScratch & w) -> auto& { return taps(w).first; });
-    level([&](WorkerScratch & w) -> auto& { return taps(w).count; });
-    level([&](WorkerScratch & w) -> auto& { return taps(w).offset; });
     level([&](WorkerScratch & w) -> auto& { return taps(w).weight; });
   };
   level_taps([](WorkerScratch& w) -> AxisTaps& { return w.horizontal; });
@@ -111,9 +107,9 @@ void CascadeWorkspace::level_workers() {
   level_taps([](WorkerScratch& w) -> AxisTaps& { return w.patch.horizontal; });
   level_taps([](WorkerScratch& w) -> AxisTaps& { return w.patch.vertical; });
   level([](WorkerScratch & w) -> auto& { return w.resample.sources; });
-  level([](WorkerScratch & w) -> auto& { return w.resample.row; });
+  level([](WorkerScratch & w) -> auto& { return w.resample.rows; });
   level([](WorkerScratch & w) -> auto& { return w.patch.resample.sources; });
-  level([](WorkerScratch & w) -> auto& { return w.patch.resample.row; });
+  level([](WorkerScratch & w) -> auto& { return w.patch.resample.rows; });
   level([](WorkerScratch & w) -> auto& { return w.input; });
   level([](WorkerScratch & w) -> auto& { return w.scratch; });
   level([](WorkerScratch & w) -> auto& { return w.output; });
@@ -137,8 +133,8 @@ std::size_t CascadeWorkspace::bytes() const {
   for (const auto& list : batch_detections) sum += held(list);
   for (const WorkerScratch& worker : workers) {
     sum += sizeof worker + held(worker.horizontal) + held(worker.vertical) + held(worker.patch.horizontal) +
-           held(worker.patch.vertical) + held(worker.resample.sources) + held(worker.resample.row) +
-           held(worker.patch.resample.sources) + held(worker.patch.resample.row) + held(worker.input) +
+           held(worker.patch.vertical) + held(worker.resample.sources) + held(worker.resample.rows) +
+           held(worker.patch.resample.sources) + held(worker.patch.resample.rows) + held(worker.input) +
            held(worker.scratch) + held(worker.output) + held(worker.screen) + held(worker.words);
   }
   return sum;

@@ -20,14 +20,21 @@ void propose_tile(const ProposeSpec& spec, const ImageView& rgb, const PyramidLe
   make_taps(0, rgb.width, level.size.width, columns.begin, columns.end, rgb.width, worker.horizontal);
   make_taps(0, rgb.height, level.size.height, top, bottom, rgb.height, worker.vertical);
   const int width = columns.end - columns.begin;
-  worker.input.resize(std::size_t{3} * static_cast<std::size_t>(width) + kSlack);
+  worker.input.resize(std::size_t{3} * kResampleRows * static_cast<std::size_t>(width) + kSlack);
 
   const float bound = logit_bound(spec.threshold);
+  // Asked for one row after the other.
   const auto read = [&](int row, float* planes, std::ptrdiff_t plane) {
-    resample_row(rgb, worker.horizontal, worker.vertical, static_cast<std::size_t>(row - top), spec.mean,
-                 spec.scale, spec.kernels, worker.resample, worker.input.data());
-    spec.kernels.plane_split(
-        {.rgb = worker.input.data(), .columns = width, .output = planes, .plane = plane});
+    const int ready = (row - top) % kResampleRows;
+    if (ready == 0) {
+      resample_rows(rgb, worker.horizontal, worker.vertical, static_cast<std::size_t>(row - top),
+                    std::min(kResampleRows, bottom - row), spec.mean, spec.scale, spec.kernels,
+                    worker.resample, worker.input.data());
+    }
+    spec.kernels.plane_split({.rgb = worker.input.data() + std::ptrdiff_t{3} * width * ready,
+                              .columns = width,
+                              .output = planes,
+                              .plane = plane});
   };
   // The values of a cell's heads are `stride` apart.
   const auto look = [&](int row, int column, const float* value, std::ptrdiff_t stride) {

@@ -15,13 +15,13 @@
 namespace mtcnn {
 
 // Which input pixels each output pixel along one axis is made of. Input outside the image is left
-// out, that is, it counts as 0.
+// out, that is, it counts as 0. All outputs have as many taps, so that loops over them have one length; what an
+// output does not need has a weight of 0.
 struct AxisTaps {
-  std::vector<int> first;   // input index of the first tap
-  std::vector<int> count;   // number of taps; 0 wholly outside the image
-  std::vector<int> offset;  // where its weights start
-  std::vector<float> weight;
-  int begin = 0, end = 0;  // the input range that any tap touches, [begin, end)
+  int count = 0;              // taps of each output
+  std::vector<int> first;     // input index of each output's first tap
+  std::vector<float> weight;  // of each output, `count`
+  int begin = 0, end = 0;     // the input range that any tap touches, [begin, end)
 };
 
 // Taps that map the input interval [low, high) onto outputs [begin, end) of `size` equal pixels.
@@ -31,13 +31,17 @@ void make_taps(double low, double high, int size, int begin, int end, int limit,
 
 struct ResampleScratch {
   std::vector<const std::uint8_t*> sources;
-  AlignedFloats row;
+  AlignedFloats rows;
 };
 
-// Writes columns x 3 floats, (value - mean) * scale: row `y` of those that `vertical` has. Writes up to kSlack floats past the
-// end. Requires kRgb8.
-void resample_row(const ImageView& rgb, const AxisTaps& horizontal, const AxisTaps& vertical, std::size_t y,
-                  float mean, float scale, const Kernels& kernels, ResampleScratch& scratch, float* output);
+// How many rows it pays to make at once.
+inline constexpr int kResampleRows = 4;
+
+// Writes rows x columns x 3 floats, (value - mean) * scale: `rows` rows from `y` on of those that `vertical` has. Writes
+// up to kSlack floats past the end. Requires kRgb8.
+void resample_rows(const ImageView& rgb, const AxisTaps& horizontal, const AxisTaps& vertical, std::size_t y,
+                   int rows, float mean, float scale, const Kernels& kernels, ResampleScratch& scratch,
+                   float* output);
 
 // Writes rows x columns x 3 floats, (value - mean) * scale, of an RGB image through the taps of both
 // axes. Writes up to kSlack floats past the end. Requires kRgb8.

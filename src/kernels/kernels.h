@@ -87,19 +87,22 @@ struct BlendRowsArgs {
   float* output = nullptr;
 };
 
-// The horizontal half, on RGB pixels: for every output pixel x and channel c,
-//   out[3 x + c] = (sum over t < counts[x] of w[t] * row[3 (first[x] - origin + t) + c] - mean) * scale
-// where w = weights + weight_offsets[x].
+// The horizontal half, on rows of RGB pixels: for every row r, output pixel x and channel c,
+//   output[r * output_stride + 3 x + c] = (sum over t < taps of
+//       weights[x * taps + t] * input[r * input_stride + 3 (first[x] - origin + t) + c] - mean) * scale
+// One float past the end of each input row may be read; up to kSlack floats past the last output row may be written, too.
 struct BlendColumnsArgs {
-  const float* row = nullptr;
-  int origin = 0;  // what `first` counts row[0] as
+  const float* input = nullptr;
+  std::ptrdiff_t input_stride = 0;
+  int rows = 0;
+  int origin = 0;  // what `first` counts an input row's first pixel as
   int columns = 0;
+  int taps = 0;
   const int* first = nullptr;
-  const int* counts = nullptr;
-  const int* weight_offsets = nullptr;
   const float* weights = nullptr;
   float mean = 0, scale = 1;
-  float* output = nullptr;  // kSlack floats past the end may be written too
+  float* output = nullptr;
+  std::ptrdiff_t output_stride = 0;
 };
 
 // The kernels below work on rows of planes: the values of one channel of one row of a map lie side by side, so that lanes are columns and

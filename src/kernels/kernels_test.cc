@@ -654,15 +654,26 @@ TEST_CASE("local response normalisation on every instruction set") {
 TEST_CASE("both halves of a resize on every instruction set") {
   std::mt19937 random(9);
   for (const int count : {1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 64, 65, 100}) {
-    for (const int rows : {0, 1, 2, 5, 40}) {
+    // With rows that all have weights of their own, and as where an image shrinks.
+    for (const auto& [rows, alike] : {std::pair(0, false),
+                                      {1, false},
+                                      {2, false},
+                                      {5, false},
+                                      {40, false},
+                                      {2, true},
+                                      {4, true},
+                                      {5, true},
+                                      {40, true},
+                                      {700, true}}) {
       std::vector<std::vector<std::uint8_t>> bytes(static_cast<std::size_t>(rows));
       std::vector<const std::uint8_t*> sources;
       for (auto& line : bytes) {
         line.resize(static_cast<std::size_t>(count));
-        for (auto& byte : line) byte = static_cast<std::uint8_t>(random());
+        for (auto& byte : line) byte = static_cast<std::uint8_t>(rows < 256 ? random() : 255);
         sources.push_back(line.data());
       }
-      const AlignedFloats weights = random_floats(static_cast<std::size_t>(rows) + 1, random, 0, 1);
+      AlignedFloats weights = random_floats(static_cast<std::size_t>(rows) + 1, random, 0, 1);
+      if (alike) std::fill(weights.begin() + 1, weights.begin() + rows - 1, .25f);
       AlignedFloats expected(static_cast<std::size_t>(count) + kSlack, kGuard);
       BlendRowsArgs args{sources.data(), weights.data(), rows, count, expected.data()};
       find_kernels("scalar")->blend_rows(args);
@@ -676,35 +687,42 @@ TEST_CASE("both halves of a resize on every instruction set") {
     }
   }
   for (const int columns : {1, 2, 3, 8, 13, 40}) {
-    const AlignedFloats row = random_floats(3 * 50 + kSlack, random, 0, 255);
-    std::vector<int> first, counts, offsets;
-    int used = 0;
-    for (int x = 0; x < columns; ++x) {
-      const int taps = static_cast<int>(random() % 6);
-      first.push_back(10 + static_cast<int>(random() % static_cast<unsigned>(51 - taps)));
-      counts.push_back(taps);
-      offsets.push_back(used);
-      used += taps;
-    }
-    const AlignedFloats weights = random_floats(static_cast<std::size_t>(used) + 1, random, 0, 1);
-    AlignedFloats expected(static_cast<std::size_t>(3 * columns) + kSlack);
-    BlendColumnsArgs args{.row = row.data(),
-                          .origin = 10,
-                          .columns = columns,
-                          .first = first.data(),
-                          .counts = counts.data(),
-                          .weight_offsets = offsets.data(),
-                          .weights = weights.data(),
-                          .mean = 127.5f,
-                          .scale = 1 / 128.f,
-                          .output = expected.data()};
-    find_kernels("scalar")->blend_columns(args);
-    for (const Kernels* kernels : available_kernels()) {
-      CAPTURE(kernels->name);
-      AlignedFloats got(static_cast<std::size_t>(3 * columns) + kSlack);
-      args.output = got.data();
-      kernels->blend_columns(args);
-      check_equal(got, expected, static_cast<std::size_t>(3 * columns), 1e-5f);
+    for (const int taps : {0, 1, 2, 3, 6}) {
+      for (const int rows : {1, 2, 3, 4, 5, 7}) {
+        constexpr int kInput = 3 * 50 + 1;
+        const AlignedFloats input = random_floats(static_cast<std::size_t>(kInput * rows), random, 0, 255);
+        std::vector<int> first;
+        for (int x = 0; x < columns; ++x) {
+          first.push_back(10 + static_cast<int>(random() % static_cast<unsigned>(51 - taps)));
+        }
+        const AlignedFloats weights =
+            random_floats(static_cast<std::size_t>(columns * taps) + 1, random, 0, 1);
+        // Rows that touch, and rows with room between them.
+        for (const int gap : {0, 5}) {
+          const std::size_t size = static_cast<std::size_t>((3 * columns + gap) * rows - gap);
+          AlignedFloats expected(size + kSlack, kGuard);
+          BlendColumnsArgs args{.input = input.data(),
+                                .input_stride = kInput,
+                                .rows = rows,
+                                .origin = 10,
+                                .columns = columns,
+                                .taps = taps,
+                                .first = first.data(),
+                                .weights = weights.data(),
+                                .mean = 127.5f,
+                                .scale = 1 / 128.f,
+                                .output = expected.data(),
+                                .output_stride = 3 * columns + gap};
+          find_kernels("scalar")->blend_columns(args);
+          for (const Kernels* kernels : available_kernels()) {
+            CAPTURE(kernels->name);
+            AlignedFloats got(size + kSlack, kGuard);
+            args.output = got.data();
+            kernels->blend_columns(args);
+            check_equal(got, expected, size, 1e-5f);
+          }
+        }
+      }
     }
   }
 }

@@ -74,13 +74,15 @@ void blend_rows(const BlendRowsArgs& a) {
 }
 
 void blend_columns(const BlendColumnsArgs& a) {
-  for (int x = 0; x < a.columns; ++x) {
-    const float* weights = a.weights + a.weight_offsets[x];
-    for (int c = 0; c < 3; ++c) {
-      const float* source = a.row + 3 * (a.first[x] - a.origin) + c;
-      float sum = 0;
-      for (int t = 0; t < a.counts[x]; ++t) sum += weights[t] * source[3 * t];
-      a.output[3 * x + c] = (sum - a.mean) * a.scale;
+  for (int r = 0; r < a.rows; ++r) {
+    for (int x = 0; x < a.columns; ++x) {
+      const float* const weights = a.weights + std::ptrdiff_t{x} * a.taps;
+      for (int c = 0; c < 3; ++c) {
+        const float* const source = a.input + r * a.input_stride + 3 * (a.first[x] - a.origin) + c;
+        float sum = 0;
+        for (int t = 0; t < a.taps; ++t) sum += weights[t] * source[3 * t];
+        a.output[r * a.output_stride + 3 * x + c] = (sum - a.mean) * a.scale;
+      }
     }
   }
 }

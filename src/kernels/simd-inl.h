@@ -209,18 +209,61 @@ void lrn(const LrnArgs& a) {
   }
 }
 
-void blend_rows(const BlendRowsArgs& a) {
+// Rows [alike, other) have the same weight.
+template <int Vectors>
+void blend_tile(const BlendRowsArgs& a, int alike, int other, int first) {
   const F d;
   const hn::Rebind<std::int32_t, F> di;
+  const hn::Rebind<std::uint16_t, F> d16;
   const hn::Rebind<std::uint8_t, F> d8;
-  int i = 0;
-  for (; i + kLanes <= a.count; i += kLanes) {
-    V sum = hn::Zero(d);
-    for (int r = 0; r < a.rows; ++r) {
-      const V value = hn::ConvertTo(d, hn::PromoteTo(di, hn::LoadU(d8, a.sources[r] + i)));
-      sum = hn::MulAdd(hn::Set(d, a.weights[r]), value, sum);
+  V sum[Vectors];
+  for (int v = 0; v < Vectors; ++v) sum[v] = hn::Zero(d);
+  const auto add = [&](int begin, int end) {
+    for (int r = begin; r < end; ++r) {
+      const std::uint8_t* const source = a.sources[r] + first;
+      const V weight = hn::Set(d, a.weights[r]);
+      for (int v = 0; v < Vectors; ++v) {
+        const V value = hn::ConvertTo(d, hn::PromoteTo(di, hn::LoadU(d8, source + v * kLanes)));
+        sum[v] = hn::MulAdd(weight, value, sum[v]);
+      }
     }
-    hn::StoreU(sum, d, a.output + i);
+  };
+  add(0, alike);
+  for (int r = alike; r < other;) {
+    // Sums of 256 bytes fit.
+    const int end = std::min(other, r + 256);
+    const V weight = hn::Set(d, a.weights[r]);
+    hn::Vec<decltype(d16)> whole[Vectors];
+    for (int v = 0; v < Vectors; ++v) whole[v] = hn::Zero(d16);
+    for (; r < end; ++r) {
+      const std::uint8_t* const source = a.sources[r] + first;
+      for (int v = 0; v < Vectors; ++v) {
+        whole[v] = hn::Add(whole[v], hn::PromoteTo(d16, hn::LoadU(d8, source + v * kLanes)));
+      }
+    }
+    for (int v = 0; v < Vectors; ++v) {
+      sum[v] = hn::MulAdd(weight, hn::ConvertTo(d, hn::PromoteTo(di, whole[v])), sum[v]);
+    }
+  }
+  add(other, a.rows);
+  for (int v = 0; v < Vectors; ++v) hn::StoreU(sum[v], d, a.output + first + v * kLanes);
+}
+
+void blend_rows(const BlendRowsArgs& a) {
+  // Where an image shrinks much, all rows but the first and the last have the same weight: their sum is one of integers.
+  constexpr int kFewest = 3;
+  int alike = 1, other = 1;
+  while (other < a.rows && a.weights[other] == a.weights[1]) ++other;
+  if (other - alike < kFewest) alike = other = 0;
+  constexpr int kVectors = 4;
+  int i = 0;
+  for (; i + kVectors * kLanes <= a.count; i += kVectors * kLanes) blend_tile<kVectors>(a, alike, other, i);
+  for (; i + kLanes <= a.count; i += kLanes) blend_tile<1>(a, alike, other, i);
+  if (i == a.count) return;
+  if (a.count >= kLanes) {
+    // Some of the last full vector once more: nothing past the end of a source may be read.
+    blend_tile<1>(a, alike, other, a.count - kLanes);
+    return;
   }
   for (; i < a.count; ++i) {
     float sum = 0;
@@ -229,20 +272,43 @@ void blend_rows(const BlendRowsArgs& a) {
   }
 }
 
-void blend_columns(const BlendColumnsArgs& a) {
+// Several rows at once: they share weights and loops, and one's sum need not wait for another's.
+template <int Rows>
+void blend_columns_of(const BlendColumnsArgs& a, int row) {
   // Four lanes for three channels: the fourth is the next pixel's, written over afterwards.
   const hn::FixedTag<float, 4> d;
   const auto mean = hn::Set(d, a.mean);
   const auto scale = hn::Set(d, a.scale);
-  for (int x = 0; x < a.columns; ++x) {
-    const float* weights = a.weights + a.weight_offsets[x];
-    const float* source = a.row + 3 * (a.first[x] - a.origin);
-    auto sum = hn::Zero(d);
-    for (int t = 0; t < a.counts[x]; ++t) {
-      sum = hn::MulAdd(hn::Set(d, weights[t]), hn::LoadU(d, source + 3 * t), sum);
+  const float* const input = a.input + row * a.input_stride;
+  float* output = a.output + row * a.output_stride;
+  const float* weights = a.weights;
+  for (int x = 0; x < a.columns; ++x, output += 3) {
+    const float* source = input + 3 * (a.first[x] - a.origin);
+    hn::Vec<decltype(d)> sum[Rows];
+    for (int r = 0; r < Rows; ++r) sum[r] = hn::Zero(d);
+    for (int t = 0; t < a.taps; ++t, source += 3) {
+      const auto weight = hn::Set(d, *weights++);
+      for (int r = 0; r < Rows; ++r) {
+        sum[r] = hn::MulAdd(weight, hn::LoadU(d, source + r * a.input_stride), sum[r]);
+      }
     }
-    hn::StoreU(hn::Mul(hn::Sub(sum, mean), scale), d, a.output + 3 * x);
+    for (int r = 0; r < Rows; ++r) sum[r] = hn::Mul(hn::Sub(sum[r], mean), scale);
+    if (x + 1 < a.columns) {
+      for (int r = 0; r < Rows; ++r) hn::StoreU(sum[r], d, output + r * a.output_stride);
+    } else {
+      // Beyond lies the next row, which may be done already.
+      for (int r = 0; r < Rows; ++r) {
+        hn::BlendedStore(sum[r], hn::FirstN(d, 3), d, output + r * a.output_stride);
+      }
+    }
   }
+}
+
+void blend_columns(const BlendColumnsArgs& a) {
+  int row = 0;
+  for (; row + 4 <= a.rows; row += 4) blend_columns_of<4>(a, row);
+  for (; row + 2 <= a.rows; row += 2) blend_columns_of<2>(a, row);
+  if (row < a.rows) blend_columns_of<1>(a, row);
 }
 
 // How many outputs and vectors of columns one pass of plane_conv() keeps in registers: as many sums as fit beside a vector of each
