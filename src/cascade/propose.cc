@@ -8,6 +8,7 @@ namespace mtcnn {
 namespace {
 
 // Cells of one tile. A tile's rows should stay in the first caches; what neighbours both compute (ten pixels) should be little.
+// Only several threads need more than one tile down.
 constexpr int kTileColumns = 256;
 constexpr int kTileRows = 64;
 
@@ -65,11 +66,13 @@ void propose(const ProposeSpec& spec, const ImageView& rgb, CascadeWorkspace& wo
   for (std::size_t i = 0; i < levels; ++i) {
     const PyramidLevel& level = workspace.levels[i];
     const Size cells = spec.network.positions(level.size);
-    for (int row = 0; row < cells.height; row += kTileRows) {
-      for (int column = 0; column < cells.width; column += kTileColumns) {
+    const int rows = workspace.pool->threads() > 1 ? kTileRows : std::max(cells.height, 1);
+    // Downwards first: so the order of the cells that are found does not depend on the number of threads.
+    for (int column = 0; column < cells.width; column += kTileColumns) {
+      for (int row = 0; row < cells.height; row += rows) {
         workspace.tiles.push_back({static_cast<int>(i),
                                    {level.size, column, std::min(column + kTileColumns, cells.width), row,
-                                    std::min(row + kTileRows, cells.height)}});
+                                    std::min(row + rows, cells.height)}});
       }
     }
   }
