@@ -18,8 +18,10 @@
 // Fontconfig, which finds the labels' font, keeps a few hundred bytes to the end of the program. Leak
 // checkers ask here what to pass over. (Cairo's built-in font needs no fontconfig, but takes its locks
 // in changing order, which can stop two threads for good.)
+// NOLINTBEGIN(bugprone-reserved-identifier): the name is theirs
 extern "C" __attribute__((visibility("default"))) const char* __lsan_default_suppressions();
 extern "C" const char* __lsan_default_suppressions() { return "leak:libfontconfig\n"; }
+// NOLINTEND(bugprone-reserved-identifier)
 
 namespace mtcnn {
 namespace {

@@ -19,7 +19,7 @@ namespace mtcnn {
 std::string settings_text(const EvalJson& settings);
 
 // What one row of the output is made of.
-struct RunReport {
+struct RunReport {  // NOLINT(bugprone-exception-escape): moving JSON does not throw
   std::vector<std::vector<std::string>> rows;  // of the table, what stands behind the run's name
   EvalJson json;                  // the figures; the run's name, source and settings, and problems are added
   std::vector<Problem> problems;  // of the run and of the truth

@@ -108,7 +108,7 @@ Problem no_such_image(const SetImage& image, const std::string& folder);
 std::string find_set_image(const std::string& folder, const std::string& name);
 
 // One row of the comparison: a model run over the images, or detections that were read.
-struct Run {
+struct Run {                      // NOLINT(bugprone-exception-escape): moving JSON does not throw
   std::string name;               // in tables; no two runs have the same
   std::string source;             // the model or the detections, as named on the command line
   std::optional<RunModel> model;  // if the detector was run here
