@@ -141,11 +141,11 @@ Status append_outputs(Tensor& to, const Tensor& from, const std::string& what) {
 }
 
 // L-Net (det4): conv1_k .. conv3_k for each point k, fc4 over all, then fc4_k, fc5_k.
-Result<RawNet> read_lnet(std::map<std::string, std::pair<LayerName, Tensor>> tensors,
+Result<RawNet> read_lnet(const std::map<std::string, std::pair<LayerName, Tensor>>& tensors,
                          const std::string& file) {
   RawNet raw;
   // Sorted by name, hence by branch within a layer.
-  for (auto& [name, entry] : tensors) {
+  for (const auto& [name, entry] : tensors) {
     const auto& [layer, tensor] = entry;
     // Ours counts fc4_k as the fifth layer, and fc5_k is the head.
     const int number = layer.number + (layer.branch > 0 && layer.number >= 4 ? 1 : 0);
@@ -194,7 +194,7 @@ Result<RawNet> read_net(std::span<const std::byte> bytes, const std::string& fil
   }
   RawNet raw;
   if (tensors.contains("1-1.weight")) {
-    Result<RawNet> lnet = read_lnet(std::move(tensors), file);
+    Result<RawNet> lnet = read_lnet(tensors, file);
     if (!lnet) return lnet;
     raw = *std::move(lnet);
   } else {

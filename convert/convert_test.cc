@@ -216,7 +216,7 @@ TEST_CASE("the mtcnn package before 1.0: all nets in one file") {
   const std::string whole = foreign::old_mtcnn_file(nets);
   CHECK(mentions(message_of(import_files({{"a.npy", whole}, {"b.npy", whole}})), {"b.npy", "a.npy", "once"}));
   std::string wide = whole;  // a character that is none of Latin-1's
-  const std::size_t at = wide.find("\xc2");
+  const std::size_t at = wide.find('\xc2');
   REQUIRE(at != std::string::npos);
   wide[at] = '\xc4';
   CHECK(mentions(message_of(import_files({{"wide.npy", wide}})), {"wide.npy", "Latin-1"}));

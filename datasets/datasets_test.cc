@@ -630,16 +630,18 @@ TEST_CASE("a class that no label has is a problem") {
     options.known_sizes = all_of_size({100, 50});
     return read(format, folder / path, options);
   };
-  for (const auto& [format, path, known] : {std::tuple("voc", "voc", "face"), std::tuple("yolo", "yolo", "0"),
-                                            std::tuple("coco", "coco.json", "face")}) {
-    CAPTURE(format);
-    CHECK(of(format, path, {known}).problems.empty());
-    const Dataset set = of(format, path, {known, "never"});
+  struct Case {
+    const char *format, *path, *known;
+  };
+  for (const Case& c : {Case{"voc", "voc", "face"}, {"yolo", "yolo", "0"}, {"coco", "coco.json", "face"}}) {
+    CAPTURE(c.format);
+    CHECK(of(c.format, c.path, {c.known}).problems.empty());
+    const Dataset set = of(c.format, c.path, {c.known, "never"});
     CHECK(set.images.at(0).faces.size() == 1);
     CHECK(set.left_out == 0);  // other classes are not asked for
-    const std::string what = only_problem(set, folder / path, 0);
+    const std::string what = only_problem(set, folder / c.path, 0);
     CHECK(mentions(what, "class 'never': no label has it"));
-    CHECK(mentions(what, std::string("'") + known + "'"));
+    CHECK(mentions(what, std::string("'") + c.known + "'"));
   }
 }
 

@@ -319,9 +319,9 @@ TEST_CASE("a trainer that is restored goes on as if nothing had happened") {
       ModelData a, b;
       (*whole)->save(a, true);
       (*after)->save(b, true);
-      for (const auto& [name, tensor] : a.tensors) {
-        CAPTURE(name);
-        CHECK(tensor.values == b.tensors.at(name).values);
+      for (const auto& one : a.tensors) {
+        CAPTURE(one.first);
+        CHECK(one.second.values == b.tensors.at(one.first).values);
       }
       const auto other = NetTrainer::create(kPNet, config, 1, "cpu", 1, alone);
       CHECK((*other)->restore(bytes, "c").error().message == "c: not a checkpoint of this net and optimiser");
