@@ -194,7 +194,7 @@ std::vector<std::array<double, 2>> path_points(const std::string& path) {
 }
 
 TEST_CASE("ticks are round, inside the axis and not too many") {
-  const auto ticks = [](SvgAxis axis, std::size_t most) { return nice_ticks(axis, most); };
+  const auto ticks = [](const SvgAxis& axis, std::size_t most) { return nice_ticks(axis, most); };
   const auto near = [](const std::vector<double>& a, const std::vector<double>& b) {
     REQUIRE(a.size() == b.size());
     for (std::size_t i = 0; i < a.size(); ++i) CHECK(a[i] == doctest::Approx(b[i]));
@@ -500,7 +500,7 @@ TEST_CASE("what can't be reported is an error that says why") {
   const Json flat = good.flatten();
   CHECK(flat.size() > 150);
   for (const auto& entry : flat.items()) {
-    const std::string pointer = entry.key();
+    const std::string& pointer = entry.key();
     CAPTURE(pointer);
     Json changed = good;
     changed[Json::json_pointer(pointer)] = Json::array({Json::object()});

@@ -379,7 +379,7 @@ matvar_t* mat_cells(const char* name, std::vector<matvar_t*> content) {
   return cell;
 }
 
-void write_mat(const std::string& path, std::vector<matvar_t*> variables) {
+void write_mat(const std::string& path, const std::vector<matvar_t*>& variables) {
   mat_t* const file = Mat_CreateVer(path.c_str(), nullptr, MAT_FT_MAT5);
   REQUIRE(file != nullptr);
   for (matvar_t* const variable : variables) {
@@ -390,7 +390,8 @@ void write_mat(const std::string& path, std::vector<matvar_t*> variables) {
 }
 
 // One event of two images with two faces and one.
-void write_small_set(const Folder& folder, std::vector<double> hard_marks = {1, 2}, double first_x = 1) {
+void write_small_set(const Folder& folder, const std::vector<double>& hard_marks = {1, 2},
+                     double first_x = 1) {
   const auto names = [] {
     return mat_cells("file_list", {mat_cells(nullptr, {mat_text("a"), mat_text("b")})});
   };
@@ -398,7 +399,8 @@ void write_small_set(const Folder& folder, std::vector<double> hard_marks = {1, 
             {mat_cells("event_list", {mat_text("e--x")}), names(),
              mat_cells("face_bbx_list", {mat_cells(nullptr, {mat_numbers({first_x, 5, 2, 6, 3, 7, 4, 8}, 4),
                                                              mat_numbers({9, 10, 11, 12}, 4)})})});
-  const auto marks = [&](const char* subset, std::vector<double> first, std::vector<double> second) {
+  const auto marks = [&](const char* subset, const std::vector<double>& first,
+                         const std::vector<double>& second) {
     write_mat(folder / (std::string("wider_") + subset + "_val.mat"),
               {names(),
                mat_cells("gt_list", {mat_cells(nullptr, {mat_numbers(first, 1), mat_numbers(second, 1)})})});
