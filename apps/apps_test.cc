@@ -460,6 +460,20 @@ TEST_CASE("resuming keeps whole lines and drops torn and failed ones") {
       CHECK(read_text("out.jsonl") == good + good);
     }
   }
+  SUBCASE("empty lines, and zeros where lines were to be") {
+    write_text("out.jsonl", good + "\n" + other + std::string(500, '\0'));
+    REQUIRE(prepare_resume("out.jsonl").ok());
+    CHECK(read_text("out.jsonl") == good + other);
+  }
+  SUBCASE("a look changes nothing") {
+    const std::string text = good + failed + other.substr(0, 9);
+    write_text("out.jsonl", text);
+    auto done = read_resume("out.jsonl");
+    REQUIRE(done.ok());
+    CHECK(done->take("a.jpg"));
+    CHECK_FALSE(done->take("c.jpg"));
+    CHECK(read_text("out.jsonl") == text);
+  }
   SUBCASE("nothing to drop") {
     write_text("out.jsonl", good + other);
     auto done = prepare_resume("out.jsonl");
@@ -476,7 +490,7 @@ TEST_CASE("resuming keeps whole lines and drops torn and failed ones") {
   }
   SUBCASE("a file that is something else is left alone") {
     for (const std::string& text :
-         {std::string("my notes"), std::string("my notes\n"), good + "\n" + good, good + "{\"path\":1}\n",
+         {std::string("my notes"), std::string("my notes\n"), good + "{\"path\":1}\n",
           good + "{\"path\":\"x\"}\n", good + "{\"path\":\"x\",\"faces\":[\n", std::string("[]\n")}) {
       write_text("out.jsonl", text);
       const auto done = prepare_resume("out.jsonl");

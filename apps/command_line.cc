@@ -1,6 +1,8 @@
 #include "apps/command_line.h"
 
+#include <charconv>
 #include <cstdio>
+#include <system_error>
 
 #include "apps/commands.h"
 #include "apps/text.h"
@@ -25,6 +27,10 @@ std::optional<int> parse_command_line(CLI::App& app, int argc, const char* const
     std::string text = argv[i];
     if (text.size() > 1 && text.front() == '[' && text.back() == ']') text.insert(0, 1, kGuard);
     arguments.push_back(std::move(text));
+  }
+  for (CLI::Option* const option : app.get_options()) {
+    // Else --flag=3 is taken for the flag.
+    if (option->get_expected_max() == 0) option->disable_flag_override();
   }
   try {
     app.parse(std::move(arguments));
@@ -55,6 +61,20 @@ CLI::Validator in_range(double low, double high) {
         char message[96];
         std::snprintf(message, sizeof message, ", expected a number from %.7g to %.7g", low, high);
         return "'" + text + "'" + message;
+      },
+      "");
+}
+
+CLI::Validator whole_number(std::int64_t low, std::int64_t high) {
+  return CLI::Validator(
+      [=](std::string& text) {
+        std::int64_t value = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+        if (error == std::errc() && end == text.data() + text.size() && value >= low && value <= high) {
+          return std::string();
+        }
+        return "'" + text + "', expected a whole number from " + std::to_string(low) + " to " +
+               std::to_string(high);
       },
       "");
 }

@@ -20,6 +20,9 @@ CLI::Option* add_text(CLI::App& app, const std::string& name, std::string& value
 CLI::Option* add_paths(CLI::App& app, const std::string& name, std::vector<std::string>& values,
                        const std::string& help);
 
+// A whole number from `low` to `high`; CLI::Range would not say that 1.5 is none.
+CLI::Validator whole_number(std::int64_t low, std::int64_t high);
+
 // A number from `low` to `high`; CLI::Range would let NaN through.
 CLI::Validator in_range(double low, double high);
 

@@ -307,19 +307,40 @@ std::string check_flags(const Flags& flags) {
   return {};
 }
 
-// Last of all that can go wrong beforehand: wrong usage leaves nothing behind. Empty if they are there,
-// otherwise why not.
-std::string make_folders(const Flags& flags) {
-  for (const std::string& folder : {flags.draw, flags.crops}) {
-    if (folder.empty()) continue;
-    std::error_code error;
-    fs::create_directories(folder, error);
-    if (error || !fs::is_directory(folder, error)) {
-      return folder + ": can't make this folder" + (error ? ": " + error.message() : "");
-    }
+// Makes the folders of pictures, and takes them away again unless they are to be kept: wrong usage leaves nothing behind.
+class Folders {
+ public:
+  Folders() = default;
+  Folders(const Folders&) = delete;
+  Folders& operator=(const Folders&) = delete;
+  ~Folders() {
+    std::error_code ignored;
+    for (auto folder = made_.rbegin(); folder != made_.rend(); ++folder) fs::remove(*folder, ignored);
   }
-  return {};
-}
+
+  // Empty if they are there, otherwise why not.
+  std::string make(const Flags& flags) {
+    for (const std::string& folder : {flags.draw, flags.crops}) {
+      if (folder.empty()) continue;
+      std::error_code error;
+      fs::path part;
+      for (const fs::path& name : fs::path(folder)) {
+        part /= name;
+        if (fs::create_directory(part, error)) made_.push_back(part);
+      }
+      if (!fs::is_directory(folder, error)) {
+        fs::create_directories(folder, error);  // for why not
+        return folder + ": can't make this folder" + (error ? ": " + error.message() : "");
+      }
+    }
+    return {};
+  }
+
+  void keep() { made_.clear(); }
+
+ private:
+  std::vector<fs::path> made_;
+};
 
 // Threads go to files first, since those never wait for each other; what is left over for few files
 // is shared inside detect().
@@ -414,7 +435,7 @@ int run_detect(int argc, const char* const* argv) {
   const auto model = load_model(flags.detector.model);
   if (!model) return usage(model.error().message);
 
-  auto done = flags.resume ? prepare_resume(flags.out) : Result<DoneInputs>(DoneInputs());
+  auto done = flags.resume ? read_resume(flags.out) : Result<DoneInputs>(DoneInputs());
   if (!done) return usage(done.error().message);
   // A list on standard input can be read only once, and may still be growing: its length is not
   // known.
@@ -431,12 +452,16 @@ int run_detect(int argc, const char* const* argv) {
   options.threads = plan.threads_each;
   const auto detector = create_detector(*model, options);
   if (!detector) return usage(detector.error().message);
-  if (const std::string problem = make_folders(flags); !problem.empty()) return usage(problem);
-
+  Folders folders;
+  if (const std::string problem = folders.make(flags); !problem.empty()) return usage(problem);
+  if (flags.resume) {
+    if (const auto prepared = prepare_resume(flags.out); !prepared) return usage(prepared.error().message);
+  }
   Output output;
   if (const Status opened = output.open(flags.out, flags.resume); !opened) {
     return usage(opened.error().message);
   }
+  folders.keep();
   return detect_all(flags, *detector, plan.workers, std::move(*done), pending, output);
 }
 

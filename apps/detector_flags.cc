@@ -19,6 +19,7 @@ namespace mtcnn {
 namespace {
 
 constexpr int kMaxThreads = 1024;
+constexpr std::int64_t kMostPixels = std::int64_t{1} << 28;  // that detect() takes
 
 std::optional<std::array<float, 3>> parse_three(const std::string& text) {
   const auto numbers = parse_number_list(text);
@@ -59,6 +60,7 @@ constexpr std::pair<std::string_view, std::string_view> kFlagsOfOptions[] = {
     {"region", "--roi"},
     {"resize", "--resize"},
     {"threads", "--threads"},
+    {"thresholds", "--thresholds"},
 };
 
 // A message about DetectorOptions, with the options' names as they are on the command line.
@@ -101,9 +103,8 @@ void add_detector_options(CLI::App& app, DetectorFlags& flags) {
       ->type_name("PIXELS")
       ->capture_default_str()
       ->group(search);
-  app.add_option(
-         "--max-face", options.max_face,
-         "largest window searched, side in pixels; a face's own box may be a little larger; 0: no limit")
+  app.add_option("--max-face", options.max_face,
+                 "largest face in pixels, the side of a square as large as its box; 0: no limit")
       ->type_name("PIXELS")
       ->capture_default_str()
       ->group(search);
@@ -166,7 +167,7 @@ void add_detector_options(CLI::App& app, DetectorFlags& flags) {
   app.add_option("--threads", options.threads, "threads in all; 0: one per core")
       ->type_name("N")
       ->capture_default_str()
-      ->check(CLI::Range(0, kMaxThreads).description(""))
+      ->check(whole_number(0, kMaxThreads))
       ->group(machine);
   app.add_option("--isa", options.instruction_set,
                  "instruction set: auto, scalar, or another that this machine has")
@@ -176,7 +177,7 @@ void add_detector_options(CLI::App& app, DetectorFlags& flags) {
   app.add_option("--max-pixels", flags.limits.max_pixels, "largest image that is read, width x height")
       ->type_name("N")
       ->capture_default_str()
-      ->check(CLI::Range(std::int64_t{1}, std::numeric_limits<std::int64_t>::max()).description(""))
+      ->check(whole_number(1, kMostPixels))
       ->group(machine);
 }
 

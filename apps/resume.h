@@ -21,8 +21,11 @@ class DoneInputs {
   std::unordered_map<std::string, int> count_;
 };
 
+// What the file at `path` says is done, without touching it. Errors: those of prepare_resume().
+Result<DoneInputs> read_resume(const std::string& path);
+
 // Makes the file at `path` ready for more lines at its end: keeps the complete lines of images that
-// were done, drops a last line that is torn, and drops the lines of inputs that failed, so that
+// were done, drops a last line that is torn or of zeros, empty lines, and the lines of inputs that failed, so that
 // they are tried again and every input has one line in the end. A file that needs no change stays
 // as it is; otherwise it is replaced as a whole. No file at all is the same as an empty one.
 // Errors: kIo; kFormat, without touching the file, if it holds anything but lines of

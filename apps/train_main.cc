@@ -92,7 +92,7 @@ int run(int argc, const char* const* argv) {
   app.add_option("--stage", stage, "train this net alone; those before must be done")
       ->check(CLI::IsMember({"pnet", "rnet", "onet"}));
   app.add_option("--threads", threads, "processor cores to use, 0 for all; in place of the config file's")
-      ->check(CLI::Range(0, 1024));
+      ->check(whole_number(0, 1024));
   ExperimentOptions trial;
   std::optional<Experiment> experiment;
   std::vector<double> samples;
@@ -110,7 +110,7 @@ int run(int argc, const char* const* argv) {
       ->expected(3)
       ->delimiter(',')
       ->check(in_range(1, 1e12));
-  app.add_option("--seeds", trial.seeds, "of an experiment: runs of each net")->check(CLI::Range(1, 100));
+  app.add_option("--seeds", trial.seeds, "of an experiment: runs of each net")->check(whole_number(1, 100));
   app.add_flag(
       "--restart", restart,
       "forget what the output folder holds, with --stage that net's and those of the nets behind it; without "

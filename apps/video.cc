@@ -130,7 +130,7 @@ void add_flags(CLI::App& app, Flags& flags) {
   const char* const reading = "Reading";
   app.add_option("--frames", flags.frames, "stop after so many; 0: at the end")
       ->type_name("N")
-      ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()).description(""))
+      ->check(whole_number(0, std::numeric_limits<std::int64_t>::max()))
       ->group(reading);
   app.add_option("--fps", flags.video.frame_rate,
                  "frames a second of an image sequence (0: 25), or asked of a camera")

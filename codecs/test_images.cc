@@ -225,6 +225,10 @@ void add_jpegs(std::vector<TestImage>& images) {
     images.push_back(
         {"exif " + std::to_string(orientation) + ".jpg",
          encode_jpeg(stored_as(image, orientation), make_exif(orientation, orientation % 2 == 0)), image, 4});
+    images.push_back(
+        {"exif of 32 bits " + std::to_string(orientation) + ".jpg",
+         encode_jpeg(stored_as(image, orientation), make_exif(orientation, orientation % 2 == 0, true)),
+         image, 4});
   }
 }
 
@@ -802,20 +806,20 @@ Bytes encode_many_scans(const Image& image, int levels) {
   return encode_jpeg_kind(image.width, image.height, image.rgb, {.scan_levels = levels}, {});
 }
 
-Bytes make_exif(int orientation, bool big_endian) {
+Bytes make_exif(int orientation, bool big_endian, bool as_long) {
   const auto put = [&](Bytes& to, std::uint32_t value, int count) {
     big_endian ? append_be(to, value, count) : append_le(to, value, count);
   };
   Bytes exif;
   append(exif, big_endian ? "MM" : "II");
   put(exif, 42, 2);
-  put(exif, 8, 4);       // where the first directory stands
-  put(exif, 1, 2);       // its entries
-  put(exif, 0x0112, 2);  // orientation
-  put(exif, 3, 2);       // of 16 bits
+  put(exif, 8, 4);                // where the first directory stands
+  put(exif, 1, 2);                // its entries
+  put(exif, 0x0112, 2);           // orientation
+  put(exif, as_long ? 4 : 3, 2);  // of 32 or 16 bits
   put(exif, 1, 4);
-  put(exif, static_cast<std::uint32_t>(orientation), 2);
-  put(exif, 0, 2);
+  put(exif, static_cast<std::uint32_t>(orientation), as_long ? 4 : 2);
+  if (!as_long) put(exif, 0, 2);
   put(exif, 0, 4);  // no further directory
   return exif;
 }

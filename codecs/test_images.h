@@ -36,7 +36,7 @@ Bytes encode_jpeg(const Image& image, const Bytes& exif = {});
 Bytes encode_many_scans(const Image& image, int levels);
 
 // An EXIF block with nothing but the orientation (any number), as PNG has it: without "Exif\0\0".
-Bytes make_exif(int orientation, bool big_endian = false);
+Bytes make_exif(int orientation, bool big_endian = false, bool as_long = false);
 
 }  // namespace mtcnn
 

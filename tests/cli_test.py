@@ -203,10 +203,16 @@ class CliTest(unittest.TestCase):
         image = self.write("a.ppm", ppm(8, 8))
         for option, value in (("--min-face", "1"), ("--max-face", "5"), ("--factor", "1.5"), ("--nms-level", "-1"),
                               ("--nms-pyramid", "-1"), ("--nms-rnet", "2"), ("--nms-onet", "nan"),
-                              ("--roi", "9,0,1,8"), ("--resize", "99999x5"), ("--isa", "abacus")):
+                              ("--roi", "9,0,1,8"), ("--resize", "99999x5"), ("--isa", "abacus"),
+                              ("--thresholds", "-.1,.5,.5")):
             done = self.expect(2, "detect", image, option, value)
             self.assertIn(f"mtcnn detect: {option} ".encode(), done.stderr)
             self.assertNotIn(b"_", done.stderr)
+        for option, value in (("--threads", "1.5"), ("--threads", "2000"), ("--max-pixels", "1e9"),
+                              ("--max-pixels", "0"), ("--max-pixels", "99999999999999999999")):
+            done = self.expect(2, "detect", image, option, value)
+            self.assertIn(f"{option}: '{value}', expected a whole number from ".encode(), done.stderr)
+        self.expect(2, "detect", image, "--largest=3")
         self.assertIn(b"mtcnn detect: --lnet ", self.expect(2, "detect", image, "--lnet", model=False).stderr)
         self.write("det1.caffemodel", b"weights of others")
         self.assertIn(b"mtcnn convert", self.expect(2, "detect", image, "--model", "det1.caffemodel").stderr)
@@ -218,6 +224,9 @@ class CliTest(unittest.TestCase):
             self.expect(2, "detect", image, "--draw", "drawn", "--crops", "cut", "-o", "out.csv", *wrong)
             for name in ("drawn", "cut", "out.csv"):
                 self.assertFalse((self.folder / name).exists(), (wrong, name))
+        self.expect(2, "detect", image, "--draw", "new/drawn", "--crops", "cut", "-o", "nowhere/out.csv")
+        for name in ("new", "cut"):
+            self.assertFalse((self.folder / name).exists(), name)
 
     def test_no_model(self):
         image = self.write("a.ppm", ppm(8, 8))
@@ -523,6 +532,12 @@ class CliTest(unittest.TestCase):
         self.expect(0, "detect", "--json", "1.png", "-o", "out.jsonl")
         self.expect(0, "detect", "--json", "1.png", "1.png", "-o", "out.jsonl", "--resume")
         self.assertEqual(len(records(out.read_bytes())), 2)
+        # Wrong usage changes nothing.
+        self.write("bad.png", b"not an image")
+        self.expect(1, "detect", "--json", "bad.png", "1.png", "-o", "out.jsonl")
+        before = out.read_bytes()
+        self.expect(2, "detect", "--json", "bad.png", "1.png", "-o", "out.jsonl", "--resume", "--min-face", 1)
+        self.assertEqual(out.read_bytes(), before)
         # A file of another kind is not destroyed.
         for content in (b"precious notes", b"precious notes\n", whole + b"precious\n"):
             out.write_bytes(content)
@@ -633,6 +648,9 @@ class CliTest(unittest.TestCase):
         self.assertEqual(none["faces"], [])
         (small,) = self.detect("p.png", "--max-face", 20.5)
         self.assertLess(len(small["faces"]), len(faces))
+        side = sorted(area(face) for face in faces)[len(faces) // 2] ** .5
+        (small,) = self.detect("p.png", "--max-face", side)
+        self.assertTrue(all(area(face) <= 1.0001 * side * side for face in small["faces"]))
         (strict,) = self.detect("p.png", "--thresholds", ".6,.7,1")
         self.assertEqual(strict["faces"], [])
         (capped,) = self.detect("p.png", "--max-candidates", "0,0,1")

@@ -79,8 +79,8 @@ TEST_CASE("tracking finds what full detection finds, with a fifth of the searche
       }
       extra += static_cast<std::size_t>(std::count(taken.begin(), taken.end(), false));
       const auto offset = (view.data - image->view().data) / 3;
-      const float left = static_cast<float>(offset % image->width),
-                  top = static_cast<float>(offset / image->width);
+      const auto row = offset / image->width;
+      const float left = static_cast<float>(offset % image->width), top = static_cast<float>(row);
       for (const TrackedFace& one : *tracked) {
         const Box box = one.face.box;
         const Box place{box.left + left, box.top + top, box.right + left, box.bottom + top};

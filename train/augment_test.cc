@@ -126,8 +126,10 @@ Pixels24 seen_through(const View& view) {
   Image photograph{100, 80, {}};
   Random random{5};
   for (int y = 0; y < 80; ++y) {
-    for (int i = 0; i < 300; ++i)
-      photograph.rgb.push_back(static_cast<std::uint8_t>(60 + i / 3 + random.uniform(0, 60)));
+    for (int i = 0; i < 300; ++i) {
+      const int column = i / 3;
+      photograph.rgb.push_back(static_cast<std::uint8_t>(60 + column + random.uniform(0, 60)));
+    }
   }
   PatchScratch patch;
   AugmentScratch scratch;

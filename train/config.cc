@@ -230,7 +230,8 @@ class Reader {
   requires std::is_integral_v<Whole>
   void read(const char* key, const toml::node& node, Whole& value, Range range) {
     double number_read = 0;
-    range.high = std::min(range.high, static_cast<double>(std::numeric_limits<Whole>::max() / 2));
+    constexpr Whole kMost = std::numeric_limits<Whole>::max() / 2;
+    range.high = std::min(range.high, static_cast<double>(kMost));
     if (number(key, node, number_read, range, true)) value = static_cast<Whole>(number_read);
   }
   void read(const char* key, const toml::node& node, bool& value, Range) {

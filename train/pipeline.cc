@@ -160,7 +160,7 @@ class Pipeline {
   void note(const std::string& text) const {
     if (first() && events_.note) events_.note(text);
   }
-  void record(Json line) const;
+  void record(const Json& line) const;
   void write_page() const;
   void write_sheet(const NetSpec& net, const Sampler& sampler, const BatchPlan& plan,
                    std::int64_t step) const;
@@ -202,7 +202,7 @@ bool Pipeline::all_ranks(bool holds) const {
   return std::all_of(words.begin(), words.end(), [](const auto& word) { return word[0] == std::byte{1}; });
 }
 
-void Pipeline::record(Json line) const {
+void Pipeline::record(const Json& line) const {
   if (!first()) return;
   // Appended in one write: what a kill can leave is a last line that is cut short, which readers skip. The next begins
   // on a line of its own.

@@ -20,8 +20,10 @@ namespace mtcnn {
 // model's own. "Pixels" are those of the image given to detect(), or of the resized one if `resize`
 // is set.
 struct DetectorOptions {
-  float min_face = 20;   // pixels; smallest face side searched, 4 to 2^24. The cost falls with its square.
-  float max_face = 0;    // pixels; windows larger than this are not searched; at least min_face. 0: no limit
+  float min_face = 20;  // pixels; smallest face side searched, 4 to 2^24. The cost falls with its square.
+  // Pixels; windows with a larger side are not searched, faces whose box has a larger area than its square are left out; at least
+  // min_face. 0: no limit
+  float max_face = 0;
   double factor = .709;  // ratio of one pyramid level to the one before it, .1 to .99
 
   // Score thresholds of P-, R- and O-Net, 0 to 1. P-Net keeps score >= threshold, R- and O-Net

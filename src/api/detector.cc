@@ -48,7 +48,7 @@ Status check_options(const DetectorOptions& o, const ModelInfo& model) {
   }
   if (!within(o.factor, .1, .99)) return bad_option("factor is " + number(o.factor) + ", expected .1 to .99");
   for (const float t : *o.thresholds) {
-    if (!within(t, 0, 1)) return bad_option("a score threshold is " + number(t) + ", expected 0 to 1");
+    if (!within(t, 0, 1)) return bad_option("thresholds has " + number(t) + ", expected 0 to 1");
   }
   const std::pair<const char*, float> overlaps[] = {{"nms_level", o.nms_level},
                                                     {"nms_pyramid", o.nms_pyramid},

@@ -78,7 +78,7 @@ class Detector:
         model: a Model, the path of a model file, or None for the built-in model.
         min_face: smallest face side searched, in pixels of the image (of the resized one if `resize` is set), 4
             to 2^24. The cost falls with its square.
-        max_face: largest window searched, side in pixels, at least min_face; 0: no limit.
+        max_face: largest face in pixels, the side of a square as large as its box, at least min_face; 0: no limit.
         factor: size of a pyramid level to the one before it, .1 to .99.
         thresholds: least scores of P-, R- and O-Net, 0 to 1; None: the model's own.
         nms_level, nms_pyramid, nms_rnet, nms_onet: overlaps above which the lower score is dropped, 0 to 1:
