@@ -43,7 +43,9 @@ void propose_tile(const ProposeSpec& spec, const ImageView& rgb, const PyramidLe
     const float score = face_probability(value[0], value[stride]);
     if (!(score >= spec.threshold)) return;  // false for NaN, too
     found.push_back({{cell_window(spec.geometry, column, row, level.scale), score},
-                     {value[2 * stride], value[3 * stride], value[4 * stride], value[5 * stride]}});
+                     {value[2 * stride], value[3 * stride], value[4 * stride], value[5 * stride]},
+                     column,
+                     row});
   };
   if (spec.screen) {
     spec.screen->run(tile, bound, worker.screen, read,
@@ -67,9 +69,8 @@ void propose(const ProposeSpec& spec, const ImageView& rgb, CascadeWorkspace& wo
     const PyramidLevel& level = workspace.levels[i];
     const Size cells = spec.network.positions(level.size);
     const int rows = workspace.pool->threads() > 1 ? kTileRows : std::max(cells.height, 1);
-    // Downwards first: so the order of the cells that are found does not depend on the number of threads.
-    for (int column = 0; column < cells.width; column += kTileColumns) {
-      for (int row = 0; row < cells.height; row += rows) {
+    for (int row = 0; row < cells.height; row += rows) {
+      for (int column = 0; column < cells.width; column += kTileColumns) {
         workspace.tiles.push_back({static_cast<int>(i),
                                    {level.size, column, std::min(column + kTileColumns, cells.width), row,
                                     std::min(row + rows, cells.height)}});
@@ -97,6 +98,11 @@ void propose(const ProposeSpec& spec, const ImageView& rgb, CascadeWorkspace& wo
       const std::vector<Proposal>& found = workspace.tile_proposals[tile];
       workspace.level_proposals.insert(workspace.level_proposals.end(), found.begin(), found.end());
     }
+    // Where scores are the same, NMS goes by the order. This is the release's: find() goes down the columns.
+    std::sort(workspace.level_proposals.begin(), workspace.level_proposals.end(),
+              [](const Proposal& a, const Proposal& b) {
+                return a.column != b.column ? a.column < b.column : a.row < b.row;
+              });
     workspace.level_candidates[static_cast<std::size_t>(level)] =
         static_cast<int>(workspace.level_proposals.size());
     workspace.nms_input.clear();

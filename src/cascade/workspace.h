@@ -26,6 +26,7 @@ namespace mtcnn {
 struct Proposal {
   ScoredBox window;
   BoxOffsets offsets{};
+  int column = 0, row = 0;  // in its level
 };
 
 // Some cells of one pyramid level: what one thread works on at a time.
