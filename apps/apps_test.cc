@@ -437,12 +437,20 @@ TEST_CASE("CSV has a line a face and none for images without") {
 
 TEST_CASE("resuming keeps whole lines and drops torn and failed ones") {
   const Scratch scratch;
+  const auto prepare = [](const std::string& path) -> Result<DoneInputs> {
+    auto found = read_resume(path);
+    if (!found) return found.error();
+    if (found->others) {
+      if (const Status dropped = drop_others(path); !dropped) return dropped.error();
+    }
+    return std::move(found->done);
+  };
   const std::string good = "{\"path\":\"a.jpg\",\"width\":1,\"height\":1,\"faces\":[]}\n";
   const std::string other = "{\"path\":\"b\\n.jpg\",\"width\":1,\"height\":1,\"faces\":[]}\n";
   const std::string failed = "{\"path\":\"c.jpg\",\"error\":\"why\"}\n";
 
   SUBCASE("no file") {
-    auto done = prepare_resume("out.jsonl");
+    auto done = prepare("out.jsonl");
     REQUIRE(done.ok());
     CHECK_FALSE(done->take("a.jpg"));
     CHECK_FALSE(fs::exists("out.jsonl"));
@@ -450,7 +458,7 @@ TEST_CASE("resuming keeps whole lines and drops torn and failed ones") {
   SUBCASE("torn anywhere in the last line") {
     for (std::size_t cut = 0; cut < other.size(); ++cut) {
       write_text("out.jsonl", good + good + failed + other.substr(0, cut));
-      auto done = prepare_resume("out.jsonl");
+      auto done = prepare("out.jsonl");
       REQUIRE(done.ok());
       CHECK(done->take("a.jpg"));
       CHECK(done->take("a.jpg"));
@@ -462,21 +470,31 @@ TEST_CASE("resuming keeps whole lines and drops torn and failed ones") {
   }
   SUBCASE("empty lines, and zeros where lines were to be") {
     write_text("out.jsonl", good + "\n" + other + std::string(500, '\0'));
-    REQUIRE(prepare_resume("out.jsonl").ok());
+    REQUIRE(prepare("out.jsonl").ok());
     CHECK(read_text("out.jsonl") == good + other);
+    write_text("out.jsonl", good + other.substr(0, 5) + std::string(500, '\0'));
+    REQUIRE(prepare("out.jsonl").ok());
+    CHECK(read_text("out.jsonl") == good);
+  }
+  SUBCASE("its permissions stay") {
+    write_text("out.jsonl", good + failed);
+    fs::permissions("out.jsonl", fs::perms::owner_read | fs::perms::owner_write);
+    REQUIRE(prepare("out.jsonl").ok());
+    CHECK(fs::status("out.jsonl").permissions() == (fs::perms::owner_read | fs::perms::owner_write));
   }
   SUBCASE("a look changes nothing") {
     const std::string text = good + failed + other.substr(0, 9);
     write_text("out.jsonl", text);
-    auto done = read_resume("out.jsonl");
-    REQUIRE(done.ok());
-    CHECK(done->take("a.jpg"));
-    CHECK_FALSE(done->take("c.jpg"));
+    auto found = read_resume("out.jsonl");
+    REQUIRE(found.ok());
+    CHECK(found->others);
+    CHECK(found->done.take("a.jpg"));
+    CHECK_FALSE(found->done.take("c.jpg"));
     CHECK(read_text("out.jsonl") == text);
   }
   SUBCASE("nothing to drop") {
     write_text("out.jsonl", good + other);
-    auto done = prepare_resume("out.jsonl");
+    auto done = prepare("out.jsonl");
     REQUIRE(done.ok());
     CHECK(done->take("b\n.jpg"));
     CHECK(read_text("out.jsonl") == good + other);
@@ -484,16 +502,17 @@ TEST_CASE("resuming keeps whole lines and drops torn and failed ones") {
   SUBCASE("through a link") {
     write_text("real.jsonl", good + "{\"pa");
     fs::create_symlink("real.jsonl", "out.jsonl");
-    REQUIRE(prepare_resume("out.jsonl").ok());
+    REQUIRE(prepare("out.jsonl").ok());
     CHECK(fs::is_symlink("out.jsonl"));
     CHECK(read_text("real.jsonl") == good);
   }
   SUBCASE("a file that is something else is left alone") {
     for (const std::string& text :
-         {std::string("my notes"), std::string("my notes\n"), good + "{\"path\":1}\n",
-          good + "{\"path\":\"x\"}\n", good + "{\"path\":\"x\",\"faces\":[\n", std::string("[]\n")}) {
+         {std::string("my notes"), std::string("my notes\n"), std::string("\0\0\1\0data", 8),
+          good + "{\"path\":1}\n", good + "{\"path\":\"x\"}\n", good + "{\"path\":\"x\",\"faces\":[\n",
+          std::string("[]\n")}) {
       write_text("out.jsonl", text);
-      const auto done = prepare_resume("out.jsonl");
+      const auto done = prepare("out.jsonl");
       CHECK_MESSAGE(!done.ok(), text);
       CHECK(read_text("out.jsonl") == text);
     }

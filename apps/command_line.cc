@@ -19,6 +19,14 @@ std::string unguard(std::string& text) {
   return {};
 }
 
+// Else --flag=3 is taken for the flag.
+void refuse_values_of_flags(CLI::App& app) {
+  for (CLI::Option* const option : app.get_options()) {
+    if (option->get_expected_max() == 0) option->disable_flag_override();
+  }
+  for (CLI::App* const command : app.get_subcommands({})) refuse_values_of_flags(*command);
+}
+
 }  // namespace
 
 std::optional<int> parse_command_line(CLI::App& app, int argc, const char* const* argv) {
@@ -28,10 +36,7 @@ std::optional<int> parse_command_line(CLI::App& app, int argc, const char* const
     if (text.size() > 1 && text.front() == '[' && text.back() == ']') text.insert(0, 1, kGuard);
     arguments.push_back(std::move(text));
   }
-  for (CLI::Option* const option : app.get_options()) {
-    // Else --flag=3 is taken for the flag.
-    if (option->get_expected_max() == 0) option->disable_flag_override();
-  }
+  refuse_values_of_flags(app);
   try {
     app.parse(std::move(arguments));
   } catch (const CLI::Success& help) {
@@ -70,7 +75,10 @@ CLI::Validator whole_number(std::int64_t low, std::int64_t high) {
       [=](std::string& text) {
         std::int64_t value = 0;
         const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-        if (error == std::errc() && end == text.data() + text.size() && value >= low && value <= high) {
+        // CLI11 would take 010 for 8.
+        const bool octal = text.size() > 1 && text.front() == '0';
+        if (error == std::errc() && end == text.data() + text.size() && value >= low && value <= high &&
+            !octal) {
           return std::string();
         }
         return "'" + text + "', expected a whole number from " + std::to_string(low) + " to " +

@@ -16,6 +16,7 @@
 #include <span>
 #include <string>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "apps/command_line.h"
@@ -327,9 +328,10 @@ class Folders {
       for (const fs::path& name : fs::path(folder)) {
         part /= name;
         if (fs::create_directory(part, error)) made_.push_back(part);
+        if (error) break;
       }
-      if (!fs::is_directory(folder, error)) {
-        fs::create_directories(folder, error);  // for why not
+      std::error_code ignored;
+      if (error || !fs::is_directory(folder, ignored)) {
         return folder + ": can't make this folder" + (error ? ": " + error.message() : "");
       }
     }
@@ -356,8 +358,9 @@ ThreadPlan plan_threads(int threads, std::optional<std::int64_t> files) {
   return plan;
 }
 
-int detect_all(const Flags& flags, const Detector& detector, int workers, DoneInputs done,
-               std::optional<std::int64_t> pending, Output& output) {
+// `resumable`: what was found before the inputs were looked at.
+int detect_all(const Flags& flags, const Detector& detector, int workers, Resumable resumable,
+               std::optional<std::int64_t> pending) {
   const Format format = flags.format();
   InputSource source(flags.inputs());
   OutputStems stems;
@@ -367,12 +370,29 @@ int detect_all(const Flags& flags, const Detector& detector, int workers, DoneIn
       // Also for inputs that are skipped, so that a resumed run names its pictures as the first
       // did.
       if (flags.writes_pictures()) job.stem = stems.next(job.input.relative);
-      if (flags.resume && done.take(json_path(job.input.path))) continue;
+      if (flags.resume && resumable.done.take(json_path(job.input.path))) continue;
       if (job.input.error.empty()) job.input.error = conflict_with(job.input, flags);
       return job;
     }
     return std::nullopt;
   };
+
+  // Only now is it known that there is one in a list, and nothing was written yet.
+  std::optional<Job> first = next();
+  if (!first && !flags.resume) return usage_error("detect", "no images found");
+  Folders folders;
+  if (const std::string problem = folders.make(flags); !problem.empty())
+    return usage_error("detect", problem);
+  if (resumable.others) {
+    if (const Status dropped = drop_others(flags.out); !dropped) {
+      return usage_error("detect", dropped.error().message);
+    }
+  }
+  Output output;
+  if (const Status opened = output.open(flags.out, flags.resume); !opened) {
+    return usage_error("detect", opened.error().message);
+  }
+  folders.keep();
 
   std::vector<Workspace> workspaces(static_cast<std::size_t>(workers));
   const auto work = [&](const Job& job, int worker) {
@@ -410,9 +430,9 @@ int detect_all(const Flags& flags, const Detector& detector, int workers, DoneIn
   // Results are small beside images: a long window costs little and keeps all threads busy behind a
   // slow image.
   const std::size_t window = 64 * static_cast<std::size_t>(workers);
-  ordered_map(workers, window, next, work, sink);
+  const auto next_or_first = [&] { return first ? std::exchange(first, std::nullopt) : next(); };
+  ordered_map(workers, window, next_or_first, work, sink);
   progress.hide();
-  if (images == 0 && !flags.resume) return usage_error("detect", "no images found");
   if (format == Format::kTable && images > 1) {
     write(format_count(images) + " images, " + format_count(faces) + (faces == 1 ? " face" : " faces") +
           (failed > 0 ? ", " + format_count(failed) + " failed" : "") + '\n');
@@ -435,13 +455,13 @@ int run_detect(int argc, const char* const* argv) {
   const auto model = load_model(flags.detector.model);
   if (!model) return usage(model.error().message);
 
-  auto done = flags.resume ? read_resume(flags.out) : Result<DoneInputs>(DoneInputs());
-  if (!done) return usage(done.error().message);
+  auto resumable = flags.resume ? read_resume(flags.out) : Result<Resumable>(Resumable());
+  if (!resumable) return usage(resumable.error().message);
   // A list on standard input can be read only once, and may still be growing: its length is not
   // known.
   std::optional<std::int64_t> pending;
   if (std::find(flags.paths.begin(), flags.paths.end(), "-") == flags.paths.end()) {
-    const Survey found = survey(flags, *done);
+    const Survey found = survey(flags, resumable->done);
     if (!found.conflict.empty()) return usage(found.conflict);
     if (found.inputs == 0) return usage("no images found in what was named");
     pending = found.pending;
@@ -452,17 +472,7 @@ int run_detect(int argc, const char* const* argv) {
   options.threads = plan.threads_each;
   const auto detector = create_detector(*model, options);
   if (!detector) return usage(detector.error().message);
-  Folders folders;
-  if (const std::string problem = folders.make(flags); !problem.empty()) return usage(problem);
-  if (flags.resume) {
-    if (const auto prepared = prepare_resume(flags.out); !prepared) return usage(prepared.error().message);
-  }
-  Output output;
-  if (const Status opened = output.open(flags.out, flags.resume); !opened) {
-    return usage(opened.error().message);
-  }
-  folders.keep();
-  return detect_all(flags, *detector, plan.workers, std::move(*done), pending, output);
+  return detect_all(flags, *detector, plan.workers, std::move(*resumable), pending);
 }
 
 }  // namespace mtcnn

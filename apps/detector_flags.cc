@@ -5,7 +5,6 @@
 #include <cmath>
 #include <filesystem>
 #include <iterator>
-#include <limits>
 #include <optional>
 #include <string_view>
 #include <system_error>
@@ -14,12 +13,12 @@
 
 #include "apps/command_line.h"
 #include "apps/text.h"
+#include "image/view.h"
 
 namespace mtcnn {
 namespace {
 
 constexpr int kMaxThreads = 1024;
-constexpr std::int64_t kMostPixels = std::int64_t{1} << 28;  // that detect() takes
 
 std::optional<std::array<float, 3>> parse_three(const std::string& text) {
   const auto numbers = parse_number_list(text);
@@ -177,7 +176,7 @@ void add_detector_options(CLI::App& app, DetectorFlags& flags) {
   app.add_option("--max-pixels", flags.limits.max_pixels, "largest image that is read, width x height")
       ->type_name("N")
       ->capture_default_str()
-      ->check(whole_number(1, kMostPixels))
+      ->check(whole_number(1, kMaxImagePixels))
       ->group(machine);
 }
 

@@ -247,7 +247,11 @@ Result<std::vector<ImageFaces>> prepare_folder(const std::string& folder, const 
     if (!change.empty()) {
       return usage(settings_file + ": that run had other settings, and the two must not be mixed: " + change);
     }
-    if (const auto prepared = prepare_resume(faces_file); !prepared) return prepared.error();
+    const auto before_lines = read_resume(faces_file);
+    if (!before_lines) return before_lines.error();
+    if (before_lines->others) {
+      if (const Status dropped = drop_others(faces_file); !dropped) return dropped.error();
+    }
     if (const auto lines = read_lines(faces_file)) {
       for (const std::string& line : *lines) {
         if (auto image = parse_json_line(line)) done.push_back(std::move(*image));

@@ -7,6 +7,8 @@
 #include <functional>
 #include <string_view>
 #include <system_error>
+#include <utility>
+#include <vector>
 
 #include "apps/face_lines.h"
 
@@ -22,29 +24,19 @@ Error io_error(const std::string& path, const char* action) {
   return {ErrorCode::kIo, path + ": " + action + ": " + std::strerror(errno)};
 }
 
-}  // namespace
-
-bool DoneInputs::take(const std::string& path) {
-  const auto found = count_.find(path);
-  if (found == count_.end() || found->second == 0) return false;
-  --found->second;
-  return true;
-}
-
-namespace {
-
-// Hands every line that is to stay to `keep`. True if there are others.
-Result<bool> read_lines_to_keep(const std::string& path, const std::string& real, DoneInputs& done,
-                                const std::function<void(const std::string&)>& keep) {
+// Hands every line that is to stay to `keep`. True if there is anything else.
+Result<bool> lines_to_keep(const std::string& path,
+                           const std::function<void(std::string, const Json&)>& keep) {
   errno = 0;
-  std::ifstream in(real, std::ios::binary);
+  std::ifstream in(path, std::ios::binary);
   if (!in) return io_error(path, "can't open");
   bool others = false;
   std::string line;
   for (std::int64_t number = 1; std::getline(in, line); ++number) {
     const bool torn = in.eof();
-    // A machine that went down may leave zeros where the last lines were to be.
-    if (line.empty() || (torn && line.front() == '\0')) {
+    // A machine that went down may leave zeros where the rest was to be.
+    if (torn) line.erase(line.find_last_not_of('\0') + 1);
+    if (line.empty()) {
       others = true;
       continue;
     }
@@ -61,59 +53,61 @@ Result<bool> read_lines_to_keep(const std::string& path, const std::string& real
       others = true;
       continue;
     }
-    done.add(json["path"].get<std::string>());
-    keep(line);
+    keep(std::move(line), json);
   }
   if (in.bad()) return io_error(path, "can't read");
   return others;
 }
 
-// Empty if there is no file. The file itself, should the path be a link: renaming onto the link would cut it.
-Result<std::string> real_file(const std::string& path) {
+}  // namespace
+
+bool DoneInputs::take(const std::string& path) {
+  const auto found = count_.find(path);
+  if (found == count_.end() || found->second == 0) return false;
+  --found->second;
+  return true;
+}
+
+Result<Resumable> read_resume(const std::string& path) {
+  Resumable found;
   std::error_code error;
-  if (!fs::exists(path, error)) return std::string();
+  if (!fs::exists(path, error)) return found;
   if (!fs::is_regular_file(path, error)) {
     return Error{ErrorCode::kIo, path + ": only an ordinary file can be resumed"};
   }
-  return fs::canonical(path, error).string();
+  const auto others = lines_to_keep(
+      path, [&](const std::string&, const Json& json) { found.done.add(json["path"].get<std::string>()); });
+  if (!others) return others.error();
+  found.others = *others;
+  return found;
 }
 
-}  // namespace
-
-Result<DoneInputs> read_resume(const std::string& path) {
-  DoneInputs done;
-  const auto real = real_file(path);
-  if (!real) return real.error();
-  if (real->empty()) return done;
-  const auto read = read_lines_to_keep(path, *real, done, [](const std::string&) {});
-  if (!read) return read.error();
-  return done;
-}
-
-Result<DoneInputs> prepare_resume(const std::string& path) {
-  DoneInputs done;
-  const auto real = real_file(path);
-  if (!real) return real.error();
-  if (real->empty()) return done;
-  const std::string kept_path = *real + ".resume.tmp";
+Status drop_others(const std::string& path) {
+  std::error_code error;
+  // The file itself, should the path be a link: renaming onto the link would cut it.
+  const std::string real = fs::canonical(path, error).string();
+  if (error) return Error{ErrorCode::kIo, path + ": can't open: " + error.message()};
+  std::vector<std::string> lines;
+  const auto others =
+      lines_to_keep(real, [&](std::string line, const Json&) { lines.push_back(std::move(line)); });
+  if (!others) return others.error();
+  const std::string kept_path = real + ".resume.tmp";
   errno = 0;
   std::ofstream kept(kept_path, std::ios::binary | std::ios::trunc);
   if (!kept) return io_error(kept_path, "can't write");
-  const auto others =
-      read_lines_to_keep(path, *real, done, [&](const std::string& line) { kept << line << '\n'; });
+  for (const std::string& line : lines) kept << line << '\n';
   kept.close();
-  std::error_code error;
-  if (others && *others && kept) {
-    fs::rename(kept_path, *real, error);
-    if (!error) return done;
+  if (!kept) {
+    const Error failed = io_error(kept_path, "can't write");
+    fs::remove(kept_path, error);
+    return failed;
   }
-  const Error failed = io_error(path, "can't write");
-  std::error_code ignored;
-  fs::remove(kept_path, ignored);
-  if (!others) return others.error();
-  if (error) return Error{ErrorCode::kIo, path + ": can't write: " + error.message()};
-  if (!kept) return failed;
-  return done;
+  fs::permissions(kept_path, fs::status(real, error).permissions(), error);
+  fs::rename(kept_path, real, error);
+  if (!error) return std::monostate{};
+  const Error failed{ErrorCode::kIo, path + ": can't write: " + error.message()};
+  fs::remove(kept_path, error);
+  return failed;
 }
 
 }  // namespace mtcnn

@@ -21,16 +21,20 @@ class DoneInputs {
   std::unordered_map<std::string, int> count_;
 };
 
-// What the file at `path` says is done, without touching it. Errors: those of prepare_resume().
-Result<DoneInputs> read_resume(const std::string& path);
+// What an earlier run left.
+struct Resumable {
+  DoneInputs done;
+  bool others = false;  // whether the file holds more than lines of inputs that are done
+};
 
-// Makes the file at `path` ready for more lines at its end: keeps the complete lines of images that
-// were done, drops a last line that is torn or of zeros, empty lines, and the lines of inputs that failed, so that
-// they are tried again and every input has one line in the end. A file that needs no change stays
-// as it is; otherwise it is replaced as a whole. No file at all is the same as an empty one.
-// Errors: kIo; kFormat, without touching the file, if it holds anything but lines of
-// `mtcnn detect --json`.
-Result<DoneInputs> prepare_resume(const std::string& path);
+// Reads the JSON Lines file at `path`, without touching it. No file at all is the same as an empty one.
+// Errors: kIo; kFormat if it holds anything but lines of `mtcnn detect --json`, of which the last may be torn, zeros and
+// empty lines.
+Result<Resumable> read_resume(const std::string& path);
+
+// Drops what else the file holds: a last line that is torn, and the lines of inputs that failed, so that they are
+// tried again and every input has one line in the end. The file is replaced as a whole. Errors: those of read_resume().
+Status drop_others(const std::string& path);
 
 }  // namespace mtcnn
 

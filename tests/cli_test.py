@@ -209,10 +209,11 @@ class CliTest(unittest.TestCase):
             self.assertIn(f"mtcnn detect: {option} ".encode(), done.stderr)
             self.assertNotIn(b"_", done.stderr)
         for option, value in (("--threads", "1.5"), ("--threads", "2000"), ("--max-pixels", "1e9"),
-                              ("--max-pixels", "0"), ("--max-pixels", "99999999999999999999")):
+                              ("--max-pixels", "0"), ("--max-pixels", "99999999999999999999"), ("--max-pixels", "010")):
             done = self.expect(2, "detect", image, option, value)
             self.assertIn(f"{option}: '{value}', expected a whole number from ".encode(), done.stderr)
-        self.expect(2, "detect", image, "--largest=3")
+        for arguments in (("detect", image), ("eval", "boxes", "--images", ".", "--labels", "y", "--format", "coco")):
+            self.assertIn(b"largest", self.expect(2, *arguments, "--largest=3").stderr)
         self.assertIn(b"mtcnn detect: --lnet ", self.expect(2, "detect", image, "--lnet", model=False).stderr)
         self.write("det1.caffemodel", b"weights of others")
         self.assertIn(b"mtcnn convert", self.expect(2, "detect", image, "--model", "det1.caffemodel").stderr)
@@ -226,6 +227,9 @@ class CliTest(unittest.TestCase):
                 self.assertFalse((self.folder / name).exists(), (wrong, name))
         self.expect(2, "detect", image, "--draw", "new/drawn", "--crops", "cut", "-o", "nowhere/out.csv")
         for name in ("new", "cut"):
+            self.assertFalse((self.folder / name).exists(), name)
+        self.expect(2, "detect", "-", "--draw", "new/drawn", "--crops", "cut", "-o", "out.csv", stdin=b"")
+        for name in ("new", "cut", "out.csv"):
             self.assertFalse((self.folder / name).exists(), name)
 
     def test_no_model(self):

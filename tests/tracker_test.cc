@@ -18,12 +18,12 @@ namespace {
 
 constexpr int kFrames = 60;
 
-Detector released_detector() {
+Detector released_detector(float max_face = 0) {
   const std::string folder = test::shared_data() / "weights" / "release";
   Result<ModelData> data = import_model(std::vector<std::string>{folder});
   REQUIRE_MESSAGE(data.ok(), data.error().message);
-  const Result<Detector> detector =
-      Detector::create(Model(std::make_shared<const ModelData>(*std::move(data))), {.min_face = 40});
+  const Result<Detector> detector = Detector::create(
+      Model(std::make_shared<const ModelData>(*std::move(data))), {.min_face = 40, .max_face = max_face});
   REQUIRE_MESSAGE(detector.ok(), detector.error().message);
   return *detector;
 }
@@ -42,6 +42,7 @@ ImageView pan(const Image& image, int frame, double part) {
 }
 
 TEST_CASE("tracking finds what full detection finds, with a fifth of the searches or less") {
+  if (!test::have_shared_data()) return;
   const Detector detector = released_detector();
   const std::filesystem::path images = test::shared_data() / "reference" / "images";
   int clips = 0;
@@ -109,6 +110,7 @@ TEST_CASE("tracking finds what full detection finds, with a fifth of the searche
 }
 
 TEST_CASE("one face on steady footage: one id, and one search in ten frames") {
+  if (!test::have_shared_data()) return;
   const Detector detector = released_detector();
   const Result<Image> image = load_image(std::string(MTCNN_EXAMPLES_DIR) + "/astronaut.jpg");
   REQUIRE_MESSAGE(image.ok(), image.error().message);
@@ -149,6 +151,42 @@ TEST_CASE("one face on steady footage: one id, and one search in ten frames") {
   CHECK((*tracker->update(pan(*image, 0, .9)))[0].id == 2);
   // Another size is another video.
   CHECK((*tracker->update(pan(*image, 0, .8)))[0].id == 3);
+}
+
+TEST_CASE("a face that grows past max_face is followed no further") {
+  if (!test::have_shared_data()) return;
+  const Result<Image> image = load_image(std::string(MTCNN_EXAMPLES_DIR) + "/astronaut.jpg");
+  REQUIRE_MESSAGE(image.ok(), image.error().message);
+  // The camera comes nearer, to where the face is.
+  const auto zoomed = [&](int frame) {
+    Image near{image->width, image->height, {}};
+    const double scale = 1 / (1 + .05 * frame);
+    for (int y = 0; y < near.height; ++y) {
+      for (int x = 0; x < near.width; ++x) {
+        const int column = static_cast<int>(x * scale + (1 - scale) * 220);
+        const int row = static_cast<int>(y * scale + (1 - scale) * 110);
+        for (int c = 0; c < 3; ++c) {
+          near.rgb.push_back(image->rgb[static_cast<std::size_t>((row * near.width + column) * 3 + c)]);
+        }
+      }
+    }
+    return near;
+  };
+  const Result<std::vector<Face>> still = released_detector().detect(image->view());
+  REQUIRE(still.ok());
+  REQUIRE(still->size() == 1);
+  const float most = 1.2f * std::sqrt(area((*still)[0].box));
+  Result<Tracker> tracker = Tracker::create(released_detector(most));
+  REQUIRE(tracker.ok());
+  std::size_t last = 0;
+  for (int frame = 0; frame < 10; ++frame) {
+    const auto tracked = tracker->update(zoomed(frame).view());
+    REQUIRE(tracked.ok());
+    if (frame == 0) CHECK(tracked->size() == 1);
+    for (const TrackedFace& one : *tracked) CHECK(area(one.face.box) <= most * most);
+    last = tracked->size();
+  }
+  CHECK(last == 0);
 }
 
 }  // namespace

@@ -21,8 +21,8 @@ namespace mtcnn {
 // is set.
 struct DetectorOptions {
   float min_face = 20;  // pixels; smallest face side searched, 4 to 2^24. The cost falls with its square.
-  // Pixels; windows with a larger side are not searched, faces whose box has a larger area than its square are left out; at least
-  // min_face. 0: no limit
+  // Pixels; windows with a larger side are not searched, faces whose box (before `clip`) has a larger area than its square
+  // are left out; at least min_face. 0: no limit
   float max_face = 0;
   double factor = .709;  // ratio of one pyramid level to the one before it, .1 to .99
 

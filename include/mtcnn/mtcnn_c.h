@@ -163,8 +163,8 @@ typedef struct mtcnn_options {
   size_t struct_size;
   /* Pixels; smallest face side searched, 4 to 2^24. The cost falls with its square. */
   float min_face;
-  /* Pixels; windows with a larger side are not searched, faces whose box has a larger area than its
-   * square are left out; at least min_face. 0: no limit. */
+  /* Pixels; windows with a larger side are not searched, faces whose box (before `clip`) has a
+   * larger area than its square are left out; at least min_face. 0: no limit. */
   float max_face;
   /* Ratio of one pyramid level to the one before it, .1 to .99. */
   double factor;

@@ -68,7 +68,7 @@ void propose(const ProposeSpec& spec, const ImageView& rgb, CascadeWorkspace& wo
   for (std::size_t i = 0; i < levels; ++i) {
     const PyramidLevel& level = workspace.levels[i];
     const Size cells = spec.network.positions(level.size);
-    const int rows = workspace.pool->threads() > 1 ? kTileRows : std::max(cells.height, 1);
+    const int rows = workspace.pool->threads() > 1 ? kTileRows : cells.height;
     for (int row = 0; row < cells.height; row += rows) {
       for (int column = 0; column < cells.width; column += kTileColumns) {
         workspace.tiles.push_back({static_cast<int>(i),

@@ -25,7 +25,8 @@ void make_taps(double low, double high, int size, int begin, int end, int limit,
   const double step = (high - low) / size;
   const bool shrinks = step > 1;
   const auto edge = [&](std::size_t i) { return low + (begin + static_cast<double>(i)) * step; };
-  // The inputs that output i is made of, [first, last].
+  // The inputs that output i is made of, [first, last]. Their number is counted, not computed: a bound would be one too
+  // many where the step is a whole number, and rounding makes it differ.
   const auto inputs_of = [&](std::size_t i, double& from, double& to) -> std::pair<int, int> {
     if (shrinks) {
       from = edge(i);

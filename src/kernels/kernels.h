@@ -90,7 +90,7 @@ struct BlendRowsArgs {
 // The horizontal half, on rows of RGB pixels: for every row r, output pixel x and channel c,
 //   output[r * output_stride + 3 x + c] = (sum over t < taps of
 //       weights[x * taps + t] * input[r * input_stride + 3 (first[x] - origin + t) + c] - mean) * scale
-// One float past the end of each input row may be read; up to kSlack floats past the last output row may be written, too.
+// One float past the end of each input row may be read; one past the end of the last output row may be read and written back.
 struct BlendColumnsArgs {
   const float* input = nullptr;
   std::ptrdiff_t input_stride = 0;
