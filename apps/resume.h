@@ -32,8 +32,8 @@ struct Resumable {
 // empty lines.
 Result<Resumable> read_resume(const std::string& path);
 
-// Drops what else the file holds: a last line that is torn, and the lines of inputs that failed, so that they are
-// tried again and every input has one line in the end. The file is replaced as a whole. Errors: those of read_resume().
+// Drops what else the file holds: a last line that is torn, zeros behind it, empty lines, and the lines of inputs that
+// failed, so that they are tried again and every input has one line in the end. The file is replaced as a whole. Errors: those of read_resume().
 Status drop_others(const std::string& path);
 
 }  // namespace mtcnn

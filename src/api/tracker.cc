@@ -84,9 +84,8 @@ Result<std::span<const TrackedFace>> Tracker::update(const ImageView& frame) try
     for (std::size_t i = 0; i < s.seen.size(); ++i)
       lost |= !s.seen[i] && s.tracks.list()[i].steady >= kSteady;
     // detect_at() has no limit.
-    const float most = s.detector.options().max_face;
     for (std::optional<Face>& face : s.seen) {
-      if (most > 0 && face && area(face->box) > most * most) face.reset();
+      if (face && exceeds(face->box, s.detector.options().max_face)) face.reset();
     }
   }
   const bool full = anew || s.since_full < 0 || s.since_full + 1 >= s.options.detect_every || lost;

@@ -271,11 +271,9 @@ void Cascade::detect(const ImageView& rgb, CascadeWorkspace& w, Trace* trace) co
   }
   nms(w.nms_input, Overlap::kSmaller, options_.nms_onet, w.nms, w.keep);
   // Regression makes some windows larger than those that were searched.
-  if (options_.max_face > 0) {
-    std::erase_if(w.keep, [&](int index) {
-      return area(w.accepted[static_cast<std::size_t>(index)].box) > options_.max_face * options_.max_face;
-    });
-  }
+  std::erase_if(w.keep, [&](int index) {
+    return exceeds(w.accepted[static_cast<std::size_t>(index)].box, options_.max_face);
+  });
   trim(w.keep, options_.max_candidates[2]);
   for (const int index : w.keep) w.faces.push_back(w.accepted[static_cast<std::size_t>(index)]);
 

@@ -11,6 +11,9 @@ namespace mtcnn {
 
 inline float area(const Box& box) { return box.width() * box.height(); }
 
+// Whether a box is larger than a square of this side (DetectorOptions::max_face). 0: no limit.
+inline bool exceeds(const Box& box, float side) { return side > 0 && area(box) > side * side; }
+
 // 0 if the boxes do not meet.
 inline float intersection(const Box& a, const Box& b) {
   const float width = std::min(a.right, b.right) - std::max(a.left, b.left);
