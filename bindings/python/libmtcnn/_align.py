@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
+from ._arguments import real, whole
 from ._errors import InvalidArgumentError
 from ._image import as_pixels
 from ._types import AlignedCrop, Face, FloatArray, TrackedFace
@@ -39,7 +40,7 @@ def align(
     points = np.asarray(landmarks.landmarks if isinstance(landmarks, (Face, TrackedFace)) else landmarks, np.float32)
     if points.shape not in ((5, 2), (10,)):
         raise InvalidArgumentError(f"landmarks have the shape {points.shape}, expected 5 x 2")
-    colour = [int(value) for value in fill]
+    colour = [whole("fill", value) for value in fill]
     if len(colour) != 3 or not all(0 <= value <= 255 for value in colour):
         raise InvalidArgumentError(f"fill is {tuple(fill)!r}, expected three numbers of 0 to 255")
     if pixels.is_bgr:
@@ -50,7 +51,7 @@ def align(
         pixels.format,
         points.ravel().tolist(),
         (width, height),
-        float(margin),
+        real("margin", margin),
         (colour[0], colour[1], colour[2]),
     )
     crop = np.frombuffer(rgb, np.uint8).reshape(height, width, 3)
@@ -64,13 +65,13 @@ def alignment_template(size: Sequence[int] = (112, 112), margin: float = 0) -> F
 
     Raises InvalidArgumentError (a ValueError) for a size outside 8 to 4096 or a margin outside 0 to 2.
     """
-    return np.array(_core.alignment_template(_size(size), float(margin)), np.float32).reshape(5, 2)
+    return np.array(_core.alignment_template(_size(size), real("margin", margin)), np.float32).reshape(5, 2)
 
 
 def _size(size: Sequence[int]) -> tuple[int, int]:
     if len(size) != 2:
         raise InvalidArgumentError(f"size is {size!r}, expected (width, height)")
-    return int(size[0]), int(size[1])
+    return whole("size", size[0]), whole("size", size[1])
 
 
 def _matrix(a: float, b: float, tx: float, ty: float) -> FloatArray:

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypedDict, cast
 import numpy as np
 
 from . import _core
+from ._arguments import real, whole
 from ._errors import InvalidArgumentError
 from ._image import as_pixels
 from ._model import Model, StrPath
@@ -104,18 +105,18 @@ class Detector:
             model = Model.load(model)
         self._model = model
         self._given: dict[str, Any] = {
-            "min_face": float(min_face),
-            "max_face": float(max_face),
-            "factor": float(factor),
-            "thresholds": None if thresholds is None else _numbers("thresholds", thresholds, 3, float),
-            "nms_level": float(nms_level),
-            "nms_pyramid": float(nms_pyramid),
-            "nms_rnet": float(nms_rnet),
-            "nms_onet": float(nms_onet),
-            "max_candidates": _numbers("max_candidates", max_candidates, 3, int),
-            "threads": int(threads),
-            "region": None if region is None else _numbers("region", region, 4, float),
-            "resize": None if resize is None else _numbers("resize", resize, 2, int),
+            "min_face": real("min_face", min_face),
+            "max_face": real("max_face", max_face),
+            "factor": real("factor", factor),
+            "thresholds": None if thresholds is None else _numbers("thresholds", thresholds, 3, real),
+            "nms_level": real("nms_level", nms_level),
+            "nms_pyramid": real("nms_pyramid", nms_pyramid),
+            "nms_rnet": real("nms_rnet", nms_rnet),
+            "nms_onet": real("nms_onet", nms_onet),
+            "max_candidates": _numbers("max_candidates", max_candidates, 3, whole),
+            "threads": whole("threads", threads),
+            "region": None if region is None else _numbers("region", region, 4, real),
+            "resize": None if resize is None else _numbers("resize", resize, 2, whole),
             "clip": bool(clip),
             "mirror_landmarks": bool(mirror_landmarks),
             "lnet": bool(lnet),
@@ -183,8 +184,10 @@ class Detector:
         """
         if on_error not in ("return", "raise"):
             raise InvalidArgumentError(f"on_error is {on_error!r}, expected 'return' or 'raise'")
+        expected = "0 (one per core) to 1024"
+        threads = whole("threads", threads, expected)
         if not 0 <= threads <= 1024:
-            raise InvalidArgumentError(f"threads is {threads}, expected 0 (one per core) to 1024")
+            raise InvalidArgumentError(f"threads is {threads}, expected {expected}")
         total = len(images) if isinstance(images, Sized) else None
         workers = threads or _cores()
         each = 1
@@ -274,8 +277,10 @@ def _floats(data: bytearray) -> np.ndarray[Any, np.dtype[np.float32]]:
     return np.frombuffer(data, np.float32)
 
 
-def _numbers(name: str, values: Sequence[Any], count: int, kind: Callable[[Any], Any]) -> tuple[Any, ...]:
-    numbers = tuple(kind(value) for value in values)
+def _numbers(name: str, values: Any, count: int, kind: Callable[[str, Any], Any]) -> tuple[Any, ...]:
+    if not isinstance(values, Iterable):
+        raise InvalidArgumentError(f"{name} is {values!r}, expected {count} numbers")
+    numbers = tuple(kind(name, value) for value in values)
     if len(numbers) != count:
         raise InvalidArgumentError(f"{name} has {len(numbers)} numbers, expected {count}")
     return numbers

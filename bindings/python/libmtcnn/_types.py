@@ -198,6 +198,13 @@ class TrackedFaces(Sequence[TrackedFace]):
         id, frames, detected = self._about[index.__index__()]
         return TrackedFace(id, face.box, face.score, face.landmarks, frames, detected)
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, TrackedFaces):
+            return NotImplemented
+        return self._faces == other._faces and self._about == other._about
+
+    __hash__ = None  # type: ignore[assignment]
+
     def __repr__(self) -> str:
         return f"TrackedFaces({list(self)!r}, image_size={self.image_size})"
 
@@ -223,6 +230,13 @@ class Candidates:
 
     def __len__(self) -> int:
         return len(self._values)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Candidates):
+            return NotImplemented
+        return np.array_equal(self._values, other._values)
+
+    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return f"<{len(self)} candidates>"

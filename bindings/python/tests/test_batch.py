@@ -96,9 +96,13 @@ def test_progress_is_silent_unless_asked_for(detector, images, capfd):
 
 
 def test_wrong_arguments(detector, photo):
-    for arguments in ({"threads": -1}, {"threads": 5000}, {"on_error": "ignore"}):
-        with pytest.raises(libmtcnn.InvalidArgumentError):
-            detector.detect_batch([photo], **arguments)
+    for threads in (-1, 5000, 2**40, 2.5, None, "two", float("nan")):
+        with pytest.raises(
+            libmtcnn.InvalidArgumentError, match=r"threads is .*, expected 0 \(one per core\) to 1024"
+        ):
+            detector.detect_batch([photo], threads)
+    with pytest.raises(libmtcnn.InvalidArgumentError, match="on_error"):
+        detector.detect_batch([photo], on_error="ignore")
 
 
 def test_the_interpreter_goes_on_while_faces_are_searched(model, photo):
