@@ -41,7 +41,7 @@ from ._types import (
     TrackedFace,
     TrackedFaces,
 )
-from ._video import Tracker, VideoFrame, video
+from ._video import Tracker, Video, VideoFrame, video
 
 __version__: str = _core.version()
 
@@ -69,6 +69,7 @@ __all__ = [
     "TrackedFaces",
     "Tracker",
     "UnsupportedError",
+    "Video",
     "VideoFrame",
     "__version__",
     "align",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import time as clock
-from collections.abc import Iterator
+import threading
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
+from ._arguments import real, whole
 from ._detector import Detector
-from ._errors import FileError, FormatError, InvalidArgumentError
+from ._errors import InvalidArgumentError
 from ._image import as_pixels
 from ._model import StrPath
+from ._reader import Newest, Reader, upright
 from ._types import Faces, TrackedFaces
 
 
@@ -53,10 +55,10 @@ class Tracker:
         self.detector: Detector = detector or Detector()
         self._native = _core.Tracker(
             self.detector._native(),
-            detect_every=int(detect_every),
-            min_overlap=float(min_overlap),
-            keep_lost=int(keep_lost),
-            smoothing=float(smoothing),
+            detect_every=whole("detect_every", detect_every),
+            min_overlap=real("min_overlap", min_overlap),
+            keep_lost=whole("keep_lost", keep_lost),
+            smoothing=real("smoothing", smoothing),
         )
 
     def update(self, image: Any, format: str | None = None) -> TrackedFaces:
@@ -83,14 +85,42 @@ class Tracker:
         return self._native.counts()[1]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class VideoFrame:
     """A frame of a video and its faces."""
 
-    number: int  # from 0
+    number: int  # from 0; frames of a live source that were dropped count
     time: float  # seconds since the video's start
     image: npt.NDArray[np.uint8]  # height x width x 3, RGB, upright
     faces: TrackedFaces
+
+
+class Video(Iterator[VideoFrame]):
+    """A video's frames, one after the other, and what was lost of them: video() makes it."""
+
+    __slots__ = ("_frames", "_newest", "_reader")
+
+    def __init__(self, reader: Reader, newest: Newest, tracker: Tracker) -> None:
+        """Not to be called: see video()."""
+        self._reader, self._newest = reader, newest
+        self._frames = _frames(reader, newest, tracker)
+
+    def __next__(self) -> VideoFrame:
+        return next(self._frames)
+
+    @property
+    def damaged(self) -> int:
+        """Places that could not be decoded so far."""
+        return self._reader.damaged
+
+    @property
+    def dropped(self) -> int:
+        """Frames of a live source that came faster than they were asked for so far."""
+        return self._newest.dropped
+
+    def close(self) -> None:
+        """Closes the source before its end."""
+        self._frames.close()
 
 
 def video(
@@ -101,93 +131,51 @@ def video(
     min_overlap: float = 0.3,
     keep_lost: int = 15,
     smoothing: float = 0,
+    frame_rate: float = 0,
     timeout: float = 10,
-) -> Iterator[VideoFrame]:
+    latency: float = 0.5,
+) -> Video:
     """The frames of a video with their faces: `for frame in video("clip.mp4"): frame.faces`.
 
-    source: a file, a camera or an address; what FFmpeg opens, by PyAV (`pip install libmtcnn[video]`).
+    source: a file, an image sequence ("frames/%04d.png", "frames/*.jpg"), a camera ("/dev/video0") or an address
+        ("rtsp://...", "http://..."), read by PyAV (`pip install libmtcnn[video]`).
+    frame_rate: frames a second of an image sequence (0: 25), or asked of a camera, to 1000.
     timeout: seconds without data after which a source counts as dead.
+    latency: of a camera or a broadcast: frames that waited for more seconds are dropped, and counted in `.dropped`.
     The other arguments are Tracker's.
 
-    Frames are turned upright as the file says. What can't be decoded is passed over. Raises ImportError without
-    PyAV; FileError (an OSError) for a source that can't be opened, breaks off, or is shorter than it says, after the
-    frames before that; FormatError for one that holds no video; what Tracker raises.
+    Frames are turned upright, and mirrored, as the file says. What can't be decoded is passed over, and counted in
+    `.damaged`. Raises ImportError without PyAV; FileError (an OSError) for a source that can't be opened, breaks off,
+    is a sequence with a gap, or is shorter than it says, after the frames before that; FormatError for one that holds
+    no video, or a thousand packets in a row that can't be decoded; UnsupportedError for a kind of video that PyAV
+    can't decode; what Tracker raises.
     """
     tracker = Tracker(
         detector, detect_every=detect_every, min_overlap=min_overlap, keep_lost=keep_lost, smoothing=smoothing
     )
-    if not timeout > 0:
-        raise InvalidArgumentError(f"timeout is {timeout!r}, expected more than 0 seconds")
+    frame_rate, timeout, latency = real("frame_rate", frame_rate), real("timeout", timeout), real("latency", latency)
+    if not 0 <= frame_rate <= 1000:
+        raise InvalidArgumentError(f"frame_rate is {frame_rate!r}, expected 0 to 1000 frames a second")
+    for name, seconds in (("timeout", timeout), ("latency", latency)):
+        if not seconds > 0:
+            raise InvalidArgumentError(f"{name} is {seconds!r}, expected more than 0 seconds")
     try:
         import av
     except ImportError as error:
         raise ImportError("videos are read by PyAV, which is not installed: pip install libmtcnn[video]") from error
-    return _frames(av, os.fsdecode(source), tracker, float(timeout))
+    return Video(Reader(av, os.fsdecode(source), timeout, frame_rate), Newest(latency), tracker)
 
 
-def _frames(av: Any, name: str, tracker: Tracker, timeout: float) -> Iterator[VideoFrame]:
-    # A file's name may look like an address ("12:30.mp4").
-    url = f"file:{name}" if os.path.isfile(name) else name
-    begun = clock.monotonic()
+def _frames(reader: Reader, newest: Newest, tracker: Tracker) -> Generator[VideoFrame, None, None]:
+    queue: Reader | Newest = reader
     try:
-        container = av.open(url, timeout=timeout)
-    except (av.error.FFmpegError, OSError) as error:
-        # Some protocols say that they were interrupted, some that what they got makes no sense: the clock knows.
-        if clock.monotonic() - begun >= timeout:
-            raise FileError(f"{name}: can't be opened as a video: no data for {timeout:g} seconds") from error
-        if isinstance(error, av.error.InvalidDataError):
-            raise FormatError(f"{name}: is no video that FFmpeg knows: {error}") from error
-        raise FileError(f"{name}: can't be opened as a video: {error}") from error
-    with container:
-        stream = container.streams.best("video")
-        if stream is None:
-            raise FormatError(f"{name}: holds no video")
-        # Frames that threads hold are lost when one can't be decoded.
-        stream.thread_type = "SLICE"
-        rate = float(stream.average_rate or 25)
-        # As of the program: seconds since the beginning of whatever stream begins first.
-        start = 0.0 if container.start_time is None else container.start_time / av.time_base
-        time = -1 / rate
-        for number, decoded in enumerate(_decoded(av, name, container, stream, timeout)):
-            # A frame without a time comes when its turn is.
-            time = decoded.time - start if decoded.time is not None else time + 1 / rate
-            image = decoded.to_ndarray(format="rgb24")
-            # Against the clock, in degrees.
-            turns = round(decoded.rotation / 90) % 4
-            if turns:
-                image = np.ascontiguousarray(np.rot90(image, turns))
-            yield VideoFrame(number, time, image, tracker.update(image))
-
-
-def _decoded(av: Any, name: str, container: Any, stream: Any, timeout: float) -> Iterator[Any]:
-    """Frames as they are stored; if the source breaks off, those that came whole before that."""
-    packets = container.demux(stream)
-    unit = float(stream.time_base)
-    if stream.duration is not None:
-        length = float(stream.duration * stream.time_base)
-    else:
-        length = (container.duration or 0) / av.time_base
-    first = stream.start_time or 0
-    seconds = 0.0  # read so far
-    broken: str | None = None
-    while True:
-        begun = clock.monotonic()
-        try:
-            packet = next(packets, None)
-        except (av.error.FFmpegError, OSError) as error:
-            silent = clock.monotonic() - begun >= timeout
-            packet, broken = None, f"no data for {timeout:g} seconds" if silent else str(error)
-        if packet is not None and packet.pts is not None:
-            seconds = max(seconds, (packet.pts + (packet.duration or 0) - first) * unit)
-        try:
-            # None: what the decoder still holds.
-            decoded = packet.decode() if packet is not None else stream.decode(None) if broken else []
-        except av.error.FFmpegError:
-            decoded = []
-        yield from decoded
-        if broken:
-            raise FileError(f"{name}: breaks off: {broken}")
-        if packet is None:
-            if length - seconds > max(0.5, 0.02 * length):
-                raise FileError(f"{name}: ends after {seconds:.1f} of {length:.1f} seconds")
-            return
+        reader.open()
+        if reader.live:
+            # A thread of its own takes what comes, whatever the tracker and the caller do meanwhile.
+            queue = newest
+            threading.Thread(target=newest.fill, args=(reader,), name="libmtcnn-video", daemon=True).start()
+        for picture in queue.pictures():
+            image = upright(picture.frame)
+            yield VideoFrame(picture.number, picture.seconds, image, tracker.update(image))
+    finally:
+        queue.close()

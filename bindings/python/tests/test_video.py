@@ -1,13 +1,21 @@
 """Tracking, and videos read by PyAV."""
 
+import contextlib
+import io
 import os
+import pickle
 import socket
+import struct
+import subprocess
 import sys
 import threading
+import time
+from fractions import Fraction
 
 import libmtcnn
 import numpy as np
 import pytest
+from PIL import Image
 
 
 def pan(photo, frame):
@@ -41,6 +49,7 @@ def test_results(detector, photo):
     assert len(faces[:1]) == 1
     assert len(faces[1:]) == 0
     assert faces.image_size == (512, 512)
+    assert pickle.loads(pickle.dumps(faces)) == faces != faces[:0]
     assert "TrackedFace" in repr(faces)
     assert libmtcnn.align(photo, face).image.shape == (112, 112, 3)
     with pytest.raises(IndexError):
@@ -55,7 +64,17 @@ def test_no_face(detector):
 
 
 @pytest.mark.parametrize(
-    "options", [{"detect_every": 0}, {"min_overlap": 2}, {"keep_lost": -1}, {"smoothing": float("nan")}]
+    "options",
+    [
+        {"detect_every": 0},
+        {"min_overlap": 2},
+        {"keep_lost": -1},
+        {"smoothing": float("nan")},
+        {"detect_every": 2**40},
+        {"detect_every": 1.5},
+        {"keep_lost": None},
+        {"min_overlap": "much"},
+    ],
 )
 def test_options_are_checked(detector, options):
     with pytest.raises(libmtcnn.InvalidArgumentError, match=next(iter(options))):
@@ -97,21 +116,35 @@ def test_a_forked_process_is_told(detector, photo):
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
+def write(path, frames, codec="mpeg4", rate=10, sound=0, packets=()):
+    """A video of these frames, with so many seconds of silence, and with packets of these bytes behind the frames."""
+    av = pytest.importorskip("av")
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=rate)
+        stream.height, stream.width = frames[0].shape[:2]
+        stream.bit_rate = 4_000_000
+        if codec == "mjpeg":
+            stream.pix_fmt = "yuvj420p"
+        second = container.add_stream("pcm_s16le", rate=8000, layout="mono") if sound else None
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+        for number, data in enumerate(packets, len(frames)):
+            packet = av.Packet(data)
+            packet.stream, packet.time_base = stream, Fraction(1, rate)
+            packet.pts = packet.dts = number
+            container.mux(packet)
+        for number in range(sound):
+            silence = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.int16), format="s16", layout="mono")
+            silence.sample_rate, silence.pts = 8000, 8000 * number
+            container.mux(second.encode(silence))
+    return path
+
+
 @pytest.fixture(scope="session")
 def clip(photo, tmp_path_factory):
     """20 frames, 10 a second."""
-    av = pytest.importorskip("av")
-    path = tmp_path_factory.mktemp("video") / "clip.mp4"
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=10)
-        stream.width = stream.height = 400
-        stream.bit_rate = 4_000_000
-        for number in range(20):
-            for packet in stream.encode(av.VideoFrame.from_ndarray(pan(photo, number), format="rgb24")):
-                container.mux(packet)
-        for packet in stream.encode():
-            container.mux(packet)
-    return path
+    return write(tmp_path_factory.mktemp("video") / "clip.mp4", [pan(photo, number) for number in range(20)])
 
 
 def test_video(detector, clip, photo):
@@ -133,22 +166,32 @@ def test_a_name_that_looks_like_an_address(detector, clip, tmp_path, monkeypatch
     assert len(list(libmtcnn.video("12:30.mp4", detector))) == 20
 
 
-@pytest.mark.parametrize("degrees", [90, 180, -90])
-def test_frames_are_turned_upright(detector, photo, tmp_path, degrees):
-    av = pytest.importorskip("av")
-    path = tmp_path / "turned.mp4"
+# EXIF's number of how a frame is stored, the matrix a, b, c, d that turns it upright, and what undoes that.
+ORIENTATIONS = {
+    1: ((1, 0, 0, 1), lambda a: a),
+    2: ((-1, 0, 0, 1), lambda a: a[:, ::-1]),
+    3: ((-1, 0, 0, -1), lambda a: a[::-1, ::-1]),
+    4: ((1, 0, 0, -1), lambda a: a[::-1]),
+    5: ((0, 1, 1, 0), lambda a: a.transpose(1, 0, 2)),
+    6: ((0, 1, -1, 0), lambda a: np.rot90(a)),
+    7: ((0, -1, -1, 0), lambda a: a[::-1, ::-1].transpose(1, 0, 2)),
+    8: ((0, -1, 1, 0), lambda a: np.rot90(a, -1)),
+}
+
+
+@pytest.mark.parametrize("orientation", ORIENTATIONS)
+def test_frames_are_turned_and_mirrored_upright(detector, photo, tmp_path, orientation):
+    (a, b, c, d), store = ORIENTATIONS[orientation]
     upright = pan(photo, 0)[:300]
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=10)
-        if not hasattr(stream, "set_display_rotation"):
-            pytest.skip("this PyAV writes no rotation")
-        stored = np.ascontiguousarray(np.rot90(upright, -degrees // 90))
-        stream.height, stream.width = stored.shape[:2]
-        stream.bit_rate = 4_000_000
-        stream.set_display_rotation(degrees)
-        for packet in [*stream.encode(av.VideoFrame.from_ndarray(stored, format="rgb24")), *stream.encode()]:
-            container.mux(packet)
+    path = write(tmp_path / "turned.mp4", [np.ascontiguousarray(store(upright))])
+    data = bytearray(path.read_bytes())
+    # The matrix stands 40 bytes into the track's header, in 16.16 fixed point but for its last column.
+    place = data.index(b"tkhd") + 4 + 40
+    matrix = [a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 1 << 30]
+    data[place : place + 36] = struct.pack(">9i", *matrix)
+    path.write_bytes(data)
     (frame,) = libmtcnn.video(path, detector)
+    assert frame.image.shape == upright.shape
     assert np.abs(frame.image.astype(int) - upright).mean() < 8
     assert len(frame.faces) == 1
 
@@ -161,8 +204,70 @@ def test_videos_that_are_none(detector, tmp_path):
     text.write_text("no video\n")
     with pytest.raises(libmtcnn.FormatError, match=r"text\.mp4"):
         next(libmtcnn.video(text, detector))
-    with pytest.raises(libmtcnn.InvalidArgumentError, match="timeout"):
-        libmtcnn.video(text, detector, timeout=0)
+    with pytest.raises(libmtcnn.FileError, match=r"\*\.png: no file has such a name"):
+        next(libmtcnn.video(tmp_path / "*.png", detector))
+    for name, value in [
+        ("timeout", 0), ("timeout", None), ("latency", float("nan")), ("frame_rate", -1), ("detect_every", 2**40),
+    ]:  # fmt: skip
+        with pytest.raises(libmtcnn.InvalidArgumentError, match=name):
+            libmtcnn.video(text, detector, **{name: value})
+
+
+def test_sound_may_be_longer_than_the_picture(detector, photo, tmp_path):
+    path = write(tmp_path / "sound.mkv", [pan(photo, number) for number in range(20)], sound=8)
+    assert len(list(libmtcnn.video(path, detector))) == 20
+
+
+def test_image_sequences(detector, photo, tmp_path):
+    for number in range(3, 9):
+        Image.fromarray(pan(photo, number)).save(tmp_path / f"{number:04}.png")
+    for pattern in ("%04d.png", "*.png", "000?.png"):
+        frames = list(libmtcnn.video(tmp_path / pattern, detector))
+        assert [round(frame.time, 3) for frame in frames] == [i / 25 for i in range(6)]
+        np.testing.assert_array_equal(frames[2].image, pan(photo, 5))
+    assert list(libmtcnn.video(tmp_path / "%04d.png", detector, frame_rate=2))[-1].time == 2.5
+    (tmp_path / "0006.png").unlink()
+    frames = []
+    with pytest.raises(libmtcnn.FileError, match=r"there is no number 6, but .*0007\.png follows"):
+        for frame in libmtcnn.video(tmp_path / "%04d.png", detector):
+            frames.append(frame)
+    assert len(frames) == 3
+    assert len(list(libmtcnn.video(tmp_path / "*.png", detector))) == 5
+    # A file of that very name goes first.
+    odd = tmp_path / "%d.mp4"
+    write(odd, [pan(photo, 0)])
+    assert len(list(libmtcnn.video(odd, detector))) == 1
+
+
+def test_a_stream_without_times_has_its_own_frame_rate(detector, photo, tmp_path):
+    av = pytest.importorskip("av")
+    if "libx264" not in av.codecs_available:
+        pytest.skip("this PyAV writes no H.264")
+    path = write(tmp_path / "raw.h264", [pan(photo, number) for number in range(10)], "libx264", rate=20)
+    times = [frame.time for frame in libmtcnn.video(path, detector)]
+    assert times == pytest.approx([i / 20 for i in range(10)])
+
+
+def test_damage_is_counted_and_has_a_limit(detector, photo, tmp_path):
+    frames = [pan(photo, number) for number in range(4)]
+    jpeg = io.BytesIO()
+    Image.fromarray(frames[0]).save(jpeg, "JPEG")
+    some = [b"garbage" * 9] * 5 + [jpeg.getvalue()]
+    video = libmtcnn.video(write(tmp_path / "some.mkv", frames, "mjpeg", packets=some), detector)
+    assert len(list(video)) == 5
+    assert video.damaged == 5
+    assert video.dropped == 0
+    many = [b"garbage" * 9] * 1001 + [jpeg.getvalue()]
+    video = libmtcnn.video(write(tmp_path / "many.mkv", frames, "mjpeg", packets=many), detector)
+    for _ in range(4):
+        next(video)
+    with pytest.raises(libmtcnn.FormatError, match=r"many\.mkv: its video is damaged from here on"):
+        next(video)
+    none = write(tmp_path / "none.mkv", frames, "mjpeg", packets=[b"garbage" * 9] * 3)
+    # Without the beginnings of frame and scan.
+    none.write_bytes(none.read_bytes().replace(b"\xff\xc0", bytes(2)).replace(b"\xff\xda", bytes(2)))
+    with pytest.raises(libmtcnn.FormatError, match="holds no frame"):
+        list(libmtcnn.video(none, detector))
 
 
 def remuxed(clip, path, **options):
@@ -202,3 +307,61 @@ def test_a_server_that_says_nothing(detector, kind):
             next(libmtcnn.video(address, detector, timeout=1))
     for connection, _ in held:
         connection.close()
+
+
+@pytest.fixture
+def broadcast(photo, tmp_path):
+    """The address of 60 frames that come fifty a second, whoever waits for them."""
+    path = write(tmp_path / "live.ts", [pan(photo, 0)[:64, :64]] * 60, "mpeg2video", rate=25)
+    data = path.read_bytes()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer(connection):
+            connection.recv(4096)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            for number in range(60):
+                part = data[len(data) * number // 60 : len(data) * (number + 1) // 60]
+                connection.sendall(b"%x\r\n%s\r\n" % (len(part), part))
+                time.sleep(0.02)
+            connection.sendall(b"0\r\n\r\n")
+
+        def serve():
+            with contextlib.suppress(OSError):  # at the test's end
+                while True:
+                    connection, _ = server.accept()
+                    with connection, contextlib.suppress(OSError):  # whoever listens may go
+                        answer(connection)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/live.ts"
+
+
+def test_a_live_source_drops_frames_rather_than_lag(detector, broadcast):
+    video = libmtcnn.video(broadcast, detector, latency=0.2)
+    numbers = []
+    for frame in video:
+        numbers.append(frame.number)
+        time.sleep(0.1)
+    assert video.dropped > 10
+    assert len(numbers) + video.dropped == 60
+    assert numbers == sorted(set(numbers))
+    assert numbers[-1] == 59
+
+
+def test_a_live_source_is_left_alone_when_nobody_looks_any_more(detector, broadcast):
+    video = libmtcnn.video(broadcast, detector)
+    next(video)
+    assert [thread.name for thread in threading.enumerate()].count("libmtcnn-video") == 1
+    video.close()
+    with pytest.raises(StopIteration):
+        next(video)
+    for _ in range(100):
+        if all(thread.name != "libmtcnn-video" for thread in threading.enumerate()):
+            break
+        time.sleep(0.05)
+    else:
+        pytest.fail("the thread goes on")
+    # Nor does it keep a program from its end.
+    script = f"import libmtcnn; video = libmtcnn.video({broadcast!r}); next(video); print('fine')"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "fine\n", "")
