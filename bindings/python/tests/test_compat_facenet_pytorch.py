@@ -145,11 +145,47 @@ def test_all_crops_are_saved_under_numbers(make, friends, tmp_path):
     assert (tmp_path / "b.png").exists()
 
 
-def test_attributes_may_be_changed(make, friends):
+def test_pixels_are_taken_as_they_lie(make, photo):
     mtcnn = make()
+    boxes, crop = mtcnn.detect(photo)[0], mtcnn(photo)
+    for dtype in (np.uint16, np.int32, np.int8, np.float32):
+        image = photo.astype(dtype) if dtype != np.int8 else (photo // 2).astype(np.int8)
+        expected = (boxes, crop) if dtype != np.int8 else (mtcnn.detect(photo // 2)[0], mtcnn(photo // 2))
+        np.testing.assert_array_equal(mtcnn.detect(image)[0], expected[0])
+        np.testing.assert_array_equal(mtcnn(image), expected[1])
+    beyond = photo.astype(int)
+    beyond[photo == 255], beyond[photo == 0] = 300, -7
+    np.testing.assert_array_equal(mtcnn.detect(beyond)[0], boxes)
+    assert mtcnn.detect(photo / 255)[0] is None
+    with pytest.raises(libmtcnn.InvalidArgumentError, match="NaN"):
+        mtcnn.detect(np.full((99, 99, 3), np.nan, np.float32))
+    for wrong in (None, "photo.png", object()):
+        with pytest.raises(TypeError):
+            mtcnn.detect(wrong)
+
+
+def test_prewhiten():
+    values = np.array([[1.0, 2.0], [3.0, 4.0]])
+    np.testing.assert_allclose(ours.prewhiten(values), (values - 2.5) / np.sqrt(5 / 3))
+    np.testing.assert_array_equal(ours.prewhiten(values * 0 + 7), values * 0)
+
+
+def test_attributes_may_be_changed(make, friends, monkeypatch):
+    mtcnn = make()
+    assert mtcnn.training
     assert mtcnn.eval() is mtcnn.to("cpu") is mtcnn
+    assert not mtcnn.training
     assert mtcnn.train() is mtcnn.half() is mtcnn.cpu() is mtcnn
-    assert list(mtcnn.parameters()) == []
+    assert mtcnn.float() is mtcnn.double() is mtcnn.requires_grad_(False) is mtcnn.share_memory() is mtcnn
+    assert list(mtcnn.parameters()) == list(mtcnn.named_parameters()) == list(mtcnn.children()) == []
+    assert list(mtcnn.modules()) == [mtcnn]
+    assert mtcnn.state_dict() == {}
+    assert mtcnn.zero_grad() is None
+    assert str(mtcnn.device) == "cpu"
+    mtcnn.to(device="cuda:1")
+    assert mtcnn.device == "cuda:1"
+    monkeypatch.setitem(sys.modules, "torch", None)
+    assert make().device == "cpu"
     before = len(mtcnn.detect(friends)[0])
     mtcnn.min_face_size = 400
     mtcnn.thresholds = [0.6, 0.7, 0.99]
@@ -163,6 +199,10 @@ def test_tensors(model, photo):
         pytest.importorskip("torch", reason="skipped: torch is not installed")
     import torch
 
+    assert mtcnn.device == torch.device("cpu")
+    assert mtcnn.to(torch.float16).device == torch.device("cpu")
+    values = torch.arange(24.0).reshape(2, 3, 4)
+    np.testing.assert_allclose(ours.prewhiten(values).numpy(), ours.prewhiten(values.numpy()), rtol=1e-6)
     crop = mtcnn(photo)
     assert isinstance(crop, torch.Tensor)
     assert crop.dtype == torch.float32
@@ -233,6 +273,27 @@ def test_the_same_output_as_the_real_package(theirs, photographs, photo, tmp_pat
                     a = package.extract_face(image, box, size, margin)
                     b = ours.extract_face(image, box, size, margin)
                     assert (a - b).abs().max() <= tolerance, (type(image), size, margin, box)
+
+
+def test_what_a_module_of_torch_has_as_the_real_package(theirs, photo):
+    package, weights = theirs
+    real, mine = package.MTCNN(), ours.MTCNN(model=weights)
+    assert real.device == mine.device
+    assert real.training == mine.training
+    for name in ("requires_grad_", "share_memory", "float", "eval", "train", "cpu"):
+        assert getattr(real, name)() is real
+        assert getattr(mine, name)() is mine
+    import torch
+
+    values = torch.from_numpy(np.array(photo)).float()
+    np.testing.assert_allclose(ours.prewhiten(values).numpy(), package.prewhiten(values).numpy(), atol=1e-5)
+    # Floats of 0 to 1 are black to both, whole numbers of any type the same image.
+    image = photo / 255
+    assert real.detect(image)[0] is mine.detect(image)[0] is None
+    for one in (real, mine):
+        np.testing.assert_allclose(
+            one.detect(photo.astype(np.int32))[0].astype(float), one.detect(photo)[0].astype(float)
+        )
 
 
 def test_select_boxes_as_the_real_package(theirs, photographs):

@@ -1,10 +1,16 @@
 """libmtcnn.compat.mtcnn: its calls, and the real package beside it."""
 
+import io
+
 import libmtcnn
 import numpy as np
 import pytest
 from conftest import ASTRONAUT
 from libmtcnn.compat.mtcnn import MTCNN
+from libmtcnn.compat.mtcnn.exceptions import InvalidImage
+from libmtcnn.compat.mtcnn.stages import StageONet, StagePNet, StageRNet
+from libmtcnn.compat.mtcnn.utils import plotting
+from libmtcnn.compat.mtcnn.utils.images import load_image
 from PIL import Image
 from rivals import Comparison, folder_of, real_mtcnn
 
@@ -28,6 +34,8 @@ def test_a_list_of_dictionaries(model, photo):
     assert face["box"][:2] == [round(ours.box.left + 1), round(ours.box.top + 1)]
     assert face["keypoints"]["nose"] == [round(v) for v in ours.landmarks.nose]
     assert mtcnn.predict(photo) == [face]
+    assert mtcnn.predict(photo, True, True, "xyxy") == mtcnn.detect_faces(photo, True, True, "xyxy") != [face]
+    assert mtcnn.predict(photo, batch_stack_justification="top") == [face]
     assert mtcnn.device == "CPU:0"
 
 
@@ -77,8 +85,27 @@ def test_options_of_the_call(model, photo):
     for wrong in ({"box_format": "yx"}, {"output_type": "xml"}, {"batch_stack_justification": "middle"}):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             mtcnn.detect_faces(photo, **wrong)
-    with pytest.raises(ValueError, match="stages"):
-        MTCNN(stages="all")
+
+
+def test_stages(model, photo):
+    mtcnn = MTCNN(model=model)
+    assert [type(stage) for stage in mtcnn.stages] == [StagePNet, StageRNet, StageONet]
+    assert mtcnn.get_stage(2) is mtcnn.get_stage(stage_name="Stage RNET") is mtcnn.stages[1]
+    assert mtcnn.get_stage(4) is mtcnn.get_stage(stage_name="RNet") is None
+    expected = mtcnn.detect_faces(photo)
+    assert MTCNN([StagePNet, StageRNet, StageONet], model=model).detect_faces(photo) == expected
+    assert MTCNN(stages=[StagePNet(), StageRNet("R", 7)], model=model).get_stage(7).name == "R"
+    trace = libmtcnn.Detector(model, thresholds=(0.6, 0.7, 0.8)).trace(photo)
+    for count, found in [(1, trace.pnet), (2, trace.rnet)]:
+        shallow = MTCNN([StagePNet, StageRNet][:count], model=model)
+        rows = shallow.detect_faces(photo, fit_to_image=False, output_type="numpy", box_format="xyxy")
+        assert rows.shape == (len(found), 6)
+        np.testing.assert_allclose(rows[:, 3:5], found.boxes[:, 2:])
+    by_name = MTCNN("face_detection_only", "CPU:0", model=model)
+    assert by_name.detect_faces(photo) == shallow.detect_faces(photo)
+    for wrong in ("all", [], [StageRNet], [StagePNet, StageONet], [StagePNet, int], 5, "nowhere.npy"):
+        with pytest.raises(libmtcnn.InvalidArgumentError, match="stages"):
+            MTCNN(wrong, model=model)
 
 
 def test_files_and_their_bytes(model):
@@ -88,6 +115,72 @@ def test_files_and_their_bytes(model):
         assert mtcnn.detect_faces(file.convert("RGB")) == expected
     for image in (str(ASTRONAUT), ASTRONAUT, ASTRONAUT.read_bytes()):
         assert mtcnn.detect_faces(image) == expected
+        assert mtcnn.detect_faces(load_image(image)) == expected
+        assert load_image(image).dtype == np.float32
+        assert load_image(image).max() > 200
+        assert load_image(image, np.uint8).dtype == np.uint8
+    assert load_image(expected) is expected
+
+
+def test_pixels_are_taken_as_they_lie(model, photo):
+    mtcnn = MTCNN(model=model)
+    expected = mtcnn.detect_faces(photo)
+    for dtype in (np.uint16, np.int32, np.float32, np.float64):
+        assert mtcnn.detect_faces(photo.astype(dtype)) == expected
+    beyond = photo.astype(int)
+    beyond[photo == 255], beyond[photo == 0] = 300, -7
+    assert mtcnn.detect_faces(beyond) == mtcnn.detect_faces(beyond.astype(np.float32)) == expected
+    # Where white is 1, all is black.
+    assert mtcnn.detect_faces(photo / 255) == []
+    bad = photo.astype(np.float32)
+    bad[5, 5, 1] = np.nan
+    with pytest.raises(libmtcnn.InvalidArgumentError, match="NaN"):
+        mtcnn.detect_faces(bad)
+    for wrong in (None, object(), np.array(["a"])):
+        with pytest.raises(TypeError):
+            mtcnn.detect_faces(wrong)
+    # EXIF would have this one lie on its side.
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    file = io.BytesIO()
+    Image.fromarray(photo).save(file, "PNG", exif=exif)
+    with Image.open(file) as image:
+        assert image.getexif()[0x0112] == 6
+        assert mtcnn.detect_faces(image) == mtcnn.detect_faces(file.getvalue()) == expected
+    assert mtcnn.detect_faces(Image.fromarray(photo).convert("RGBA")) == expected
+
+
+def test_plotting():
+    image = np.zeros((40, 50, 3), np.uint8)
+    keypoints = {
+        "left_eye": [14, 15],
+        "right_eye": [25, 15],
+        "nose": [20, 20],
+        "mouth_left": [15, 28],
+        "mouth_right": [-5, 99],
+    }
+    face = {"box": [10, 8, 20, 25], "confidence": 0.9, "keypoints": keypoints}
+    drawn = plotting.plot(image, face)
+    assert not image.any()
+    yellow = (drawn == [255, 255, 0]).all(axis=2)
+    expected = np.zeros((40, 50), bool)
+    expected[8:33, 10] = expected[8:33, 30] = expected[8, 10:30] = expected[33, 10:30] = True
+    for x, y in [(14, 15), (25, 15), (20, 20), (15, 28)]:
+        expected[y - 2 : y + 3, x - 2 : x + 3] = True
+    np.testing.assert_array_equal(yellow, expected)
+    assert not drawn[~yellow].any()
+    row = np.array([0, 10.2, 8, 20, 25, 0.9, 14, 25, 20, 15, -5, 15, 15, 20, 28, 99])
+    for same in ([face], row, row[None], [row]):
+        np.testing.assert_array_equal(plotting.plot(image, same), drawn)
+    corners = {"box": [10, 8, 30, 33]}
+    np.testing.assert_array_equal(
+        plotting.plot(image, corners, input_as_width_height=False), plotting.plot_bbox(image, [10, 8, 20, 25])
+    )
+    nose = plotting.plot_landmarks(image, keypoints, "#f00", "nose", brush_size=0)
+    assert nose.sum() == nose[20, 20, 0] == 255
+    white = plotting.plot_bbox(image.astype(float), [-5, -5, 500, 10], "0xffffff", normalize_color=True)
+    assert white.sum() == white[5].sum() == 50 * 3
+    assert plotting.plot(image, []) is None
 
 
 def test_as_version_0_1_1(model, photo, tmp_path):
@@ -106,6 +199,19 @@ def test_as_version_0_1_1(model, photo, tmp_path):
         assert face["keypoints"]["nose"] == (int(ours.landmarks.nose.x), int(ours.landmarks.nose.y))
         with pytest.raises(ValueError, match="not valid"):
             old.detect_faces(None)
+    # By place.
+    weights = tmp_path / "weights.safetensors"
+    for old in [
+        MTCNN(weights),
+        MTCNN(str(weights), 20),
+        MTCNN(weights, 20, [0.6, 0.7, 0.7], 0.709),
+        MTCNN(None, 20, model=model),
+    ]:
+        assert old.detect_faces(photo) == [face]
+        with pytest.raises(InvalidImage):
+            old.detect_faces("photo.png")
+    assert MTCNN(weights, 500).detect_faces(photo) == []
+    assert MTCNN(weights, 20, [0.6, 0.7, 1.0]).detect_faces(photo) == []
     old.min_face_size = 500
     assert old.detect_faces(photo) == []
     assert MTCNN(model=model, steps_threshold=[0.6, 0.7, 1]).detect_faces(photo) == []
@@ -151,3 +257,29 @@ def test_the_same_output_as_the_real_package(pair, photo):
     for options in ({"output_type": "numpy"}, {"output_type": "numpy", "box_format": "xyxy"}):
         a, b = (one.detect_faces(photo, **options) for one in pair)
         assert a.shape == b.shape == (1, 16)
+    assert real.predict(photo, True, False, "xyxy")[0].keys() == mine.predict(photo, True, False, "xyxy")[0].keys()
+    # Both take it, neither looks at it.
+    for one in pair:
+        assert one.detect_faces(photo, min_size=99) == one.detect_faces(photo)
+    # Floats of 0 to 1 are black to both, and integers of any type the same image.
+    assert real.detect_faces(photo / 255) == mine.detect_faces(photo / 255) == []
+    for one in pair:
+        assert one.detect_faces(photo.astype(np.uint16)) == one.detect_faces(photo)
+
+
+def test_stages_and_tools_as_the_real_package(pair, photo):
+    real, mine = pair
+    assert [(s.id, s.name) for s in real.stages] == [(s.id, s.name) for s in mine.stages]
+    from mtcnn import stages
+    from mtcnn.utils import images as real_images
+    from mtcnn.utils import plotting as real_plotting
+
+    for names in (["StagePNet"], ["StagePNet", "StageRNet"]):
+        a = type(real)(stages=[getattr(stages, name) for name in names]).detect_faces(photo, output_type="numpy")
+        b = MTCNN([{"StagePNet": StagePNet, "StageRNet": StageRNet}[name] for name in names],
+                  model=folder_of("mtcnn") / "assets/weights").detect_faces(photo, output_type="numpy")  # fmt: skip
+        assert a.shape[1] == b.shape[1] == 6
+    np.testing.assert_allclose(real_images.load_image(str(ASTRONAUT)), load_image(str(ASTRONAUT)), atol=2)
+    faces = mine.detect_faces(photo)
+    for arguments in ((faces,), (faces[0],), (mine.detect_faces(photo, output_type="numpy"),)):
+        np.testing.assert_array_equal(real_plotting.plot(photo, *arguments), plotting.plot(photo, *arguments))

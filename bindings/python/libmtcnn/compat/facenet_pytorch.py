@@ -12,7 +12,7 @@ made, or NumPy arrays with MTCNN(output="numpy").
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,8 @@ from .._detector import Detector
 from .._errors import InvalidArgumentError
 from .._image import is_pil
 from .._model import Model, StrPath
+from ._module import Module, torch_or_error
+from ._pixels import as_bytes
 
 _METHODS = ("largest", "probability", "center_weighted_size", "largest_over_threshold")
 _OUTPUTS = ("torch", "numpy")
@@ -30,7 +32,7 @@ _PIL_BILINEAR = 2
 Array = npt.NDArray[Any]
 
 
-class MTCNN:
+class MTCNN(Module):
     """facenet-pytorch's class over this package's detector.
 
     image_size: side of the crops in pixels. margin: pixels of the crop by which the box is widened, in all.
@@ -74,7 +76,7 @@ class MTCNN:
                 f"selection_method is {selection_method!r}, expected one of {', '.join(_METHODS)}"
             )
         self.keep_all = keep_all
-        self.device = device
+        self._device = device
         self.output = output
         if model is not None and not isinstance(model, Model):
             model = Model.convert(model)
@@ -113,7 +115,7 @@ class MTCNN:
         """
         images, is_batch = _images(img)
         detector = self._prepare()
-        found = detector.detect_batch([_pixels(image) for image in images], on_error="raise")
+        found = detector.detect_batch([as_bytes(image) for image in images], on_error="raise")
         boxes, probs, points = _objects(len(images)), _objects(len(images)), _objects(len(images))
         for i, faces in enumerate(found):
             assert not isinstance(faces, Exception)
@@ -198,36 +200,6 @@ class MTCNN:
             crops.append(self._out(np.stack(faces) if self.keep_all else faces[0]))
         return crops if is_batch else crops[0]
 
-    # What programs call on a module of torch.
-    def eval(self) -> MTCNN:
-        """Does nothing."""
-        return self
-
-    def train(self, mode: bool = True) -> MTCNN:
-        """Does nothing: there is nothing here that torch could train."""
-        return self
-
-    def half(self) -> MTCNN:
-        """Does nothing."""
-        return self
-
-    def parameters(self) -> Iterator[Any]:
-        """None: the weights are the model's."""
-        return iter(())
-
-    def cpu(self) -> MTCNN:
-        """As to("cpu")."""
-        return self.to("cpu")
-
-    def cuda(self, device: Any = None) -> MTCNN:
-        """As to("cuda"), or to that device."""
-        return self.to("cuda" if device is None else device)
-
-    def to(self, device: Any) -> MTCNN:
-        """Crops go to this device from now on; detection runs on the processor."""
-        self.device = device
-        return self
-
     def _prepare(self) -> Detector:
         """The detector for the attributes as they are now: programs change them."""
         wanted = (self.min_face_size, tuple(self.thresholds), self.factor)
@@ -243,8 +215,8 @@ class MTCNN:
     def _out(self, crops: npt.NDArray[np.float32]) -> Any:
         if self.output == "numpy":
             return crops
-        tensor = _torch().from_numpy(crops)
-        return tensor if self.device is None else tensor.to(self.device)
+        tensor = torch_or_error().from_numpy(crops)
+        return tensor if self._device is None else tensor.to(self._device)
 
 
 def extract_face(
@@ -260,7 +232,7 @@ def extract_face(
     if output not in _OUTPUTS:
         raise InvalidArgumentError(f"output is {output!r}, expected 'torch' or 'numpy'")
     crop = _cut(img, box, image_size, margin, save_path)
-    return crop if output == "numpy" else _torch().from_numpy(crop)
+    return crop if output == "numpy" else torch_or_error().from_numpy(crop)
 
 
 def fixed_image_standardization(image_tensor: Any) -> Any:
@@ -268,12 +240,13 @@ def fixed_image_standardization(image_tensor: Any) -> Any:
     return (image_tensor - 127.5) / 128.0
 
 
-def _torch() -> Any:
-    try:
-        import torch
-    except ImportError as error:
-        raise ImportError("crops as tensors need torch; output='numpy' gives arrays") from error
-    return torch
+def prewhiten(x: Any) -> Any:
+    """(pixel - mean) / standard deviation, of an array or a tensor."""
+    is_array = isinstance(x, np.ndarray)
+    size = x.size if is_array else x.numel()
+    # Torch's deviation is that of a sample.
+    deviation = float(x.std(ddof=1) if is_array else x.std())
+    return (x - x.mean()) / max(deviation, size**-0.5)
 
 
 def _images(img: Any) -> tuple[Sequence[Any], bool]:
@@ -283,25 +256,6 @@ def _images(img: Any) -> tuple[Sequence[Any], bool]:
     if getattr(img, "ndim", 0) == 4:
         return list(img), True
     return [img], False
-
-
-def _pixels(image: Any) -> Any:
-    """Pixels as they lie: no EXIF, and values of 0 to 255 whatever their type."""
-    if is_pil(image):
-        return np.asarray(image if image.mode in ("L", "RGB", "RGBA") else image.convert("RGB"))
-    array = _as_array(image)
-    if array.dtype.kind == "f":
-        return np.clip(array, 0, 255).astype(np.uint8)
-    return array
-
-
-def _as_array(image: Any) -> Array:
-    """An array, or a tensor wherever it lies, as an array."""
-    if isinstance(image, np.ndarray):
-        return image
-    for step in ("detach", "cpu"):
-        image = getattr(image, step)() if hasattr(image, step) else image
-    return np.asarray(image)
 
 
 def _objects(count: int) -> Array:
@@ -354,7 +308,7 @@ def _cut(image: Any, box: Any, image_size: int, margin: float, path: str | None)
             crop.save(path)
         crop = np.asarray(crop if crop.mode == "RGB" else crop.convert("RGB"))
     else:
-        crop = _resized(_pixels(image)[edges[1] : edges[3], edges[0] : edges[2]], image_size, _is_tensor(image))
+        crop = _resized(as_bytes(image)[edges[1] : edges[3], edges[0] : edges[2]], image_size, _is_tensor(image))
         if path is not None:
             _save(crop, path)
     return np.ascontiguousarray(crop.transpose(2, 0, 1), np.float32)

@@ -1,25 +1,24 @@
-"""`MTCNN().detect_faces(image)` as in the package `mtcnn`, version 1.0.0, and 0.1.1 where its arguments are used.
-
-from libmtcnn.compat.mtcnn import MTCNN
-for face in MTCNN().detect_faces(image):
-    print(face["box"], face["confidence"], face["keypoints"]["nose"])
-"""
+"""The package's class."""
 
 from __future__ import annotations
 
-import io
 import os
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .._detector import Detector
-from .._errors import InvalidArgumentError
-from .._image import as_pixels
-from .._model import Model, StrPath
+from ..._detector import Detector
+from ..._errors import InvalidArgumentError
+from ..._model import Model, StrPath
+from .._pixels import as_bytes
+from . import stages as _stages
+from .exceptions import InvalidImage
+from .utils.images import load_image
 
-_STAGES = ("face_detection_only", "face_and_landmarks_detection")
+# How many of them run.
+_STAGES = {"face_detection_only": 2, "face_and_landmarks_detection": 3}
 _BOX_FORMATS = ("xywh", "xyxy")
 _OUTPUT_TYPES = ("json", "numpy")
 _JUSTIFICATIONS = (
@@ -34,39 +33,42 @@ _COLUMNS_WITHOUT_POINTS = 6
 FloatArray = npt.NDArray[np.float64]
 
 
-class InvalidImage(InvalidArgumentError):
-    """Version 0.1.1's exception for what is no image."""
-
-
 class MTCNN:
     """The `mtcnn` package's class over this package's detector.
 
-    stages: "face_and_landmarks_detection", or "face_detection_only", which ends after R-Net as the package does.
+    stages: "face_and_landmarks_detection"; "face_detection_only", which ends after R-Net as the package does; or a
+        list of the first one, two or three of StagePNet, StageRNet and StageONet (libmtcnn.compat.mtcnn.stages).
     device: kept, and without effect: this detector runs on the processor.
-    weights_file, min_face_size, steps_threshold, scale_factor: version 0.1.1's arguments. If any of them is
-        given, detect_faces() answers as that version does (whole pixels cut off instead of rounded, points as
-        tuples, boxes not cut at the right and bottom edges), with its thresholds (.6, .7, .7).
+    weights_file, min_face_size, steps_threshold, scale_factor: version 0.1.1's arguments, by name or, in this order,
+        by place. If any of them is given, detect_faces() answers as that version does (whole pixels cut off instead
+        of rounded, points as tuples, boxes not cut at the right and bottom edges), with its thresholds (.6, .7, .7).
     model: our own: a Model or the path of one; None for the built-in one. weights_file may be either, too.
     """
 
     def __init__(
         self,
-        stages: str = "face_and_landmarks_detection",
-        device: str = "CPU:0",
-        *,
-        weights_file: StrPath | None = None,
-        min_face_size: float | None = None,
-        steps_threshold: list[float] | None = None,
+        stages: str | Sequence[Any] | StrPath | None = "face_and_landmarks_detection",
+        device: str | float = "CPU:0",
+        steps_threshold: Sequence[float] | None = None,
         scale_factor: float | None = None,
+        *,
+        weights_file: StrPath | Model | None = None,
+        min_face_size: float | None = None,
         model: Model | StrPath | None = None,
     ) -> None:
-        if stages not in _STAGES:
-            raise InvalidArgumentError(f"stages is {stages!r}, expected one of {', '.join(_STAGES)}")
-        self._points = stages == "face_and_landmarks_detection"
-        self._device = device
         given = (weights_file, min_face_size, steps_threshold, scale_factor)
         self._as_old = any(value is not None for value in given)
-        source = model if model is not None else weights_file
+        # The first two places are other arguments in version 0.1.1.
+        if stages is None:
+            self._as_old, stages = True, "face_and_landmarks_detection"
+        elif isinstance(stages, (str, os.PathLike)) and stages not in _STAGES and os.path.exists(stages):
+            self._as_old, weights_file, stages = True, stages, "face_and_landmarks_detection"
+        if isinstance(device, (int, float)):
+            self._as_old = True
+            min_face_size, device = device, "CPU:0"
+        self._stages = _checked(stages)
+        self._device: str = device
+        source: Any = model if model is not None else weights_file
         if source is None:
             source = Model.builtin()
         elif not isinstance(source, Model):
@@ -82,6 +84,18 @@ class MTCNN:
     def device(self) -> str:
         """As given."""
         return self._device
+
+    @property
+    def stages(self) -> list[_stages.Stage]:
+        """Those that run. Changing the list changes nothing."""
+        return list(self._stages)
+
+    def get_stage(self, stage_id: Any = None, stage_name: str | None = None) -> _stages.Stage | None:
+        """The first with this id or this name; None if there is none."""
+        for stage in self._stages:
+            if stage.id == stage_id or stage.name == stage_name:
+                return stage
+        return None
 
     # Version 0.1.1 has these.
     @property
@@ -106,7 +120,8 @@ class MTCNN:
     ) -> Any:
         """Finds the faces of an image, or of each image of a list.
 
-        image: as Detector.detect() takes it, RGB; or, if PIL is installed, a path or the bytes of an image file.
+        image: an array, a PIL image or a tensor of height x width x 3, RGB, with values of 0 to 255 whatever their
+            type; or, if PIL is installed, a path or the bytes of an image file. EXIF data are not looked at.
         fit_to_image: cut the boxes at the image's edges (its last pixels, as the package does).
         limit_boundaries_landmarks: and move the points inside.
         box_format: "xywh" for [x, y, width, height] or "xyxy" for [x1, y1, x2, y2].
@@ -114,11 +129,11 @@ class MTCNN:
         postprocess: False leaves out what the two before it do.
         batch_stack_justification: without effect: no image of a list is padded to the size of another.
         min_face_size, scale_factor, threshold_pnet, threshold_rnet, threshold_onet, nms_pnet1, nms_pnet2,
-            nms_rnet, nms_onet: as in the package, with its defaults. Others are ignored, as there.
+            nms_rnet, nms_onet: as in the package, with its defaults. Others are ignored, as there, min_size too.
 
         Returns a list of dictionaries with "box" (four ints), "confidence" and "keypoints" ("left_eye",
         "right_eye", "nose", "mouth_left", "mouth_right", each two ints); a list of such lists for a list of
-        images; an array of N x 16 (N x 6 without points) floats for "numpy". No face gives an empty list or
+        images; an array of N x 16 (N x 6 without O-Net) floats for "numpy". No face gives an empty list or
         array. Raises InvalidArgumentError (a ValueError) or TypeError for what is no image.
         """
         if box_format not in _BOX_FORMATS:
@@ -147,9 +162,20 @@ class MTCNN:
         faces = [[_face(row, box_format == "xywh") for row in rows] for rows in all_rows]
         return faces if is_batch else faces[0]
 
-    def predict(self, image: Any, **kwargs: Any) -> Any:
+    def predict(
+        self,
+        image: Any,
+        fit_to_image: bool = True,
+        limit_boundaries_landmarks: bool = False,
+        box_format: str = "xywh",
+        output_type: str = "json",
+        postprocess: bool = True,
+        **kwargs: Any,
+    ) -> Any:
         """detect_faces()."""
-        return self.detect_faces(image, **kwargs)
+        return self.detect_faces(
+            image, fit_to_image, limit_boundaries_landmarks, box_format, output_type, postprocess, **kwargs
+        )
 
     def _detector(self, options: dict[str, Any]) -> Detector:
         if self._as_old:
@@ -183,8 +209,8 @@ class MTCNN:
     def _rows(self, image: Any, number: int, options: dict[str, Any]) -> tuple[FloatArray, tuple[int, int]]:
         """The faces as rows like the package's, and the image's (width, height)."""
         detector = self._detector(options)
-        image = _read(image)
-        if self._points:
+        image = as_bytes(load_image(image, np.uint8))
+        if len(self._stages) == 3:
             faces = detector.detect(image)
             rows = np.empty((len(faces), _COLUMNS))
             rows[:, 6:11] = faces.landmarks[:, :, 0]
@@ -192,8 +218,9 @@ class MTCNN:
             boxes, scores, size = faces.boxes, faces.scores, faces.image_size
         else:
             trace = detector.trace(image)
-            rows = np.empty((len(trace.rnet), _COLUMNS_WITHOUT_POINTS))
-            boxes, scores, size = trace.rnet.boxes, trace.rnet.scores, trace.faces.image_size
+            found = trace.rnet if len(self._stages) == 2 else trace.pnet
+            rows = np.empty((len(found), _COLUMNS_WITHOUT_POINTS))
+            boxes, scores, size = found.boxes, found.scores, trace.faces.image_size
         rows[:, 0] = number
         rows[:, 1:5] = boxes
         # The package counts the first pixel as 1 on the left and above: see docs/python.md.
@@ -202,17 +229,17 @@ class MTCNN:
         return rows, size
 
 
-def _read(image: Any) -> Any:
-    """Pixels as they lie, without what EXIF says of them: the package does not look at that."""
-    if isinstance(image, (str, os.PathLike, bytes, bytearray)):
-        try:
-            from PIL import Image
-        except ImportError as error:
-            raise InvalidArgumentError("reading image files needs PIL (pip install pillow)") from error
-        source = io.BytesIO(image) if isinstance(image, (bytes, bytearray)) else image
-        with Image.open(source) as file:
-            return np.asarray(file.convert("RGB"))
-    return as_pixels(image).array if hasattr(image, "getexif") else image
+def _checked(stages: Any) -> list[_stages.Stage]:
+    if isinstance(stages, (list, tuple)):
+        kinds = [stage if isinstance(stage, type) else type(stage) for stage in stages]
+        if stages and kinds == list(_stages.ALL[: len(kinds)]):
+            return [stage() if isinstance(stage, type) else stage for stage in stages]
+    elif isinstance(stages, str) and stages in _STAGES:
+        return [stage() for stage in _stages.ALL[: _STAGES[stages]]]
+    raise InvalidArgumentError(
+        f"stages is {stages!r}, expected {' or '.join(_STAGES)}, the first of StagePNet, StageRNet and StageONet of "
+        "libmtcnn.compat.mtcnn.stages, or version 0.1.1's file of weights"
+    )
 
 
 def _limit(rows: FloatArray, size: tuple[int, int], points: bool) -> None:
