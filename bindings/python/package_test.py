@@ -74,8 +74,10 @@ def main():
     for language in ("C", "CXX"):
         if args.launcher:
             env[f"CMAKE_{language}_COMPILER_LAUNCHER"] = args.launcher
-    run(*pip, "wheel", SOURCE, "--no-deps", "--wheel-dir", wheels, f"-Cbuild-dir={work}/cmake",
-        f"-Ccmake.define.MTCNN_WERROR={args.werror}", env=env)  # fmt: skip
+    # Not -C, which the pip of Python 3.10 does not know.
+    settings = [f"build-dir={work}/cmake", f"cmake.define.MTCNN_WERROR={args.werror}"]
+    settings = [f"--config-settings={setting}" for setting in settings]
+    run(*pip, "wheel", SOURCE, "--no-deps", "--wheel-dir", wheels, *settings, env=env)
     (wheel,) = wheels.glob("libmtcnn-*.whl")
     say(f"{version}: {wheel.name}, {wheel.stat().st_size / 1e6:.1f} MB, after {time.monotonic() - began:.0f} s")
 

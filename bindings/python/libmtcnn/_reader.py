@@ -84,9 +84,9 @@ class Reader:
                 raise FormatError(f"{name}: is no video that FFmpeg knows: {error}") from error
             raise FileError(f"{name}: can't be opened as a video: {error}") from error
         self._container = container
-        self.live = (
-            camera or name.startswith(_BROADCASTS) or (address and container.duration is None and container.size <= 0)
-        )
+        # Not known: below 0, and from PyAV 19 on None.
+        endless = container.duration is None and (container.size or 0) <= 0
+        self.live = camera or name.startswith(_BROADCASTS) or (address and endless)
         self._stream = container.streams.best("video")
         if self._stream is None:
             raise FormatError(f"{name}: holds no video")
