@@ -37,6 +37,7 @@ Result<Dataset> read_aflw(const std::string& file, const LabelOptions&) {
     }
     face.landmarks = points;
     face.box = box_around(points);
+    face.guessed_box = true;
     if (const auto complaint = complaint_about(face.box)) {
       builder.left_out(line.number, "all points in one place; " + *complaint, path);
       continue;
@@ -49,6 +50,6 @@ Result<Dataset> read_aflw(const std::string& file, const LabelOptions&) {
 
 }  // namespace
 
-const LabelFormat kAflw = {"aflw", "an MTFL list of five-point AFLW faces", read_aflw};
+const LabelFormat kAflw = {"aflw", "an MTFL list of five-point AFLW faces", read_aflw, true};
 
 }  // namespace mtcnn

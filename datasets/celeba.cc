@@ -49,6 +49,7 @@ Result<Dataset> read_celeba(const std::string& file, const LabelOptions&) {
       } else {
         face.landmarks = landmarks_from_pairs(numbers, .5);
         face.box = box_around(*face.landmarks);
+        face.guessed_box = true;
       }
       complaint = complaint_about(face.box);
     }
@@ -68,6 +69,6 @@ Result<Dataset> read_celeba(const std::string& file, const LabelOptions&) {
 
 }  // namespace
 
-const LabelFormat kCelebA = {"celeba", "CelebA's list of boxes or of landmarks", read_celeba};
+const LabelFormat kCelebA = {"celeba", "CelebA's list of boxes or of landmarks", read_celeba, true};
 
 }  // namespace mtcnn

@@ -49,6 +49,6 @@ Result<Dataset> read_cnn_facepoint(const std::string& file, const LabelOptions&)
 
 }  // namespace
 
-const LabelFormat kCnnFacePoint = {"cnn_facepoint", "a CNN_FacePoint list", read_cnn_facepoint};
+const LabelFormat kCnnFacePoint = {"cnn_facepoint", "a CNN_FacePoint list", read_cnn_facepoint, true};
 
 }  // namespace mtcnn

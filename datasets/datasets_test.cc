@@ -309,6 +309,10 @@ TEST_CASE("join gives points to the box that holds them") {
   const Dataset lost = join(boxes, marks);
   CHECK(mentions(lost.problems.at(0).text(), "p.txt:4: a.jpg: no box holds three"));
   CHECK(lost.left_out == 1);
+  // Where they are, there is a face.
+  REQUIRE(lost.images[0].faces.size() == 5);
+  CHECK(lost.images[0].faces[4].ignore);
+  CHECK(lost.images[0].faces[4].box == box_around(right));
 }
 
 TEST_CASE("aflw: x1..x5 y1..y5") {
@@ -589,6 +593,15 @@ TEST_CASE("an image whose labels were left out says so") {
                                          "a.jpg\n2\n1 2 3 4\n1 2 0 4\nb.jpg\n1\n1 2 3 4\n"
                                          "c.jpg\n1\n1 2 3\nd.jpg\n2\n1 2 3 4\ne.jpg\n1\n1 2 x 4\n")) ==
         "a.jpg c.jpg d.jpg e.jpg ");
+  // Rows in excess, a count that is none, a second listing.
+  CHECK(incomplete("wider", folder.write("w2.txt",
+                                         "a.jpg\n1\n1 2 3 4\n5 6 7 8\nb.jpg\n0\n1 2 3 4\nc.jpg\n1\n1 2 3 4\n"
+                                         "d.jpg\n1\n1 2 3 4\nc.jpg\n1\n5 6 7 8\nd.jpg\n0\n0 0 0 0\n")) ==
+        "a.jpg b.jpg c.jpg ");
+  CHECK(
+      incomplete("retinaface",
+                 folder.write("r2.txt", "# a.jpg\n1 2 3 4\n# b.jpg\n1 2 3 4\n# a.jpg\n5 6 7 8\n# b.jpg\n")) ==
+      "a.jpg ");
   CHECK(incomplete("retinaface",
                    folder.write("r.txt", "# a.jpg\n1 2 3 4\n1 2 3\n# b.jpg\n1 2 3 4\n# c.jpg\n1 2 0 4\n")) ==
         "a.jpg c.jpg ");
@@ -604,6 +617,9 @@ TEST_CASE("an image whose labels were left out says so") {
   folder.write("voc/b.xml",
                "<annotation><filename>b.png</filename>" + voc_object("face", "0", "11") + "</annotation>");
   CHECK(incomplete("voc", folder / "voc") == "a.png ");
+  folder.write("voc/c.xml",
+               "<annotation><filename>b.png</filename>" + voc_object("face", "20", "31") + "</annotation>");
+  CHECK(incomplete("voc", folder / "voc") == "a.png b.png ");
   folder.write("yolo/a.txt", "0 .5 .5 .2\n");
   folder.write("yolo/b.txt", "0 .5 .5 .2 .4\n");
   folder.write("yolo/c.txt", "0 .5 .5 0 .4\n");

@@ -90,6 +90,7 @@ Dataset join(Dataset boxes, const Dataset& points) {
     found->second->line = pointed.line;
     std::vector<LabelledFace>& faces = found->second->faces;
     std::vector<bool> taken(faces.size(), false);
+    std::vector<LabelledFace> unboxed;
     for (const LabelledFace& face : pointed.faces) {
       if (!face.landmarks) continue;
       LabelledFace* const box = box_of(faces, taken, *face.landmarks);
@@ -99,12 +100,17 @@ Dataset join(Dataset boxes, const Dataset& points) {
             {pointed.file, face.line,
              pointed.path + ": no box holds three of the points around " + show(at.x) + " " + show(at.y)});
         ++boxes.left_out;
+        // A face all the same.
+        unboxed.push_back(
+            {.box = box_around(*face.landmarks), .ignore = true, .guessed_box = true, .line = face.line});
         continue;
       }
       box->landmarks = face.landmarks;
       box->line = face.line;
       taken[static_cast<std::size_t>(box - faces.data())] = true;
     }
+    std::copy_if(unboxed.begin(), unboxed.end(), std::back_inserter(faces),
+                 [](const LabelledFace& face) { return !complaint_about(face.box); });
   }
   boxes.problems.insert(boxes.problems.end(), points.problems.begin(), points.problems.end());
   boxes.problems.insert(boxes.problems.end(), lost.begin(), lost.end());

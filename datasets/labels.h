@@ -42,6 +42,8 @@ struct LabelFormat {
   std::string_view input;  // what `path` is, in a few words
   // Called by read_labels(). Errors: kIo, kLimit or kFormat if nothing of `path` can be used.
   Result<Dataset> (*read)(const std::string& path, const LabelOptions& options);
+  // Sets in this format label one face of a photograph, whoever else is in it.
+  bool one_face = false;
 };
 
 // All formats, by name:
@@ -65,8 +67,8 @@ Result<Dataset> read_labels(std::string_view format, const std::string& path,
 // The images and boxes of `boxes` with the points of `points`: for sets that keep the two in
 // separate lists. An image's place is then that of its points. Points go to that box of the same
 // path, not ignored, that holds most of them: at least three, and among equals the one whose middle
-// is nearest to theirs; one set of points a box. Boxes of `points` are not used. Problems are those of
-// both, and points that find no box or no image.
+// is nearest to theirs; one set of points a box. Points that find no box become an ignored face where box_around()
+// has it. Boxes of `points` are not used. Problems are those of both, and points that find no box or no image.
 Dataset join(Dataset boxes, const Dataset& points);
 
 // Where WIDER FACE's annotators would draw the box (forehead to chin) of an upright face with these

@@ -19,16 +19,17 @@ Result<Dataset> read_retinaface(const std::string& file, const LabelOptions&) {
   if (!text) return text.error();
   DatasetBuilder builder(file);
   LabelledImage* image = nullptr;
-  bool skipping = false;  // rows of an image that was refused
+  bool skipping = false;  // rows of an image that was refused ...
+  std::string skipped;    // ... which is listed already, or empty
   for (const Line& line : split_lines(*text)) {
     if (line.empty()) continue;
     if (line.text[0] == '#') {
       const PathAndNumbers heading = split_path_and_numbers(line.text.substr(1));
       skipping = heading.path.empty() || !heading.numbers.empty() || builder.has(heading.path);
       if (skipping) {
-        builder.problem(line.number,
-                        in_quotes(line.text) + (builder.has(heading.path) ? " is listed a second time"
-                                                                          : ", expected # and a path"));
+        skipped = builder.has(heading.path) ? heading.path : "";
+        builder.problem(line.number, in_quotes(line.text) + (skipped.empty() ? ", expected # and a path"
+                                                                             : " is listed a second time"));
       } else {
         image = &builder.image(heading.path, line.number);
       }
@@ -36,6 +37,7 @@ Result<Dataset> read_retinaface(const std::string& file, const LabelOptions&) {
     }
     if (skipping) {
       builder.count_left_out(1);  // its heading was the problem
+      if (!skipped.empty()) builder.incomplete(skipped);
       continue;
     }
     if (!image) {

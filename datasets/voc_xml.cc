@@ -53,7 +53,9 @@ void read_annotation(const LabelFile& file, Classes& classes, DatasetBuilder& bu
   if (builder.has(path)) {
     builder.problem(0, in_quotes(path) + " has labels in another file already");
     for (const pugi::xml_node& object : annotation.children("object")) {
-      if (classes.wants(object.child("name").text().get())) builder.count_left_out(1);
+      if (!classes.wants(object.child("name").text().get())) continue;
+      builder.count_left_out(1);
+      builder.incomplete(path);
     }
     return;
   }

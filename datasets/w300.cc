@@ -101,6 +101,6 @@ Result<Dataset> read_w300(const std::string& path, const LabelOptions& options) 
 
 }  // namespace
 
-const LabelFormat kW300 = {"300w", "a .pts file of 68 points, or a folder of them", read_w300};
+const LabelFormat kW300 = {"300w", "a .pts file of 68 points, or a folder of them", read_w300, true};
 
 }  // namespace mtcnn

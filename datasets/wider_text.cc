@@ -51,14 +51,16 @@ Result<Dataset> read_wider_text(const std::string& file, const LabelOptions&) {
   std::vector<Line> lines = split_lines(*text);
   lines.erase(std::remove_if(lines.begin(), lines.end(), [](const Line& l) { return l.empty(); }),
               lines.end());
+  std::string last;  // the image before
   std::size_t at = 0;
   while (at < lines.size()) {
     const Line& heading = lines[at++];
     const std::string path(heading.text);
     if (parse_numbers(heading.text)) {
-      builder.left_out(heading.number, in_quotes(heading.text) + ", expected the path of an image");
+      builder.left_out(heading.number, in_quotes(heading.text) + ", expected the path of an image", last);
       continue;
     }
+    last = path;
     if (at == lines.size()) {
       builder.problem(heading.number, in_quotes(path) + ": the file ends, expected a number of faces");
       break;
@@ -74,12 +76,16 @@ Result<Dataset> read_wider_text(const std::string& file, const LabelOptions&) {
       // What stands where the count should is a row if there is none: then it is one of them.
       const bool is_count = numbers && numbers->size() == 1;
       builder.count_left_out(at - first - (is_count ? 1 : 0));
+      builder.incomplete(path);
       continue;
     }
     const auto expected = static_cast<std::size_t>((*numbers)[0]);
     ++at;
     const bool repeated = builder.has(path);
-    if (repeated) builder.problem(heading.number, in_quotes(path) + " is listed a second time");
+    if (repeated) {
+      builder.problem(heading.number, in_quotes(path) + " is listed a second time");
+      if (expected > 0) builder.incomplete(path);
+    }
     LabelledImage unused;
     LabelledImage& image = repeated ? unused : builder.image(path, heading.number);
 

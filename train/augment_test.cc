@@ -6,22 +6,15 @@
 
 #include <doctest/doctest.h>
 
+#include "engine/model_data.h"
+
 namespace mtcnn {
 namespace {
 
 constexpr int kSide = 24;
-constexpr float kMean = 127.5f, kScale = 1 / 128.f;
+constexpr float kMean = kPixelMean, kScale = kPixelScale;
 constexpr float kDarkest = -kMean * kScale, kBrightest = kMean * kScale;
 using Pixels24 = std::vector<float>;
-
-AugmentConfig none() {
-  AugmentConfig config;
-  for (double* p : {&config.flip, &config.rotate, &config.colour, &config.grey, &config.low_resolution,
-                    &config.blur, &config.jpeg, &config.noise, &config.occlude}) {
-    *p = 0;
-  }
-  return config;
-}
 
 // Of all brightnesses.
 Pixels24 colourful(std::uint64_t seed) {
@@ -46,11 +39,11 @@ bool in_range(const Pixels24& pixels) {
 
 TEST_CASE("without changes there are none") {
   const Pixels24 pixels = colourful(1);
-  CHECK(changed(none(), pixels, 1) == pixels);
+  CHECK(changed(AugmentConfig::none(), pixels, 1) == pixels);
 }
 
 TEST_CASE("grey crops are as bright as they were, in every channel") {
-  AugmentConfig config = none();
+  AugmentConfig config = AugmentConfig::none();
   config.grey = 1;
   const Pixels24 pixels = colourful(1), grey = changed(config, pixels, 1);
   float worst = 0;
@@ -62,7 +55,7 @@ TEST_CASE("grey crops are as bright as they were, in every channel") {
 }
 
 TEST_CASE("a patch hides a rectangle, in one colour, and nothing else") {
-  AugmentConfig config = none();
+  AugmentConfig config = AugmentConfig::none();
   config.occlude = 1;
   for (std::uint64_t seed = 0; seed < 50; ++seed) {
     const Pixels24 pixels = colourful(seed), hidden = changed(config, pixels, seed);
@@ -91,7 +84,7 @@ TEST_CASE("a patch hides a rectangle, in one colour, and nothing else") {
 TEST_CASE("colours and noise change pixels, which stay pixels") {
   for (const bool noise : {false, true}) {
     CAPTURE(noise);
-    AugmentConfig config = none();
+    AugmentConfig config = AugmentConfig::none();
     (noise ? config.noise : config.colour) = 1;
     double mean_change = 0;
     for (std::uint64_t seed = 0; seed < 50; ++seed) {
@@ -104,7 +97,7 @@ TEST_CASE("colours and noise change pixels, which stay pixels") {
     mean_change /= 50. * kSide * kSide * 3;
     if (noise) CHECK(std::abs(mean_change) < 2 * kScale);
   }
-  AugmentConfig config = none();
+  AugmentConfig config = AugmentConfig::none();
   config.colour = 1;
   CHECK(changed(config, colourful(1), 1) != changed(config, colourful(1), 2));
 }
@@ -177,7 +170,7 @@ TEST_CASE("JPEG leaves its traces, the more the lower the quality") {
 }
 
 TEST_CASE("views are drawn within their limits, with their probabilities") {
-  AugmentConfig config = none();
+  AugmentConfig config = AugmentConfig::none();
   config.rotate = config.low_resolution = config.blur = config.jpeg = config.flip = .5;
   config.rotate_by = 20;
   int turned = 0, coarse = 0, blurred = 0, compressed = 0, mirrored = 0;

@@ -44,29 +44,20 @@ void measure_windows(const std::vector<std::vector<ScoredBox>>& found, const Pho
                        std::count_if(scores.begin(), scores.end(), [&](float s) { return s >= threshold; })) /
                    images;
 
-  std::vector<double> faces(photographs.sets.size()), kept(faces.size()), kept_of_all(faces.size());
+  double kept = 0, kept_of_all = 0;
   for (std::size_t i = 0; i < found.size(); ++i) {
-    const std::size_t set = static_cast<std::size_t>(photographs.list[i].set);
     for (const LabelledFace& face : photographs.list[i].faces) {
       float best = -1;
       for (const ScoredBox& window : found[i]) {
         if (window.score > best && iou(window.box, face.box) >= kIou) best = window.score;
       }
-      ++faces[set];
-      kept[set] += best >= threshold;
-      kept_of_all[set] += best >= 0;
+      kept += best >= threshold;
+      kept_of_all += best >= 0;
     }
   }
-  double sets = 0;
-  for (std::size_t set = 0; set < faces.size(); ++set) {
-    if (faces[set] == 0) continue;
-    ++sets;
-    result.recall += kept[set] / faces[set];
-    result.recall_of_all += kept_of_all[set] / faces[set];
-  }
-  if (sets > 0) {
-    result.recall /= sets;
-    result.recall_of_all /= sets;
+  if (result.faces > 0) {
+    result.recall = kept / static_cast<double>(result.faces);
+    result.recall_of_all = kept_of_all / static_cast<double>(result.faces);
   }
   result.figure = result.recall;
 }
@@ -97,7 +88,7 @@ void measure_faces(const std::vector<std::vector<Face>>& found, const Photograph
   }
   if (sets > 0) result.average_precision /= sets;
   BoxOptions at;
-  at.false_positives_per_image = {options.windows_per_image};
+  at.false_positives_per_image = {options.windows_per_image, kTimesMore * options.windows_per_image};
   const BoxResult of_all = evaluate_boxes(all, all_detections, at);
   const BoxResult::RecallAt point = of_all.recall_at.front();
   result.recall = point.recall;
@@ -106,11 +97,13 @@ void measure_faces(const std::vector<std::vector<Face>>& found, const Photograph
       static_cast<std::size_t>(options.windows_per_image * static_cast<double>(all.size()));
   const std::size_t false_positives = of_all.false_positives.size();
   if (most > 0 && false_positives >= most) result.threshold = std::min(point.score, 1.);
+  if (most > 0 && false_positives >= kTimesMore * most)
+    result.threshold_of_more = std::min(of_all.recall_at.back().score, 1.);
   result.windows = static_cast<double>(std::min(most, false_positives)) / static_cast<double>(all.size());
   const LandmarkResult landmarks = evaluate_landmarks(all, points);
   result.landmark_error = landmarks.mean_error;
   result.landmark_faces = landmarks.detected;
-  result.figure = result.average_precision;
+  result.average_precision_of_all = result.figure = of_all.average_precision;
 }
 
 }  // namespace

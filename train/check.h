@@ -12,6 +12,11 @@
 
 namespace mtcnn {
 
+// The score down to which a net that was not calibrated yet is looked at.
+inline constexpr double kLeastChecked = .05;
+
+inline constexpr std::size_t kTimesMore = 10;
+
 struct CheckOptions {
   int stages = 1;  // nets that are there
   SearchConfig search;
@@ -25,16 +30,18 @@ struct CheckOptions {
 
 struct CheckResult {
   std::size_t images = 0, faces = 0;
-  // The figure to choose by: `recall` with one or two nets, `average_precision` with three.
+  // The figure to choose by: `recall` with one or two nets, `average_precision_of_all` with three.
   double figure = 0;
   // With one or two nets, share of the faces with a window of IoU .5 or more among the best so many windows an image;
-  // with three, of all sets' faces, with so many false positives an image.
+  // with three, of the faces found with so many false positives an image.
   double recall = 0;
   double windows = 0;    // how many there were
   double threshold = 0;  // the score from which on these are; 0: there are fewer than asked for at any score
-  double recall_of_all = 0;  // of all windows, down to the threshold searched with
+  double threshold_of_more = 0;  // three nets: likewise of kTimesMore times as many
+  double recall_of_all = 0;      // of all windows, down to the threshold searched with
   double windows_of_all = 0;
-  double average_precision = 0;  // at IoU .5; the mean over the sets
+  // At IoU .5: the mean over the sets, in which a set of few faces counts as much as others; and of all faces together.
+  double average_precision = 0, average_precision_of_all = 0;
   // Mean distance of the points, in distances between the eyes, of the faces found that have points; 0 without any.
   double landmark_error = 0;
   std::size_t landmark_faces = 0;

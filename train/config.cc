@@ -42,7 +42,7 @@ template <typename V>
 void visit(V& v, SampleConfig& c) {
   v("ratio", c.ratio, "negatives, positives, parts, landmark faces in a batch", Range{0, 1e6});
   v("negative_iou", c.negative_iou, "a negative overlaps every face by less (intersection over union)",
-    kShare);
+    Range{.01, 1});
   v("part_iou", c.part_iou, "a part overlaps a face by this or more", kShare);
   v("positive_iou", c.positive_iou, "a positive, and a window of a landmark face, by this or more", kShare);
   v("positive_share", c.positive_share,
@@ -96,7 +96,8 @@ void visit(V& v, StageConfig& c) {
     Range{});
   v("optimizer", c.optimizer, "\"adamw\", or \"sgd\" with momentum .9", Range{});
   v("learning_rate", c.learning_rate, "the highest; it falls to 0 as a cosine", Range{0, 1e3});
-  v("weight_decay", c.weight_decay, "", Range{0, 1e3});
+  v("weight_decay", c.weight_decay, "share of each weight, times the learning rate, that a step takes away",
+    Range{0, 1e3});
   v("warm_up", c.warm_up, "share of the samples over which the learning rate rises", kShare);
   v("average", c.average,
     "decay of the running mean of the weights, which is what is checked and kept; 0: the weights themselves",
@@ -117,23 +118,27 @@ void visit(V& v, StageConfig& c) {
   v("mining_windows", c.mining_windows, "most windows mined from an image", kCount);
   v("check_windows", c.check_windows,
     "P-Net, R-Net: windows of a validation image that pass; checkpoints are chosen by the share of faces kept so. "
-    "O-Net: false positives of a validation image at its default threshold",
+    "O-Net: false positives of a validation image at its default threshold; at a score of .3 there are ten times as many",
     Range{.001, 1e6});
   v("checks", c.checks, "how often the validation sets are searched, over all rounds", kCount);
 }
 
 template <typename V>
 void visit(V& v, SetConfig& c) {
-  v("name", c.name, "", Range{});
+  v("name", c.name, "for messages and the report; left out: that of the images' folder", Range{});
   v("format", c.format,
     "wider, cnn_facepoint, celeba, aflw, 300w, voc, coco, yolo, retinaface, or background (a folder of images without faces)",
     Range{});
   v("labels", c.labels, "file or folder, as the format has it", Range{});
   v("images", c.images, "folder that the paths in the labels start from", Range{});
   v("landmarks", c.landmarks, "a second list, of the points of the same images", Range{});
-  v("landmarks_format", c.landmarks_format, "", Range{});
+  v("landmarks_format", c.landmarks_format, "the format of that list", Range{});
   v("classes", c.classes, "voc, coco, yolo: the classes that are faces; none: all", Range{});
   v("only", c.only, "pattern of the listed paths that are used", Range{});
+  v("unlabelled_faces", c.unlabelled_faces,
+    "\"some\": others may be in the photographs than the labelled ones, which then give no negatives; \"none\"; or\n"
+    "\"auto\": some in the formats that label one face a photograph (cnn_facepoint, celeba, aflw, 300w), none else",
+    Range{});
   v("weight", c.weight, "how often an image is drawn, compared with one of another set", Range{0, 1e9});
   v("box_moves", c.box_moves,
     "moves of the left, top, right and bottom edge of every box, in widths and heights of the box, for\n"
@@ -158,7 +163,7 @@ void for_each_table(TrainConfig& c, F&& table) {
 template <typename V>
 void visit(V& v, TrainConfig& c) {
   v("output", c.output, "folder for the model, checkpoints, metrics and the report", Range{});
-  v("seed", c.seed, "", Range{0, 9e15});
+  v("seed", c.seed, "of weights, samples and dropout: the same seed gives the same samples", Range{0, 9e15});
   v("threads", c.threads, "0: one per core", Range{0, 1024});
   v("device", c.device, "\"auto\": a GPU if libtorch has one; \"cpu\", \"cuda\"", Range{});
   v("thresholds", c.thresholds,
@@ -269,8 +274,12 @@ class Reader {
   std::optional<Error> error_;
 };
 
+// Full, so that the same files are the same wherever the config is read from.
 void make_absolute(const std::string& folder, std::string& path) {
-  if (!path.empty()) path = (std::filesystem::path(folder) / path).lexically_normal().string();
+  if (path.empty()) return;
+  std::error_code error;
+  const std::filesystem::path full = std::filesystem::absolute(std::filesystem::path(folder) / path, error);
+  path = full.lexically_normal().string();
 }
 
 Status read_sets(const toml::table& file, const char* key, const std::string& name, const std::string& folder,
@@ -299,6 +308,10 @@ Status read_sets(const toml::table& file, const char* key, const std::string& na
     }
     if (!known) {
       return Error{ErrorCode::kFormat, at + "format is \"" + set.format + "\", expected one of " + names};
+    }
+    if (set.unlabelled_faces != "auto" && set.unlabelled_faces != "some" && set.unlabelled_faces != "none") {
+      return Error{ErrorCode::kFormat, at + "unlabelled_faces is \"" + set.unlabelled_faces +
+                                           "\", expected \"auto\", \"some\" or \"none\""};
     }
     if (set.labels.empty() || set.images.empty()) {
       return Error{ErrorCode::kFormat, at + "a set needs `labels` and `images`"};
@@ -392,6 +405,14 @@ std::string set_text(const char* key, SetConfig set, bool comments) {
 
 }  // namespace
 
+AugmentConfig AugmentConfig::none() {
+  AugmentConfig a;
+  for (double* const p :
+       {&a.flip, &a.rotate, &a.colour, &a.grey, &a.low_resolution, &a.blur, &a.jpeg, &a.noise, &a.occlude})
+    *p = 0;
+  return a;
+}
+
 TrainConfig::TrainConfig() {
   pnet.samples = 12e6;
   pnet.batch = 512;
@@ -401,7 +422,7 @@ TrainConfig::TrainConfig() {
 
   rnet.samples = 4e6;
   rnet.batch = 256;
-  rnet.mining_threshold = .5;
+  rnet.mining_threshold = .1;
   rnet.mining_windows = 60;
   rnet.check_windows = 20;
 
@@ -442,7 +463,7 @@ Result<TrainConfig> parse_config(const std::string& text, const std::string& nam
   if (status) status = read_sets(file.table(), "set", name, folder, config.sets);
   if (status) status = read_sets(file.table(), "validation", name, folder, config.validation);
   if (!status) return status.error();
-  make_absolute(folder, config.output);
+  config.output = (std::filesystem::path(folder) / config.output).lexically_normal().string();
 
   const auto bad = [&](const std::string& what) { return Error{ErrorCode::kFormat, name + ": " + what}; };
   if (config.sets.empty()) return bad("there is no [[set]] of training images");

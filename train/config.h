@@ -17,6 +17,7 @@ struct SetConfig {
   std::string name, format, labels, images, landmarks, landmarks_format;
   std::vector<std::string> classes;
   std::string only = "*";
+  std::string unlabelled_faces = "auto";
   double weight = 1;
   std::array<double, 4> box_moves{};
   double point_shift = 0;
@@ -44,6 +45,9 @@ struct AugmentConfig {
   double rotate = .3, rotate_by = 20;
   double colour = .8, grey = .1;
   double low_resolution = .15, blur = .1, jpeg = .1, noise = .1, occlude = .1;
+
+  // Crops as the cascade cuts them.
+  static AugmentConfig none();
 };
 
 struct StageConfig {

@@ -1,5 +1,7 @@
 #include "train/config.h"
 
+#include <filesystem>
+
 #include <doctest/doctest.h>
 
 namespace mtcnn {
@@ -33,6 +35,17 @@ TEST_CASE("what is not said has a default, and what is said counts") {
   CHECK(config->sets[0].name == "i");
   CHECK(config->sets[0].weight == 2);
   CHECK(config->sets[0].box_moves == std::array<double, 4>{0, -.2, 0, 0});
+}
+
+TEST_CASE("a set's paths are full, from wherever its config is read") {
+  namespace fs = std::filesystem;
+  const std::string here = fs::current_path().string();
+  const Result<TrainConfig> near = parse_config(kSet, "c.toml", ""),
+                            far = parse_config(kSet, "c.toml", "recipes/../");
+  REQUIRE((near.ok() && far.ok()));
+  CHECK(near->sets[0].labels == (fs::path(here) / "l.txt").string());
+  CHECK(config_text(*near) == config_text(*far));
+  CHECK(near->output == "training");
 }
 
 TEST_CASE("the example is a config of the defaults") {
@@ -93,6 +106,10 @@ TEST_CASE("what is wrong is said with file and line") {
   CHECK(error_of("[[set]]\nformat = \"wider\"\nimages = \"i\"\n") ==
         "c.toml:1: a set needs `labels` and `images`");
   CHECK(error_of("set = 3\n") == "c.toml:1: expected [[set]]");
+  CHECK(error_of(kSet + "unlabelled_faces = \"few\"\n")
+            .ends_with("unlabelled_faces is \"few\", expected \"auto\", \"some\" or \"none\""));
+  CHECK(error_of("[samples]\nnegative_iou = 0\n" + kSet)
+            .starts_with("c.toml:2: samples.negative_iou: expected a number from 0.01"));
   CHECK(error_of(kSet + "[samples]\npart_iou = 0.9\n").find("negative_iou <= part_iou <= positive_iou") !=
         std::string::npos);
   CHECK(load_config("/nowhere/c.toml").error().code == ErrorCode::kIo);

@@ -32,7 +32,6 @@ constexpr int kValidationBatch = 1024;
 constexpr int kValidationBatches = 16;
 constexpr int kPasses = 300;      // as the paper counts
 constexpr int kTimedRepeats = 9;  // of those; in turn for the nets that are compared
-constexpr double kLeastChecked = .05;
 // Sets the streams of samples apart from those of the training itself.
 constexpr std::uint64_t kTrainStream = 100, kValidationStream = 200;
 
@@ -116,11 +115,7 @@ class Laboratory {
         images_(static_cast<std::size_t>(config.data.cache_gib * 0x1p30), config.data.max_side),
         validation_config_(config) {
     // Validation crops are as the cascade cuts them.
-    AugmentConfig& a = validation_config_.augment;
-    for (double* p : {&a.flip, &a.rotate, &a.colour, &a.grey, &a.low_resolution, &a.blur, &a.jpeg, &a.noise,
-                      &a.occlude}) {
-      *p = 0;
-    }
+    validation_config_.augment = AugmentConfig::none();
   }
 
   Result<ExperimentResult> run();
@@ -148,15 +143,15 @@ class Laboratory {
   ModelData model_;
 };
 
-// What the nets before `stage` let through, as the training itself mines it.
+// What the nets before `stage` let through, as the training itself mines it: its own windows, where they are still there.
 Result<MinedWindows> Laboratory::windows(const Photographs& photographs, std::size_t stage) {
-  MiningOptions options;
-  options.stages = static_cast<int>(stage);
-  options.search = config_.mining;
-  options.thresholds = {config_.pnet.mining_threshold, config_.rnet.mining_threshold, 0};
-  options.most = stage == 1 ? config_.pnet.mining_windows : config_.rnet.mining_windows;
+  MiningOptions options = mining_options(config_, Mine::kNext, static_cast<int>(stage));
   options.threads = threads_;
   options.stop = events_.stop;
+  const char* const files[] = {nullptr, "rnet.mined", "onet.mined"};
+  Result<MinedWindows> old = load_mined((std::filesystem::path(config_.output) / files[stage]).string(),
+                                        mining_key(model_, options, photographs), photographs.list.size());
+  if (old) return old;
   note("searching " + std::to_string(photographs.list.size()) +
        " photographs for what the nets before let through");
   MinedWindows found = mine(model_, options, photographs, images_);

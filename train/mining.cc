@@ -6,6 +6,7 @@
 
 #include "cascade/cascade.h"
 #include "nets/mtcnn_nets.h"
+#include "train/check.h"
 #include "train/fingerprint.h"
 #include "train/search.h"
 #include "util/file.h"
@@ -13,12 +14,6 @@
 
 namespace mtcnn {
 namespace {
-
-std::uint64_t fnv(std::span<const std::byte> bytes) {
-  Fingerprint hash;
-  hash.add(bytes);
-  return hash.value();
-}
 
 template <typename T>
 void append(std::vector<std::byte>& bytes, const T& value) {
@@ -37,6 +32,19 @@ bool take(std::span<const std::byte>& bytes, T& value) {
 constexpr std::uint64_t kMagic = 0x31646e696d6d746dU;  // "mtmmind1"
 
 }  // namespace
+
+MiningOptions mining_options(const TrainConfig& config, Mine what, int stages) {
+  const StageConfig* const nets[] = {&config.pnet, &config.rnet, &config.onet};
+  MiningOptions options;
+  options.mine = what;
+  options.stages = stages;
+  options.search = config.mining;
+  options.thresholds = {config.pnet.mining_threshold, config.rnet.mining_threshold, kLeastChecked};
+  // A net that still learns has not had its scores moved.
+  if (what == Mine::kOwn) options.thresholds[static_cast<std::size_t>(stages) - 1] = kLeastChecked;
+  options.most = nets[stages - 1]->mining_windows;
+  return options;
+}
 
 MinedWindows mine(const ModelData& model, const MiningOptions& options, const Photographs& photographs,
                   ImageCache& images, std::size_t part, std::size_t parts, const MiningProgress& progress) {
@@ -103,7 +111,9 @@ Status save_mined(const std::string& path, const std::string& key, const MinedWi
     append(bytes, std::uint64_t{list.size()});
     for (const ScoredBox& window : list) append(bytes, window);
   }
-  append(bytes, fnv(bytes));
+  Fingerprint sum;
+  sum.add(bytes);
+  append(bytes, sum.value());
   return write_file(path, bytes, true);
 }
 
@@ -116,7 +126,9 @@ Result<MinedWindows> load_mined(const std::string& path, const std::string& key,
   if (bytes.size() < sizeof hash) return bad("is cut short");
   std::memcpy(&hash, bytes.data() + bytes.size() - sizeof hash, sizeof hash);
   bytes = bytes.first(bytes.size() - sizeof hash);
-  if (hash != fnv(bytes)) return bad("is damaged");
+  Fingerprint sum;
+  sum.add(bytes);
+  if (hash != sum.value()) return bad("is damaged");
   if (!take(bytes, value) || value != kMagic) return bad("does not hold mined windows");
   if (!take(bytes, value) || value > bytes.size()) return bad("is damaged");
   if (std::string(reinterpret_cast<const char*>(bytes.data()), value) != key) {

@@ -31,6 +31,9 @@ struct MiningOptions {
   const std::atomic<bool>* stop = nullptr;
 };
 
+// How a training of this config searches with so many nets: on one thread, until told otherwise.
+MiningOptions mining_options(const TrainConfig& config, Mine what, int stages);
+
 // Called now and then with the number of photographs done, by one thread at a time.
 using MiningProgress = std::function<void(std::size_t)>;
 

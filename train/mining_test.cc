@@ -261,8 +261,14 @@ TEST_CASE("checks count faces by the windows that keep them") {
   CHECK(result.threshold == 0);
   for (Photograph& photograph : album.photographs.list) photograph.faces.clear();
   album.photographs.list[0].faces.push_back(nowhere);
-  CHECK(check(data, o, album.photographs, images).windows == 1);
-  CHECK(check(data, o, album.photographs, images).threshold > .3);
+  result = check(data, o, album.photographs, images);
+  CHECK(result.windows == 1);
+  CHECK(result.threshold > .3);
+  // Ten times as many have lower scores; where there are not so many, nothing is told.
+  CHECK(result.threshold_of_more > 0);
+  CHECK(result.threshold_of_more < result.threshold);
+  o.windows_per_image = 1e3;
+  CHECK(check(data, o, album.photographs, images).threshold_of_more == 0);
 }
 
 }  // namespace

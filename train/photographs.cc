@@ -15,7 +15,7 @@ namespace mtcnn {
 namespace {
 
 constexpr std::size_t kNamed = 5;  // missing images, or labels that can't be used, that a message names
-// More than any photograph: a label of it was left out, so that a face may lie anywhere.
+// More than any photograph: a face without a label may lie anywhere in it.
 constexpr Box kEverywhere{-1e6f, -1e6f, 1e6f, 1e6f};
 
 // What may be the reason that a set has no image.
@@ -76,6 +76,10 @@ Result<Photographs> read_photographs(std::span<const SetConfig> sets, double min
       if (!points) return points.error();
       labels = join(std::move(*labels), *points);
     }
+    const auto format = std::find_if(label_formats().begin(), label_formats().end(),
+                                     [&](const LabelFormat& known) { return known.name == set.format; });
+    const bool others =
+        set.unlabelled_faces == "some" || (set.unlabelled_faces == "auto" && format->one_face);
     const int index = static_cast<int>(photographs.sets.size());
     photographs.sets.push_back(set);
     photographs.problems.insert(photographs.problems.end(), labels->problems.begin(), labels->problems.end());
@@ -91,7 +95,7 @@ Result<Photographs> read_photographs(std::span<const SetConfig> sets, double min
         if (++missing <= kNamed) first += (missing > 1 ? ", " : "") + image.path;
         continue;
       }
-      if (image.incomplete) photograph.ignored.push_back(kEverywhere);
+      if (image.incomplete || others) photograph.ignored.push_back(kEverywhere);
       for (LabelledFace& face : image.faces) {
         face.box = moved(face.box, set.box_moves);
         if (face.ignore || std::min(face.box.width(), face.box.height()) < min_face) {
@@ -134,6 +138,7 @@ std::uint64_t fingerprint(const Photographs& photographs) {
     hash.add(photograph.faces.size());
     for (const LabelledFace& face : photograph.faces) {
       add_box(face.box);
+      hash.add(face.guessed_box);
       hash.add(face.landmarks.has_value());
       if (!face.landmarks) continue;
       for (const Point& point : *face.landmarks) {

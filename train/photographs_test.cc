@@ -104,5 +104,70 @@ TEST_CASE("other photographs or labels have another fingerprint") {
   CHECK(of(moved) != two);
 }
 
+TEST_CASE("boxes are moved as the set says, faces and ignored ones, before the smallest face is") {
+  const test::Folder folder;
+  SetConfig set;
+  set.name = "holidays";
+  set.format = "wider";
+  set.images = folder / "images";
+  set.labels = folder.write("labels.txt",
+                            "a.png\n3\n10 100 40 20 0 0 0 0 0 0\n100 100 40 20 0 0 0 1 0 0\n200 10 20 10\n");
+  folder.write("images/a.png", "");
+  set.box_moves = {.1, -.5, -.25, .5};  // twice as high
+  const auto of = [&](double min_face) {
+    const Result<Photographs> read = read_photographs(std::span(&set, 1), min_face);
+    REQUIRE(read.ok());
+    return read->list.at(0);
+  };
+  // 26 x 40, 26 x 40 and 13 x 20 pixels then, of 40 x 20, 40 x 20 and 20 x 10.
+  const Photograph large = of(25);
+  REQUIRE(large.faces.size() == 1);
+  CHECK(large.faces[0].box == Box{14, 90, 40, 130});
+  CHECK(large.ignored == std::vector<Box>{{104, 90, 130, 130}, {202, 5, 215, 25}});
+  CHECK(of(12).faces.size() == 2);
+}
+
+TEST_CASE("points of a second list, and what their formats leave open") {
+  const test::Folder folder;
+  SetConfig set;
+  set.name = "holidays";
+  set.format = "wider";
+  set.images = folder / "images";
+  set.labels = folder.write("labels.txt", "a.jpg\n1\n10 10 40 40\n");
+  set.landmarks = folder.write(
+      "points.txt", "a.jpg 20 20 40 20 30 30 22 40 38 40\na.jpg 220 20 240 20 230 30 222 40 238 40\n");
+  set.landmarks_format = "celeba";
+  for (const char* name : {"images/a.jpg", "images/b.jpg"}) folder.write(name, "");
+  const auto of = [&] {
+    const Result<Photographs> read = read_photographs(std::span(&set, 1), 12);
+    REQUIRE(read.ok());
+    REQUIRE(read->list.size() == 1);
+    return read->list[0];
+  };
+  const Box beside{110, 10, 150, 50}, other{210, 8, 250, 48};
+  const Photograph joined = of();
+  REQUIRE(joined.faces.size() == 1);
+  CHECK(joined.faces[0].landmarks);
+  CHECK(!joined.faces[0].guessed_box);
+  CHECK(classify(beside, joined, {}).negative);
+  CHECK(!classify(other, joined, {}).negative);  // points that no box holds are a face, too
+
+  // Points alone: the box is a guess, and others may be in the photograph.
+  set.format = "celeba";
+  set.labels = set.landmarks;
+  set.landmarks = set.landmarks_format = "";
+  const Photograph pointed = of();
+  REQUIRE(pointed.faces.size() == 2);
+  CHECK(pointed.faces[0].guessed_box);
+  CHECK(!classify(beside, pointed, {}).negative);
+  set.unlabelled_faces = "none";
+  CHECK(classify(beside, of(), {}).negative);
+  set.format = "wider";
+  set.labels = folder / "labels.txt";
+  CHECK(classify(beside, of(), {}).negative);
+  set.unlabelled_faces = "some";
+  CHECK(!classify(beside, of(), {}).negative);
+}
+
 }  // namespace
 }  // namespace mtcnn

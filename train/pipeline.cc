@@ -40,8 +40,9 @@ using Clock = std::chrono::steady_clock;
 
 constexpr const char* kTitles[] = {"P-Net", "R-Net", "O-Net"};
 constexpr double kCheckpointSeconds = 60;  // between two checkpoints
-constexpr double kReportSeconds = 5;       // between two lines of metrics
-constexpr double kLeastChecked = .05;      // score down to which a net's curve is looked at
+constexpr double kLowScore =
+    .3;  // of O-Net, where kTimesMore times as many false positives pass as at its threshold
+constexpr double kReportSeconds = 5;  // between two lines of metrics
 constexpr std::size_t kLargestFile = std::size_t{1} << 34;
 
 double seconds_since(Clock::time_point start) {
@@ -77,9 +78,11 @@ Json to_json(const CheckResult& check) {
           {"recall", check.recall},
           {"windows", check.windows},
           {"threshold", check.threshold},
+          {"threshold_of_more", check.threshold_of_more},
           {"recall_of_all", check.recall_of_all},
           {"windows_of_all", check.windows_of_all},
           {"average_precision", check.average_precision},
+          {"average_precision_of_all", check.average_precision_of_all},
           {"landmark_error", check.landmark_error},
           {"landmark_faces", check.landmark_faces}};
 }
@@ -146,8 +149,9 @@ class Pipeline {
   struct Best {
     double figure = -1;
     std::int64_t step = -1;
-    double threshold = 0;  // CheckResult's
-    ModelData weights;     // tensors of this net alone
+    double threshold = 0, threshold_of_more = 0;  // CheckResult's
+    std::int64_t checked = 0;                     // the step of the last check, good or not
+    ModelData weights;                            // tensors of this net alone
   };
 
   std::string path(const std::string& name) const {
@@ -181,6 +185,7 @@ class Pipeline {
   // Nothing if it was stopped.
   Result<std::optional<MinedWindows>> mined(std::size_t stage, Mine what, int round, const ModelData& model);
   Result<bool> train_stage(std::size_t stage, ModelData& model);
+  void calibrate(std::size_t stage, Best& best) const;
   Status save_model(const ModelData& data, const std::string& check, const std::string& name) const;
   Status save_checkpoint(std::size_t stage, const NetTrainer& trainer, std::int64_t step,
                          const Best& best) const;
@@ -284,7 +289,7 @@ void Pipeline::forget(std::size_t from) const {
       fs::remove(path(nets.back() + ending), error);
     remove_own(stage);
   }
-  for (const char* name : {"config.toml", "report.html", "model.safetensors"}) fs::remove(path(name), error);
+  for (const char* name : {"report.html", "model.safetensors"}) fs::remove(path(name), error);
   const std::string metrics = path("metrics.jsonl");
   const Result<std::vector<std::byte>> lines = read_file(metrics, kLargestFile);
   fs::remove(metrics, error);
@@ -332,8 +337,13 @@ Status Pipeline::prepare(const TrainRun& run) {
   told.threads = 0;
   told.output = "";
   const std::string text = config_text(told);
+  // Nor does it matter where the sets lie.
+  TrainConfig moved = told;
+  for (std::vector<SetConfig>* sets : {&moved.sets, &moved.validation}) {
+    for (SetConfig& set : *sets) set.labels = set.images = set.landmarks = "";
+  }
   Fingerprint hash;
-  hash.add(text);
+  hash.add(config_text(moved));
   config_hash_ = hexadecimal(hash.value());
   if (first()) {
     fs::create_directories(config_.output, error);
@@ -362,7 +372,8 @@ Status Pipeline::prepare(const TrainRun& run) {
   // Only now that there is something to begin anew with.
   if (first()) {
     if (run.restart) forget(first_stage(run));
-    if (!fs::exists(path("config.toml"), error)) {
+    // Over the old one, not instead of it: a kill in between leaves settings that what is there is compared with.
+    if (run.restart || !fs::exists(path("config.toml"), error)) {
       if (Status status = write_file(path("config.toml"), bytes_of(text), true); !status) return status;
     }
   }
@@ -428,18 +439,11 @@ Result<std::optional<MinedWindows>> Pipeline::mined(std::size_t stage, Mine what
                                                     const ModelData& model) {
   const std::string net = net_of(stage).name;
   const std::string file = path(what == Mine::kNext ? net + ".mined" : net + ".own-" + std::to_string(round));
-  MiningOptions options;
-  options.mine = what;
-  options.stages = static_cast<int>(what == Mine::kNext ? stage : stage + 1);
-  options.search = config_.mining;
-  options.thresholds = {config_.pnet.mining_threshold, config_.rnet.mining_threshold, kLeastChecked};
-  // A net that still learns has not had its scores moved.
-  if (what == Mine::kOwn) options.thresholds[stage] = kLeastChecked;
-  options.most = stage_config(static_cast<std::size_t>(options.stages) - 1).mining_windows;
+  MiningOptions options =
+      mining_options(config_, what, static_cast<int>(what == Mine::kNext ? stage : stage + 1));
   options.threads = threads_;
   options.stop = events_.stop;
-  const std::string key = net + " " + std::to_string(static_cast<int>(what)) + " " + std::to_string(round) +
-                          " " + mining_key(model, options, photographs_);
+  const std::string key = mining_key(model, options, photographs_);
   Result<MinedWindows> old = load_mined(file, key, photographs_.list.size());
   if (all_ranks(old.ok())) return std::optional(std::move(*old));
 
@@ -515,6 +519,8 @@ Status Pipeline::save_checkpoint(std::size_t stage, const NetTrainer& trainer, s
             {"best_figure", best.figure},
             {"best_step", best.step},
             {"best_threshold", best.threshold},
+            {"best_threshold_of_more", best.threshold_of_more},
+            {"checked", best.checked},
             {"photographs", hexadecimal(fingerprint(photographs_))},
             {"ranks", ranks_.size()},
             {"bytes", state.size()}};
@@ -527,6 +533,7 @@ Status Pipeline::save_checkpoint(std::size_t stage, const NetTrainer& trainer, s
     weights.insert(weights.end(), from, from + found->second.values.size() * sizeof(float));
   }
   Fingerprint sum;
+  sum.add(head.dump());
   sum.add(state);
   sum.add(weights);
   head["sum"] = hexadecimal(sum.value());
@@ -549,13 +556,21 @@ Result<std::int64_t> Pipeline::load_checkpoint(std::size_t stage, NetTrainer& tr
   const auto line = std::find(file->begin(), file->end(), std::byte{'\n'});
   const std::string text(reinterpret_cast<const char*>(file->data()),
                          static_cast<std::size_t>(line - file->begin()));
-  const Json head = Json::parse(text, nullptr, false);
+  Json head = Json::parse(text, nullptr, false);
   if (line == file->end() || !head.is_object()) return damaged;
+  const Json told = head["sum"];
+  head.erase("sum");
   std::span<const std::byte> rest(line + 1, file->end());
-  const std::size_t size = head.value("bytes", std::size_t{0});
+  const std::size_t size = head.contains("bytes") && head["bytes"].is_number_unsigned()
+                               ? head["bytes"].get<std::size_t>()
+                               : rest.size() + 1;
+  if (size > rest.size()) return damaged;
   Fingerprint sum;
-  sum.add(rest);
-  if (size > rest.size() || head.value("sum", "") != hexadecimal(sum.value())) return damaged;
+  sum.add(head.dump());
+  sum.add(rest.first(size));
+  sum.add(rest.subspan(size));
+  // From here on all is as it was written.
+  if (told != hexadecimal(sum.value())) return damaged;
   if (head.value("photographs", "") != hexadecimal(fingerprint(photographs_))) {
     return Error{ErrorCode::kInvalidArgument,
                  name + ": was learning from other photographs or labels; --restart begins anew"};
@@ -570,6 +585,8 @@ Result<std::int64_t> Pipeline::load_checkpoint(std::size_t stage, NetTrainer& tr
   best.figure = head.value("best_figure", -1.0);
   best.step = head.value("best_step", std::int64_t{-1});
   best.threshold = head.value("best_threshold", 0.0);
+  best.threshold_of_more = head.value("best_threshold_of_more", 0.0);
+  best.checked = head.value("checked", std::int64_t{0});
   trainer.save(best.weights, true);  // for the shapes
   if (best.step >= 0) {
     for (const Json& entry : head.value("best", Json::array())) {
@@ -581,6 +598,36 @@ Result<std::int64_t> Pipeline::load_checkpoint(std::size_t stage, NetTrainer& tr
     }
   }
   return head.value("step", std::int64_t{0});
+}
+
+// So that a threshold means about the same whatever the net learned from: hard samples, above all mined ones, press all
+// scores down, and a net that learned long is sure of nearly all it says.
+void Pipeline::calibrate(std::size_t stage, Best& best) const {
+  if (best.figure < 0) return;
+  const double passing = stage_config(stage).check_windows, threshold = config_.thresholds[stage];
+  const std::string title = kTitles[stage];
+  if (!(best.threshold > 0 && best.threshold < 1)) {
+    note(title + ": scores are left as they are, fewer than check_windows pass at any score");
+    return;
+  }
+  const std::string head = std::string(net_of(stage).name) + ".class.";
+  std::vector<float>& bias = best.weights.tensors.at(head + "bias").values;
+  char text[240];
+  int length = std::snprintf(text, sizeof text,
+                             "%s: scores moved from %.3f to %.3f, where %g %s an image pass", title.c_str(),
+                             best.threshold, threshold, passing, stage < 2 ? "windows" : "false positives");
+  double factor = 1;
+  if (best.threshold_of_more > 0 && best.threshold_of_more < best.threshold && kLowScore < threshold) {
+    factor = (logit(threshold) - logit(kLowScore)) / (logit(best.threshold) - logit(best.threshold_of_more));
+    for (float& weight : best.weights.tensors.at(head + "weight").values)
+      weight = static_cast<float>(weight * factor);
+    for (float& value : bias) value = static_cast<float>(value * factor);
+    std::snprintf(text + length, sizeof text - static_cast<std::size_t>(length),
+                  ", and from %.3f to %.3f, where %g do", best.threshold_of_more, kLowScore,
+                  passing * static_cast<double>(kTimesMore));
+  }
+  bias[1] += static_cast<float>(logit(threshold) - factor * logit(best.threshold));
+  note(text);
 }
 
 Result<bool> Pipeline::train_stage(std::size_t stage, ModelData& model) {
@@ -623,6 +670,58 @@ Result<bool> Pipeline::train_stage(std::size_t stage, ModelData& model) {
   const auto is_check = [&](std::int64_t s) {
     return s == steps || (s * config.checks / steps) != ((s - 1) * config.checks / steps);
   };
+
+  const auto check_is_due = [&] {
+    return step > 0 && step > best.checked && is_check(step) && !validation_.list.empty();
+  };
+  // False if it was stopped.
+  const auto run_check = [&] {
+    ModelData current = model;
+    trainer.save(current, config.keep_landmarks || stage == 2);
+    CheckOptions options;
+    options.stages = static_cast<int>(stage + 1);
+    options.search = config_.checking;
+    std::copy(model.thresholds.begin(), model.thresholds.end(), options.thresholds.begin());
+    options.thresholds[stage] = kLeastChecked;
+    options.windows_per_image = config.check_windows;
+    options.threads = threads_;
+    if (ranks_.size() == 1) options.stop = events_.stop;
+    const auto check_start = Clock::now();
+    const CheckResult found = check(current, options, validation_, images_);
+    // Half a check; it is made anew from the checkpoint.
+    if (options.stop && stopped()) return false;
+    best.checked = step;
+    Json line{{"event", "check"}, {"net", net.name}, {"step", step}, {"samples", step * batch}};
+    line.update(to_json(found));
+    line["seconds"] = seconds_since(check_start);
+    record(line);
+    write_page();
+    char text[300];
+    if (stage < 2) {
+      std::snprintf(
+          text, sizeof text,
+          "%s at %.2f M samples: keeps %.2f %% of the faces with %.0f windows an image (%.2f %% with %.0f)",
+          kTitles[stage], 1e-6 * static_cast<double>(step * batch), 100 * found.recall, found.windows,
+          100 * found.recall_of_all, found.windows_of_all);
+    } else {
+      std::snprintf(
+          text, sizeof text,
+          "%s at %.2f M samples: average precision %.4f (mean of the sets %.4f), points off by %.2f %% of the eyes' distance",
+          kTitles[stage], 1e-6 * static_cast<double>(step * batch), found.average_precision_of_all,
+          found.average_precision, 100 * found.landmark_error);
+    }
+    note(text);
+    // The later of two that are equal has learned more.
+    if (found.figure >= best.figure) {
+      best.figure = found.figure;
+      best.step = step;
+      best.threshold = found.threshold;
+      best.threshold_of_more = found.threshold_of_more;
+      trainer.save(best.weights, true);
+    }
+    return true;
+  };
+  if (check_is_due() && !run_check()) return false;
 
   for (int round = 0; round < config.rounds; ++round) {
     if (round > 0) {
@@ -711,50 +810,13 @@ Result<bool> Pipeline::train_stage(std::size_t stage, ModelData& model) {
         reported_wait += wait;
         reported_cutting += cutting;
       }
-      if (is_check(step) && !validation_.list.empty()) {
-        ModelData current = model;
-        trainer.save(current, config.keep_landmarks || stage == 2);
-        CheckOptions options;
-        options.stages = static_cast<int>(stage + 1);
-        options.search = config_.checking;
-        std::copy(model.thresholds.begin(), model.thresholds.end(), options.thresholds.begin());
-        options.thresholds[stage] = kLeastChecked;
-        options.windows_per_image = config.check_windows;
-        options.threads = threads_;
-        if (ranks_.size() == 1) options.stop = events_.stop;
+      if (check_is_due()) {
+        // A kill while photographs are searched costs no more than the search.
+        if (Status status = save_checkpoint(stage, trainer, step, best); !status) return status.error();
         const auto check_start = Clock::now();
-        const CheckResult found = check(current, options, validation_, images_);
-        // Half a check; it is made anew from the last checkpoint.
-        if (options.stop && stopped()) return false;
-        Json line{{"event", "check"}, {"net", net.name}, {"step", step}, {"samples", step * batch}};
-        line.update(to_json(found));
-        line["seconds"] = seconds_since(check_start);
-        record(line);
-        write_page();
-        char text[300];
-        if (stage < 2) {
-          std::snprintf(
-              text, sizeof text,
-              "%s at %.2f M samples: keeps %.2f %% of the faces with %.0f windows an image (%.2f %% with %.0f)",
-              kTitles[stage], 1e-6 * static_cast<double>(step * batch), 100 * found.recall, found.windows,
-              100 * found.recall_of_all, found.windows_of_all);
-        } else {
-          std::snprintf(
-              text, sizeof text,
-              "%s at %.2f M samples: average precision %.4f, points off by %.2f %% of the eyes' distance",
-              kTitles[stage], 1e-6 * static_cast<double>(step * batch), found.average_precision,
-              100 * found.landmark_error);
-        }
-        note(text);
-        // The later of two that are equal has learned more.
-        if (found.figure >= best.figure) {
-          best.figure = found.figure;
-          best.step = step;
-          best.threshold = found.threshold;
-          trainer.save(best.weights, true);
-        }
-        const double lost = seconds_since(check_start);
-        reported += std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(lost));
+        if (!run_check()) return false;
+        reported += Clock::now() - check_start;
+        saved = Clock::time_point();  // save it again below, with what was found
       }
       // All ranks must agree on when to stop: the first one's word counts.
       std::vector<std::byte> word{stopped() ? std::byte{1} : std::byte{0}};
@@ -773,21 +835,7 @@ Result<bool> Pipeline::train_stage(std::size_t stage, ModelData& model) {
     trainer.save(best.weights, true);
     best.step = step;
   }
-  // So that a threshold means about the same whatever the net learned from: hard samples, above all mined ones,
-  // press all scores down.
-  if (best.step >= 0 && best.figure >= 0 && best.threshold == 0) {
-    note(std::string(kTitles[stage]) +
-         ": scores are left as they are, fewer than check_windows pass at any score");
-  } else if (best.threshold > 0 && best.threshold < 1) {
-    const double threshold = config_.thresholds[stage];
-    best.weights.tensors.at(std::string(net.name) + ".class.bias").values[1] +=
-        static_cast<float>(logit(threshold) - logit(best.threshold));
-    char text[160];
-    std::snprintf(text, sizeof text, "%s: scores moved from %.3f to %.3f, where %g %s an image pass",
-                  kTitles[stage], best.threshold, threshold, config.check_windows,
-                  stage < 2 ? "windows" : "false positives");
-    note(text);
-  }
+  calibrate(stage, best);
   for (const ParameterSpec& parameter : parameters(net)) {
     if (parameter.optional && !config.keep_landmarks) continue;
     model.tensors[parameter.name] = best.weights.tensors.at(parameter.name);

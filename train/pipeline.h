@@ -30,9 +30,11 @@ struct TrainProgress {
 };
 
 struct TrainEvents {
-  std::function<void(const TrainProgress&)> progress;  // a few times a second
+  std::function<void(const TrainProgress&)> progress;  // every few seconds
   std::function<void(const std::string& line)> note;   // what a person would want to read, once
-  const std::atomic<bool>* stop = nullptr;  // true: save a checkpoint and return as soon as possible
+  // Once true: saves a checkpoint and returns, within a step (with several processes: 16 steps) or a photograph. What was
+  // found of a check or of mining until then is dropped.
+  const std::atomic<bool>* stop = nullptr;
 };
 
 struct TrainRun {

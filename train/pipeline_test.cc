@@ -2,11 +2,13 @@
 #include "train/pipeline.h"
 
 #include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <sstream>
+#include <thread>
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -236,6 +238,80 @@ TEST_CASE("a stop is noticed while photographs are searched, and what a kill lef
   shop.remove("pnet.checkpoint");
   CHECK(*shop.train(run));
   CHECK(shop.events_of("mined") == 2);
+}
+
+TEST_CASE("stopped again and again, a training ends with the weights it would have had") {
+  Workshop shop;
+  shop.config.threads = 1;
+  for (StageConfig* stage : {&shop.config.pnet, &shop.config.rnet}) {
+    stage->samples = 1500;
+    stage->rounds = 2;
+    stage->checks = 3;
+  }
+  TrainRun run;
+  run.stages = {true, true, false};
+  REQUIRE(*shop.train(run));
+  const std::string pnet = shop.content("pnet.safetensors"), rnet = shop.content("rnet.safetensors");
+  const auto figures = [&] {
+    std::map<std::string, double> found;
+    for (const nlohmann::json& line : shop.metrics()) {
+      if (line.is_object() && line.at("event") == "check")
+        found[line.at("net").get<std::string>() + std::to_string(line.at("step").get<int>())] =
+            line.at("figure");
+    }
+    return found;
+  };
+  const std::map<std::string, double> expected = figures();
+  CHECK(expected.size() == 6);
+
+  // Later every time, so that it comes to an end on any machine.
+  fs::remove_all(shop.folder / "out");
+  int stops = 0, resumed = 0;
+  for (double wait = 2;; wait *= 1.15) {
+    shop.stop = false;
+    std::thread timer([&] {
+      std::this_thread::sleep_for(std::chrono::duration<double, std::milli>(wait));
+      shop.stop = true;
+    });
+    const Result<bool> done = shop.train(run);
+    timer.join();
+    REQUIRE(done.ok());
+    resumed += shop.notes.find(": on from step") != std::string::npos;
+    if (*done) break;
+    ++stops;
+  }
+  CHECK(stops >= 4);
+  CHECK(resumed >= 2);
+  CHECK(shop.content("pnet.safetensors") == pnet);
+  CHECK(shop.content("rnet.safetensors") == rnet);
+  CHECK(figures() == expected);
+}
+
+TEST_CASE("a checkpoint of which a byte is another is refused") {
+  Workshop shop;
+  shop.config.validation.clear();
+  TrainRun run;
+  run.stages = {true, false, false};
+  REQUIRE(*shop.train(run));
+  const std::string whole = shop.content("pnet.checkpoint");
+  REQUIRE(whole.size() > 1000);
+  const std::size_t step = whole.find("\"step\":") + 7;
+  for (const std::size_t at : {step, whole.find("\"bytes\":") + 8, whole.find("\"sum\":\"") + 7,
+                               whole.find('\n') + 10, whole.size() / 2, whole.size() - 1}) {
+    CAPTURE(at);
+    std::string other = whole;
+    other[at] = static_cast<char>(other[at] ^ 1);
+    shop.folder.write("out/pnet.checkpoint", other);
+    shop.remove("pnet.safetensors");
+    const Result<bool> refused = shop.train(run);
+    REQUIRE(!refused.ok());
+    CHECK(refused.error().message.find("pnet.checkpoint: not a checkpoint of this training") !=
+          std::string::npos);
+    shop.folder.write("out/pnet.safetensors", "");
+  }
+  shop.folder.write("out/pnet.checkpoint", whole);
+  shop.remove("pnet.safetensors");
+  CHECK(*shop.train(run));
 }
 
 TEST_CASE("one training at a time in a folder") {

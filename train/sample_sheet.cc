@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/model_data.h"
 #include "geometry/calibration.h"
 #include "geometry/codec.h"
 
@@ -11,7 +12,6 @@ namespace {
 
 constexpr Rgb kBack{40, 42, 48};
 constexpr Rgb kUnder{0, 0, 0};  // behind lines and points, so that they show on any face
-constexpr float kMean = 127.5f, kScale = 1 / 128.f;
 
 // A part of the sheet that nothing is drawn outside of.
 class Cell {
@@ -57,7 +57,7 @@ void draw(const SampleTarget& target, const float* pixels, int side, const Sheet
     for (int x = 0; x < side; ++x) {
       Rgb colour;
       for (std::size_t c = 0; c < 3; ++c) {
-        const float value = pixels[3 * (y * side + x) + static_cast<int>(c)] / kScale + kMean;
+        const float value = pixels[3 * (y * side + x) + static_cast<int>(c)] / kPixelScale + kPixelMean;
         colour[c] = static_cast<std::uint8_t>(std::clamp(value + .5f, 0.f, 255.f));
       }
       const int left = start + grid.zoom * x, top = start + grid.zoom * y;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "engine/model_data.h"
 #include "geometry/box.h"
 #include "geometry/calibration.h"
 
@@ -39,8 +40,8 @@ bool is(const WindowClass& c, SampleKind kind) {
   switch (kind) {
     case SampleKind::kNegative: return c.negative;
     case SampleKind::kPart: return c.part;
-    case SampleKind::kPositive:
-    case SampleKind::kLandmark: return c.positive;
+    case SampleKind::kPositive: return c.positive;
+    case SampleKind::kLandmark: return c.near_enough;
     case SampleKind::kCalibration: break;
   }
   return false;
@@ -68,10 +69,13 @@ WindowClass classify(const Box& window, const Photograph& photograph, const Samp
     });
     return result;
   }
-  const Box& face = photograph.faces[static_cast<std::size_t>(result.face)].box;
-  result.positive =
+  const LabelledFace& face = photograph.faces[static_cast<std::size_t>(result.face)];
+  result.near_enough =
       result.iou >= config.positive_iou || (config.positive_share > 0 && result.iou >= config.part_iou &&
-                                            result.iou >= config.positive_share * best_square_iou(face));
+                                            result.iou >= config.positive_share * best_square_iou(face.box));
+  // Offsets to a box that nobody drew would teach nothing.
+  if (face.guessed_box) return result;
+  result.positive = result.near_enough;
   result.part = !result.positive && result.iou >= config.part_iou;
   return result;
 }
@@ -89,7 +93,7 @@ Sampler::Sampler(const Photographs& photographs, ImageCache& images, const Train
   std::vector<bool> faces(count), landmarks(count);
   for (std::size_t i = 0; i < count; ++i) {
     for (const LabelledFace& face : photographs.list[i].faces) {
-      faces[i] = true;
+      if (!face.guessed_box) faces[i] = true;
       if (face.landmarks) landmarks[i] = true;
     }
   }
@@ -129,9 +133,11 @@ void Sampler::use_windows(const MinedWindows& windows) {
       const WindowClass found = classify(window.box, photograph, config_.samples);
       if (found.negative) mined_[i].push_back({window.box, SampleKind::kNegative, -1, false});
       if (found.part) mined_[i].push_back({window.box, SampleKind::kPart, found.face, false});
-      if (found.positive) {
-        const bool points = photograph.faces[static_cast<std::size_t>(found.face)].landmarks.has_value();
-        mined_[i].push_back({window.box, SampleKind::kPositive, found.face, points});
+      const bool points =
+          found.near_enough && photograph.faces[static_cast<std::size_t>(found.face)].landmarks.has_value();
+      if (found.positive || points) {
+        mined_[i].push_back(
+            {window.box, found.positive ? SampleKind::kPositive : SampleKind::kLandmark, found.face, points});
       }
     }
   }
@@ -195,10 +201,12 @@ bool Sampler::draw_random(SampleKind kind, bool near, const Photograph& photogra
   const std::size_t count = photograph.faces.size();
   if (count == 0) return false;
   std::size_t face = random.below(count);
-  if (kind == SampleKind::kLandmark) {
-    for (std::size_t i = 0; i < count && !photograph.faces[face].landmarks; ++i) face = (face + 1) % count;
-    if (!photograph.faces[face].landmarks) return false;
-  }
+  const auto teaches = [&](const LabelledFace& one) {
+    if (kind == SampleKind::kNegative) return true;
+    return kind == SampleKind::kLandmark ? one.landmarks.has_value() : !one.guessed_box;
+  };
+  for (std::size_t i = 0; i < count && !teaches(photograph.faces[face]); ++i) face = (face + 1) % count;
+  if (!teaches(photograph.faces[face])) return false;
   const Box& box = photograph.faces[face].box;
   if (kind == SampleKind::kCalibration) {
     drawn.face = static_cast<int>(face);
@@ -220,6 +228,7 @@ bool Sampler::draw_random(SampleKind kind, bool near, const Photograph& photogra
       dy = random.uniform(-1, 1) * spread * config.shift * size;
     }
     drawn.window = square_at(x + dx, y + dy, side);
+    if (kind == SampleKind::kNegative && side < kSmallestWindow) continue;
     const WindowClass found = classify(drawn.window, photograph, config);
     if (!is(found, kind)) continue;
     // A window beside this face may lie on another one.
@@ -290,12 +299,11 @@ bool Sampler::cut_from(SampleKind kind, bool mined, bool near, int index, Random
       if (view.flip) target.box = mirrored(target.box);
     }
   }
-  constexpr float kMean = 127.5f, kScale = 1 / 128.f;  // ModelData's defaults
   const double scale = (*photo)->scale;
   view.pivot = scaled(view.pivot, scale);
-  cut_view((*photo)->image.view(), scaled(drawn.window, scale), view, side_, kMean, kScale, kernels_,
-           scratch.patch, scratch.augment, pixels);
-  change_pixels(config_.augment, view.flip, side_, kMean, kScale, random, pixels);
+  cut_view((*photo)->image.view(), scaled(drawn.window, scale), view, side_, kPixelMean, kPixelScale,
+           kernels_, scratch.patch, scratch.augment, pixels);
+  change_pixels(config_.augment, view.flip, side_, kPixelMean, kPixelScale, random, pixels);
   return true;
 }
 

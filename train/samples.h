@@ -25,9 +25,9 @@ namespace mtcnn {
 
 enum class SampleKind : std::uint8_t {
   kNegative,     // overlaps every face by less than negative_iou
-  kPositive,     // overlaps a face by positive_iou or more
+  kPositive,     // overlaps a face by positive_iou or more, one whose box was not guessed
   kPart,         // by part_iou or more, but too little for a positive
-  kLandmark,     // a positive of a face whose points are known: taken for its points alone
+  kLandmark,     // overlaps as much one whose points are known: taken for its points alone
   kCalibration,  // a window that lies about a face by one of the patterns of geometry/calibration.h
 };
 inline constexpr std::size_t kSampleKinds = 5;
@@ -53,6 +53,7 @@ struct SamplerScratch {
 // What a window is to the faces of a photograph.
 struct WindowClass {
   bool negative = false, part = false, positive = false;  // at most one
+  bool near_enough = false;                               // for the points of `face`; all positives are
   int face = -1;                                          // overlapped most; -1: none
   float iou = 0;
 };

@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <map>
 #include <set>
 
 #include <unistd.h>
 
 #include <doctest/doctest.h>
 
+#include "engine/model_data.h"
 #include "geometry/box.h"
 #include "geometry/calibration.h"
 #include "train/batches.h"
@@ -54,12 +54,7 @@ class Album {
 // Nothing but what read_patch() does.
 TrainConfig plain() {
   TrainConfig config;
-  config.augment = {};
-  for (double* p : {&config.augment.flip, &config.augment.rotate, &config.augment.colour,
-                    &config.augment.grey, &config.augment.low_resolution, &config.augment.blur,
-                    &config.augment.jpeg, &config.augment.noise, &config.augment.occlude}) {
-    *p = 0;
-  }
+  config.augment = AugmentConfig::none();
   return config;
 }
 
@@ -90,6 +85,132 @@ TEST_CASE("windows are told apart by their overlap") {
   CHECK(!classify({310, 10, 340, 40}, photograph, config).negative);
   CHECK(!classify({265, 0, 365, 100}, photograph, config).negative);
   CHECK(classify({200, -300, 700, 200}, photograph, config).negative);
+}
+
+TEST_CASE("a face whose box was guessed teaches its points alone, and is no background") {
+  Photograph photograph;
+  LabelledFace face;
+  face.box = {0, 0, 100, 100};
+  face.guessed_box = true;
+  photograph.faces.push_back(face);
+  const auto shifted = [&](float d) { return classify({d, 0, 100 + d, 100}, photograph, {}); };
+  CHECK(shifted(0).near_enough);
+  CHECK(!shifted(0).positive);
+  CHECK(!shifted(22).near_enough);
+  CHECK(!shifted(22).part);
+  CHECK(!shifted(22).negative);
+  CHECK(shifted(55).negative);
+
+  Album album;
+  for (LabelledFace& one : album.photographs.list[0].faces) one.guessed_box = true;
+  TrainConfig config = plain();
+  config.samples.mined_faces = .5;
+  config.samples.mined_jitter = 0;
+  ImageCache images(1 << 24);
+  Sampler sampler(album.photographs, images, config, 12, 1);
+  sampler.use_windows(
+      {{{{36, 30, 84, 78}, .9f}, {{40, 40, 70, 70}, .7f}, {{122, 92, 172, 142}, .6f}}, {}, {}});
+  CHECK(sampler.mined(SampleKind::kPositive) == 0);
+  CHECK(sampler.mined(SampleKind::kPart) == 0);
+  CHECK(sampler.mined(SampleKind::kLandmark) == 1);
+  SamplerScratch scratch;
+  std::vector<float> pixels(floats(12));
+  for (std::uint64_t position = 0; position < 40; ++position) {
+    CHECK(sampler.cut(SampleKind::kLandmark, position, scratch, pixels.data()).ok());
+    CHECK(sampler.cut(SampleKind::kPositive, position, scratch, pixels.data()).ok());
+    CHECK(sampler.cut(SampleKind::kPart, position, scratch, pixels.data()).ok());
+  }
+  // With no other face there is nothing to learn boxes from.
+  album.photographs.list[1].faces[0].guessed_box = true;
+  const Sampler without(album.photographs, images, config, 12, 1);
+  CHECK(!without.has(SampleKind::kPositive));
+  CHECK(!without.has(SampleKind::kPart));
+  CHECK(without.has(SampleKind::kLandmark));
+}
+
+// A photograph whose pixels say where they are: red is the column, green the row.
+Image map_of_places(int side) {
+  Image image{side, side, {}};
+  for (int y = 0; y < side; ++y) {
+    for (int x = 0; x < side; ++x) {
+      image.rgb.push_back(static_cast<std::uint8_t>(x));
+      image.rgb.push_back(static_cast<std::uint8_t>(y));
+      image.rgb.push_back(0);
+    }
+  }
+  return image;
+}
+
+TEST_CASE("what is cut lies where its kind says: random and mined windows, moved a little") {
+  Album album;
+  constexpr int kPlaces = 240;
+  REQUIRE(save_image(album.photographs.list[0].file, map_of_places(kPlaces).view()).ok());
+  Photograph& photograph = album.photographs.list[0];
+  album.photographs.list.resize(1);
+  LabelledFace face;
+  face.box = {90, 80, 150, 150};
+  face.landmarks = Landmarks{Point{105, 105}, {135, 105}, {120, 120}, {108, 132}, {132, 132}};
+  photograph.faces = {face};
+  photograph.ignored = {{180, 0, 240, 60}};
+  TrainConfig config = plain();
+  config.samples.mined_negatives = config.samples.mined_faces = .5;
+  config.samples.near_faces = .5;
+  config.samples.mined_jitter = .3;
+  ImageCache images(1 << 24);
+  constexpr int kSide = 24;
+  Sampler sampler(album.photographs, images, config, kSide, 1);
+  // Each of them is near the end of its band, so that most moves would take it out.
+  sampler.use_windows({{{{90, 85, 150, 145}, .9f},
+                        {{104, 90, 158, 144}, .8f},
+                        {{120, 100, 170, 150}, .7f},
+                        {{20, 20, 110, 110}, .6f}}});
+  for (const SampleKind kind :
+       {SampleKind::kNegative, SampleKind::kPositive, SampleKind::kPart, SampleKind::kLandmark}) {
+    REQUIRE(sampler.mined(kind) > 0);
+  }
+  SamplerScratch scratch;
+  std::vector<float> pixels(floats(kSide));
+  for (const SampleKind kind :
+       {SampleKind::kNegative, SampleKind::kPositive, SampleKind::kPart, SampleKind::kLandmark}) {
+    CAPTURE(kind_name(kind));
+    int judged = 0, apart = 0;
+    Box last;
+    for (std::uint64_t position = 0; position < 400; ++position) {
+      REQUIRE(sampler.cut(kind, position, scratch, pixels.data()).ok());
+      const auto place = [&](int at, int channel) {
+        return pixels[static_cast<std::size_t>((at * kSide + at) * 3 + channel)] / kPixelScale + kPixelMean +
+               .5f;
+      };
+      // Beyond the picture all is 0, and what is enlarged much is bent at its edge: such windows can't be read off.
+      constexpr int kFrom = 8, kTo = 15;
+      const float step_x = (place(kTo, 0) - place(kFrom, 0)) / (kTo - kFrom),
+                  step_y = (place(kTo, 1) - place(kFrom, 1)) / (kTo - kFrom);
+      if (std::abs(step_x - step_y) > .02f || step_x < .3f) continue;
+      const float left = place(kFrom, 0) - (kFrom + .5f) * step_x,
+                  top = place(kFrom, 1) - (kFrom + .5f) * step_y;
+      const Box window{left, top, left + kSide * step_x, top + kSide * step_y};
+      ++judged;
+      apart += std::abs(window.left - last.left) > .5f;
+      last = window;
+      constexpr float kRough = .02f;  // colours are whole numbers
+      const float overlap = iou(window, face.box);
+      CAPTURE(window.left);
+      CAPTURE(window.top);
+      CAPTURE(window.width());
+      if (kind == SampleKind::kNegative) {
+        CHECK(overlap < .3f + kRough);
+        CHECK(intersection(window, photograph.ignored[0]) < (.3f + kRough) * area(window));
+        CHECK(window.width() > 9.5f);
+      } else if (kind == SampleKind::kPart) {
+        CHECK(overlap > .4f - kRough);
+        CHECK(overlap < .65f + kRough);
+      } else {
+        CHECK(overlap > .65f - kRough);
+      }
+    }
+    CHECK(judged > 200);
+    CHECK(apart > judged / 2);
+  }
 }
 
 TEST_CASE("a long face has positives if they are asked for") {
@@ -136,7 +257,7 @@ TEST_CASE("samples are of their kind, and their targets lead back to the labels"
           ++number;
           const Box window = window_of(face.box, target->box);
           if (std::abs(window.width() - window.height()) > .01f) continue;
-          read_patch((*images.get(photograph.file))->image.view(), window, kSide, 127.5f, 1 / 128.f,
+          read_patch((*images.get(photograph.file))->image.view(), window, kSide, kPixelMean, kPixelScale,
                      *find_kernels("auto"), patch, expected.data());
           float worst = 0;
           for (int i = 0; i < kSide * kSide * 3; ++i)
@@ -326,7 +447,6 @@ TEST_CASE("batches have the ratio, are the same from any number of threads, and 
   for (int rank = 0; rank < 2; ++rank)
     half[rank] = *make_batch(sampler, *plan_batch(sampler, ratio, 70, rank, 2), 12, 5, scratch);
   CHECK(half[0].targets.size() == 35);
-  std::map<SampleKind, std::size_t> begun[2];
   for (std::size_t i = 0; i < expected[5].targets.size(); ++i) {
     const SampleKind kind = expected[5].targets[i].kind;
     bool found = false;
@@ -419,7 +539,7 @@ TEST_CASE("a calibration sample's pixels are those of a window that lies by its 
           const Box box = squared(face.box);
           for (const CalibrationPattern& drawn : kCalibrationPatterns) {
             const Box window = disturbed(box, drawn);
-            read_patch((*images.get(photograph.file))->image.view(), window, kSide, 127.5f, 1 / 128.f,
+            read_patch((*images.get(photograph.file))->image.view(), window, kSide, kPixelMean, kPixelScale,
                        *find_kernels("auto"), patch, expected.data());
             bool same = true;
             for (int i = 0; i < kSide * kSide && same; ++i) {

@@ -18,10 +18,13 @@ struct Tensor {
   std::vector<float> values;  // row-major
 };
 
+// What pixels become before any net sees them: (value - mean) * scale. Of the release, and of all nets that are trained here.
+inline constexpr float kPixelMean = 127.5f, kPixelScale = 1 / 128.f;
+
 struct ModelData {
   CellGeometry geometry = CellGeometry::kExact;
-  float pixel_mean = 127.5f;
-  float pixel_scale = 1 / 128.0f;
+  float pixel_mean = kPixelMean;
+  float pixel_scale = kPixelScale;
   std::array<float, 3> thresholds{.6f, .7f, .7f};
   // Anything else worth keeping, above all "provenance": where the weights come from.
   std::map<std::string, std::string> metadata;
