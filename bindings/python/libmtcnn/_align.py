@@ -54,7 +54,7 @@ def align(
         real("margin", margin),
         (colour[0], colour[1], colour[2]),
     )
-    crop = np.frombuffer(rgb, np.uint8).reshape(height, width, 3)
+    crop: npt.NDArray[np.uint8] = np.frombuffer(rgb, np.uint8).reshape(height, width, 3)
     if pixels.is_bgr:
         crop = np.ascontiguousarray(crop[:, :, ::-1])
     return AlignedCrop(crop, _matrix(*to_crop), _matrix(*to_image))

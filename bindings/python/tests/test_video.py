@@ -339,9 +339,10 @@ def broadcast(photo, tmp_path):
 def test_a_live_source_drops_frames_rather_than_lag(detector, broadcast):
     video = libmtcnn.video(broadcast, detector, latency=0.2)
     numbers = []
-    for frame in video:
-        numbers.append(frame.number)
-        time.sleep(0.1)
+    with contextlib.suppress(libmtcnn.FileError):  # to FFmpeg 9 any end of what has no length is an error
+        for frame in video:
+            numbers.append(frame.number)
+            time.sleep(0.1)
     assert video.dropped > 10
     assert len(numbers) + video.dropped == 60
     assert numbers == sorted(set(numbers))

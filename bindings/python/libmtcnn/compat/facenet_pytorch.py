@@ -327,7 +327,7 @@ def _resized(image: Array, size: int, pooled: bool) -> npt.NDArray[np.uint8]:
         weights, rounding = _areas_of_pixels, 0.5
     else:
         weights, rounding = _between_pixels, 0.5
-    values = image.reshape(rows, columns, -1).astype(np.float32)
+    values: Array = image.reshape(rows, columns, -1).astype(np.float32)
     # Rows, then columns: size x columns x channels, then size x channels x size.
     values = np.tensordot(weights(rows, size), values, 1)
     values = np.tensordot(values, weights(columns, size), ((1,), (1,))).transpose(0, 2, 1)
