@@ -94,7 +94,10 @@ def _as_array(image: Any) -> npt.NDArray[Any]:
             "(decode files with PIL or OpenCV first)"
         )
     if hasattr(image, "__dlpack_device__"):  # torch, JAX, CuPy, ...
-        kind = int(image.__dlpack_device__()[0])
+        try:
+            kind = int(image.__dlpack_device__()[0])
+        except ValueError:  # of a device that DLPack has no number for: torch's meta
+            kind = 0
         if kind not in (1, 3):  # main memory, pageable and pinned
             raise InvalidArgumentError("image is not in main memory: move it there, as by image.cpu()")
         if getattr(image, "requires_grad", False):

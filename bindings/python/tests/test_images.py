@@ -247,6 +247,8 @@ class DlpackTensor(Tensor):
         return self.array.__dlpack__()
 
     def __dlpack_device__(self):
+        if self.device is None:
+            raise ValueError("no number for this device")
         return (self.device, 0)
 
 
@@ -267,8 +269,9 @@ def test_tensors_by_dlpack_array_interface_and_array(detector, photo):
     for kind in (DlpackTensor, ArrayInterfaceTensor, ArrayTensor):
         assert_same(detector.detect(kind(own)), expected)
         assert np.shares_memory(as_pixels(kind(own)).array, own)
-    with pytest.raises(ValueError, match="main memory"):
-        detector.detect(DlpackTensor(own, device=2))
+    for device in (2, None):
+        with pytest.raises(ValueError, match="main memory"):
+            detector.detect(DlpackTensor(own, device=device))
     assert_same(detector.detect(memoryview(own)), expected)
 
 

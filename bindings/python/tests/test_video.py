@@ -219,6 +219,7 @@ def test_sound_may_be_longer_than_the_picture(detector, photo, tmp_path):
 
 
 def test_image_sequences(detector, photo, tmp_path):
+    pytest.importorskip("av")
     for number in range(3, 9):
         Image.fromarray(pan(photo, number)).save(tmp_path / f"{number:04}.png")
     for pattern in ("%04d.png", "*.png", "000?.png"):
