@@ -32,6 +32,14 @@ struct TrackedFace {
   bool detected = false;  // by a full detection, not where it was expected alone
 };
 
+// A face that was not seen in the last frame and still has its id.
+struct LostFace {
+  std::int64_t id = 0;
+  Box seen;         // where it was last, in pixels of that frame
+  Box expected;     // where it would be now
+  int missing = 1;  // frames since it was seen
+};
+
 // Faces of a video, frame by frame, each with an id that stays. Keeps a workspace and what it saw: one for each video,
 // one call at a time. Copies of the detector share its weights.
 class MTCNN_EXPORT Tracker {
@@ -43,9 +51,14 @@ class MTCNN_EXPORT Tracker {
   Tracker(Tracker&&) noexcept;
   Tracker& operator=(Tracker&&) noexcept;
 
-  // The faces of the next frame, oldest id first. A frame of another size than the last begins anew, as reset(). The span is
-  // valid until the next call. Errors: those of Detector::detect(), which leave the tracks as they were.
+  // The faces of the next frame, oldest id first. A face is followed only as long as it could be found: within the
+  // detector's `region` and face sizes; one that three full detections in a row and keep_lost frames lack is let go. A frame
+  // of another size than the last begins anew, as reset(). The span is valid until the next call. Errors: those of
+  // Detector::detect(), which leave the tracks as they were.
   Result<std::span<const TrackedFace>> update(const ImageView& frame);
+
+  // The faces that the last frame lacked, oldest id first. The span is valid until the next update(), as its own is.
+  std::span<const LostFace> lost() const;
 
   // Forgets all faces, as at a cut: the next frame gets a full detection, and new ids.
   void reset();

@@ -33,6 +33,26 @@ Status check(const TrackerOptions& options, const DetectorOptions& detector) {
   return std::monostate{};
 }
 
+// Whether detect() could return a face with this box. detect_at() looks anywhere, for any size.
+bool can_be_found(const Box& box, Size frame, const DetectorOptions& options) {
+  Box part{0, 0, static_cast<float>(frame.width), static_cast<float>(frame.height)};
+  if (options.region) {
+    part = clipped(*options.region, frame);
+    const float x = (box.left + box.right) / 2, y = (box.top + box.bottom) / 2;
+    if (!(x > part.left && x < part.right && y > part.top && y < part.bottom)) return false;
+  }
+  // Sizes are those in the picture that is searched.
+  Box searched{0, 0, box.width(), box.height()};
+  if (options.resize) {
+    searched.right *= static_cast<float>(options.resize->width) / part.width();
+    searched.bottom *= static_cast<float>(options.resize->height) / part.height();
+  }
+  // Regression makes some boxes much smaller than the windows that are searched, and the picture's edge may cut off a part.
+  constexpr float kSmallest = .5f;
+  return !exceeds(searched, options.max_face) &&
+         std::max(searched.width(), searched.height()) >= kSmallest * options.min_face;
+}
+
 }  // namespace
 
 struct Tracker::State {
@@ -48,6 +68,7 @@ struct Tracker::State {
   std::vector<Box> places;
   std::vector<std::optional<Face>> seen;
   std::vector<TrackedFace> faces;
+  std::vector<LostFace> lost;
 };
 
 Tracker::Tracker(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -81,15 +102,16 @@ Result<std::span<const TrackedFace>> Tracker::update(const ImageView& frame) try
     const auto looked = s.detector.detect_at(frame, s.places, s.workspace);
     if (!looked) return looked.error();
     s.seen.assign(looked->begin(), looked->end());
-    for (std::size_t i = 0; i < s.seen.size(); ++i)
-      lost |= !s.seen[i] && s.tracks.list()[i].steady >= kSteady;
-    // detect_at() has no limit.
-    for (std::optional<Face>& face : s.seen) {
-      if (face && exceeds(face->box, s.detector.options().max_face)) face.reset();
+    for (std::size_t i = 0; i < s.seen.size(); ++i) {
+      if (s.seen[i] && !can_be_found(s.seen[i]->box, size, s.detector.options())) {
+        s.seen[i].reset();
+      } else {
+        lost |= !s.seen[i] && s.tracks.list()[i].steady >= kSteady;
+      }
     }
   }
   const bool full = anew || s.since_full < 0 || s.since_full + 1 >= s.options.detect_every || lost;
-  std::span<const Face> detections;
+  std::optional<std::span<const Face>> detections;
   if (full) {
     const auto found = s.detector.detect(frame, s.workspace);
     if (!found) return found.error();
@@ -103,16 +125,24 @@ Result<std::span<const TrackedFace>> Tracker::update(const ImageView& frame) try
   s.full_detections += full;
 
   s.faces.clear();
+  s.lost.clear();
   for (const Track& track : s.tracks.list()) {
-    if (track.missing == 0) s.faces.push_back({track.id, track.shown, track.frames, track.detected});
+    if (track.missing == 0) {
+      s.faces.push_back({track.id, track.shown, track.frames, track.detected});
+    } else {
+      s.lost.push_back({track.id, track.face.box, track.place, track.missing});
+    }
   }
   return std::span<const TrackedFace>(s.faces);
 } catch (const std::bad_alloc&) {
   return out_of_memory();
 }
 
+std::span<const LostFace> Tracker::lost() const { return state_->lost; }
+
 void Tracker::reset() {
   state_->tracks.clear();
+  state_->lost.clear();
   state_->since_full = -1;
 }
 

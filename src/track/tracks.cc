@@ -8,10 +8,14 @@
 namespace mtcnn {
 namespace {
 
-// The velocity is the mean of the last few moves: this is the weight of the latest.
-constexpr float kNewMove = .5f;
+// Velocity and drift are means of the last moves: these are the weights of the latest. A face that passes behind something
+// seems to stop before it is lost; the drift still knows.
+constexpr float kNewMove = .5f, kNewDrift = .2f;
 // A face that is out of sight slows down, or it would leave the picture.
-constexpr float kLostSpeed = .8f;
+constexpr float kLostSpeed = .95f;
+// Full detections in a row, over more than keep_lost frames, that miss a face which is seen where it is expected: they are
+// right.
+constexpr int kUnfound = 3;
 // Two tracks on one face: they overlap by more (intersection over the smaller box).
 constexpr float kSameFace = .6f;
 // A move of this share of the face's side is large: it is not held back.
@@ -21,6 +25,10 @@ Point middle(const Box& box) { return {(box.left + box.right) / 2, (box.top + bo
 
 Box shifted(const Box& box, Point by) {
   return {box.left + by.x, box.top + by.y, box.right + by.x, box.bottom + by.y};
+}
+
+Point mean(Point old, Point latest, float weight) {
+  return {old.x + weight * (latest.x - old.x), old.y + weight * (latest.y - old.y)};
 }
 
 // What of the way from the old place to the new one is gone: all of it if it is long.
@@ -50,10 +58,7 @@ void calm(Face& shown, const Face& to, float smoothing) {
 }  // namespace
 
 void Tracks::predict() {
-  for (Track& track : list_) {
-    const float frames = static_cast<float>(track.missing + 1);
-    track.predicted = shifted(track.face.box, {track.velocity.x * frames, track.velocity.y * frames});
-  }
+  for (Track& track : list_) track.predicted = shifted(track.place, track.velocity);
 }
 
 void Tracks::see(Track& track, const Face& face, bool detected) const {
@@ -61,8 +66,8 @@ void Tracks::see(Track& track, const Face& face, bool detected) const {
     const Point was = middle(track.face.box), is = middle(face.box);
     const float frames = static_cast<float>(track.missing + 1);
     const Point move{(is.x - was.x) / frames, (is.y - was.y) / frames};
-    track.velocity.x += kNewMove * (move.x - track.velocity.x);
-    track.velocity.y += kNewMove * (move.y - track.velocity.y);
+    track.velocity = mean(track.velocity, move, kNewMove);
+    track.drift = mean(track.drift, move, std::max(kNewDrift, 1 / static_cast<float>(track.frames)));
   }
   // Where it was lost nothing is known of the way between.
   if (track.frames > 0 && track.missing == 0) {
@@ -71,13 +76,20 @@ void Tracks::see(Track& track, const Face& face, bool detected) const {
     track.shown = face;
   }
   track.face = face;
+  track.place = face.box;
   track.missing = 0;
   track.detected = detected;
+  if (detected) track.unfound = track.since_found = 0;
   ++track.frames;
 }
 
-void Tracks::update(std::span<const Face> detections, std::span<const std::optional<Face>> seen) {
+void Tracks::update(std::optional<std::span<const Face>> found, std::span<const std::optional<Face>> seen) {
+  const std::span<const Face> detections = found.value_or(std::span<const Face>());
   const std::size_t known = list_.size();
+  for (Track& track : list_) {
+    track.unfound += found.has_value();
+    ++track.since_found;
+  }
   track_taken_.assign(known, false);
   face_taken_.assign(detections.size(), false);
 
@@ -114,9 +126,14 @@ void Tracks::update(std::span<const Face> detections, std::span<const std::optio
     list_[t].steady = !seen.empty() && seen[t] ? list_[t].steady + 1 : 0;
     if (track_taken_[t]) continue;
     ++list_[t].missing;
+    list_[t].place = list_[t].predicted;
+    if (list_[t].missing == 1) list_[t].velocity = list_[t].drift;
     list_[t].velocity = {list_[t].velocity.x * kLostSpeed, list_[t].velocity.y * kLostSpeed};
   }
-  std::erase_if(list_, [&](const Track& track) { return track.missing > options_.keep_lost; });
+  std::erase_if(list_, [&](const Track& track) {
+    return track.missing > options_.keep_lost ||
+           (track.unfound >= kUnfound && track.since_found > options_.keep_lost);
+  });
 
   for (std::size_t f = 0; f < detections.size(); ++f) {
     if (face_taken_[f]) continue;

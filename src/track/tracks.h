@@ -15,13 +15,17 @@ namespace mtcnn {
 
 struct Track {
   std::int64_t id = 0;
-  Face face;        // as last seen, as found
-  Face shown;       // the same, smoothed
-  Point velocity;   // of its middle, pixels a frame
-  Box predicted;    // in the frame that comes
-  int frames = 0;   // seen in so many
-  int missing = 0;  // frames since
-  int steady = 0;   // frames in a row, up to the last one, in which it was seen where it was expected
+  Face face;            // as last seen, as found
+  Face shown;           // the same, smoothed
+  Point velocity;       // of its middle, pixels a frame
+  Point drift;          // the same over more frames
+  Box place;            // in the last frame: where it was seen or, while it is missing, expected
+  Box predicted;        // in the frame that comes
+  int frames = 0;       // seen in so many
+  int missing = 0;      // frames since
+  int steady = 0;       // frames in a row, up to the last one, in which it was seen where it was expected
+  int unfound = 0;      // full detections in a row without it
+  int since_found = 0;  // frames since a full detection had it
   bool detected = false;
 };
 
@@ -35,10 +39,11 @@ class Tracks {
   // Moves all on to the next frame: fills in `predicted`.
   void predict();
 
-  // Hands in a frame's faces: found by a full detection, and, for each track, what was seen where it was expected (as many
-  // as tracks, or none of them at all). Detections decide: they go to the tracks that they overlap most, and become new tracks
-  // where there is none. A track without one is where it was seen, unless another track is there already.
-  void update(std::span<const Face> detections, std::span<const std::optional<Face>> seen);
+  // Hands in a frame's faces: found by a full detection, if there was one, and, for each track, what was seen where it was
+  // expected (as many as tracks, or none of them at all). Detections decide: they go to the tracks that they overlap most, and
+  // become new tracks where there is none. A track without one is where it was seen, unless another track is there already, or
+  // full detections have missed it for long.
+  void update(std::optional<std::span<const Face>> found, std::span<const std::optional<Face>> seen);
 
   void clear() { list_.clear(); }
 

@@ -64,6 +64,69 @@ TEST_CASE("a face that is gone keeps its id for a while, and not for longer") {
   }
 }
 
+TEST_CASE("a face that moves behind something keeps its id") {
+  for (const auto& [step, hidden] : {std::pair{12.f, 6}, {8.f, 8}, {-12.f, 6}}) {
+    CAPTURE(step);
+    CAPTURE(hidden);
+    Tracks tracks{{}};
+    float x = 500;
+    for (int frame = 0; frame < 8; ++frame, x += step) detect(tracks, {face_at(x, 100, 64)});
+    float last = tracks.list()[0].face.box.left;
+    for (int frame = 0; frame < hidden; ++frame, x += step) {
+      detect(tracks, {});
+      // On and on, ever slower, never back.
+      const float moved = (tracks.list()[0].predicted.left - last) / step;
+      CHECK(moved > .5f);
+      CHECK(moved <= 1);
+      last = tracks.list()[0].predicted.left;
+    }
+    detect(tracks, {face_at(x, 100, 64)});
+    REQUIRE(tracks.list().size() == 1);
+    CHECK(tracks.list()[0].id == 1);
+    CHECK(tracks.list()[0].missing == 0);
+  }
+  // Asked for twice, as after a frame that failed, it is the same.
+  Tracks tracks{{}};
+  for (int frame = 0; frame < 4; ++frame) detect(tracks, {face_at(static_cast<float>(9 * frame), 0)});
+  detect(tracks, {});
+  tracks.predict();
+  const float once = tracks.list()[0].predicted.left;
+  tracks.predict();
+  CHECK(tracks.list()[0].predicted.left == once);
+}
+
+TEST_CASE(
+    "what full detections keep missing is followed no further, even if it is seen where it is expected") {
+  for (const int keep_lost : {0, 2, 6}) {
+    CAPTURE(keep_lost);
+    TrackerOptions options;
+    options.keep_lost = keep_lost;
+    Tracks tracks{options};
+    const std::vector<Face> none;
+    detect(tracks, {face_at(0, 0)});
+    for (int frame = 1; frame <= std::max(3, keep_lost + 1); ++frame) {
+      REQUIRE(tracks.list().size() == 1);
+      tracks.predict();
+      tracks.update(none, Seen{face_at(0, 0)});
+    }
+    CHECK(tracks.list().empty());
+  }
+  // Frames without a full detection, and one that has it, say nothing against it.
+  Tracks tracks{{}};
+  detect(tracks, {face_at(0, 0)});
+  for (int frame = 0; frame < 100; ++frame) {
+    tracks.predict();
+    const std::vector<Face> faces(frame % 20 == 19 ? 1 : 0, face_at(0, 0));
+    if (frame % 10 == 0 || frame % 20 == 19) {
+      tracks.update(faces, Seen{face_at(0, 0)});
+    } else {
+      tracks.update({}, Seen{face_at(0, 0)});
+    }
+    REQUIRE(tracks.list().size() == 1);
+    CHECK(tracks.list()[0].id == 1);
+  }
+}
+
 TEST_CASE("without detections faces are where they were seen, and two tracks never share one") {
   Tracks tracks{{}};
   detect(tracks, {face_at(0, 0), face_at(100, 0)});
