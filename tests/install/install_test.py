@@ -157,8 +157,9 @@ def main():
     run(options.cxx, "-std=c++20", HERE / "consumer.cc", "-o", binary / "consumer", *flags)
     run(options.cc, HERE / "consumer_c.c", "-o", binary / "consumer_c", *flags)
     use(binary, env={"LD_LIBRARY_PATH": str(libdir)})
-    # The example of the documentation.
-    run(options.cxx, "-std=c++20", SOURCE / "examples/detect.cc", "-o", binary / "detect", *flags)
+    # The examples of the documentation.
+    for example in ("detect", "track"):
+        run(options.cxx, "-std=c++20", SOURCE / "examples" / f"{example}.cc", "-o", binary / example, *flags)
 
     say("add_subdirectory")
     binary = options.work / "add_subdirectory"
