@@ -13,7 +13,6 @@
 #include <filesystem>
 #include <iterator>
 #include <limits>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <new>
@@ -52,8 +51,9 @@ constexpr const char* kFooter =
     "a last line has {\"path\", \"error\"}.\n"
     "\n"
     "The new video has the frame rate, the rotation and the sound of the old one. With --anonymize every\n"
-    "frame is searched, a face that is lost stays covered for a third of a second more, and titles, dates\n"
-    "and places are left out.\n"
+    "frame is searched; a face that is lost stays covered for a third of a second and five frames at\n"
+    "least, where it was and where it would be, and one that is found is covered five frames before, too;\n"
+    "titles, dates and places are left out.\n"
     "\n"
     "Examples:\n"
     "  mtcnn video clip.mp4 -o marked.mp4\n"
@@ -65,8 +65,7 @@ constexpr const char* kFooter =
     "Exit status: 0 all fine; 1 the video is damaged or broke off, or could not be written, what came\n"
     "before is there; 2 wrong usage, no model, or no video: nothing was done.";
 
-constexpr double kCoveredAfter = 1 / 3.;  // seconds for which a lost face stays covered
-constexpr std::size_t kQueue = 6;         // frames between two threads
+constexpr std::size_t kQueue = 6;  // frames between two threads
 
 std::atomic<bool> stop_asked = false;
 
@@ -78,13 +77,12 @@ void on_signal(int) {
 struct Flags {
   DetectorFlags detector;
   TrackerOptions tracker;
-  VideoOptions video;
+  VideoOptions video{.latency = .5};
   std::string input, out, json;
   std::optional<Cover> cover;
   std::optional<int> detect_every;
   double margin = .15;
   double quality = 20;
-  double latency = .5;
   std::int64_t frames = 0;
   bool no_sound = false;
   bool no_progress = false;
@@ -143,8 +141,8 @@ void add_flags(CLI::App& app, Flags& flags) {
       ->capture_default_str()
       ->check(in_range(.1, 1e6))
       ->group(reading);
-  app.add_option("--latency", flags.latency,
-                 "of a camera or broadcast: frames that waited longer are dropped")
+  app.add_option("--latency", flags.video.latency,
+                 "of a camera or broadcast: frames that are later than this are dropped")
       ->type_name("SECONDS")
       ->capture_default_str()
       ->check(in_range(.01, 1e6))
@@ -173,39 +171,43 @@ void add_flags(CLI::App& app, Flags& flags) {
 template <typename T>
 class Queue {
  public:
+  explicit Queue(std::size_t room) : room_(room) {}
+
   // Waits for room; false if nobody takes any more.
   bool put(T item) {
     std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return items_.size() < kQueue || closed_; });
+    changed_.wait(lock, [&] { return items_.size() < room_ || closed_; });
     if (closed_) return false;
-    items_.push_back({std::move(item), Clock::now()});
+    items_.push_back(std::move(item));
     changed_.notify_all();
     return true;
   }
 
-  // Waits for nothing: an item that waited longer than `seconds`, or has no room, makes place; drop(old, next) sees it
-  // and the one behind it. False if nobody takes any more.
+  // Waits for nothing: where there is no room the oldest item makes place; drop(old, next) sees it and the one behind it.
+  // False if nobody takes any more.
   template <typename Drop>
-  bool put_newest(T item, double seconds, Drop&& drop) {
+  bool put_newest(T item, Drop&& drop) {
     const std::lock_guard lock(mutex_);
     if (closed_) return false;
-    const auto now = Clock::now();
-    while (!items_.empty() && (items_.size() >= kQueue ||
-                               std::chrono::duration<double>(now - items_.front().since).count() > seconds)) {
-      drop(items_.front().item, items_.size() > 1 ? items_[1].item : item);
-      items_.pop_front();
-    }
-    items_.push_back({std::move(item), now});
+    items_.push_back(std::move(item));
+    if (items_.size() > room_) drop_first(drop);
     changed_.notify_all();
     return true;
   }
 
   // Empty at the end.
   std::optional<T> take() {
+    return take([](const T&) { return false; }, [](T&, T&) {});
+  }
+
+  // The same, but those for which late(item) holds are dropped, as above, while there is another.
+  template <typename Late, typename Drop>
+  std::optional<T> take(Late&& late, Drop&& drop) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, [&] { return !items_.empty() || ended_ || closed_; });
     if (items_.empty() || closed_) return std::nullopt;
-    T item = std::move(items_.front().item);
+    while (items_.size() > 1 && late(items_.front())) drop_first(drop);
+    T item = std::move(items_.front());
     items_.pop_front();
     changed_.notify_all();
     return item;
@@ -227,20 +229,26 @@ class Queue {
   }
 
  private:
-  struct Waiting {
-    T item;
-    Clock::time_point since;
-  };
+  template <typename Drop>
+  void drop_first(Drop& drop) {
+    drop(items_[0], items_[1]);
+    items_.pop_front();
+  }
+
+  const std::size_t room_;
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::deque<Waiting> items_;
+  std::deque<T> items_;
   bool ended_ = false, closed_ = false;
 };
 
 struct TrackedFrame {
   VideoFrame frame;
   std::vector<TrackedFace> faces;
+  std::vector<LostFace> lost;
 };
+
+bool has_picture(const VideoFrame& frame) { return !frame.image.rgb.empty(); }
 
 std::string frame_line(const TrackedFrame& tracked) {
   Json json;
@@ -259,28 +267,17 @@ std::string frame_line(const TrackedFrame& tracked) {
   return json.dump() + '\n';
 }
 
-// Covers faces, and for a while the places where faces were lost.
-class Anonymizer {
- public:
-  Anonymizer(Cover how, double margin) : how_(how), margin_(static_cast<float>(margin)) {}
-
-  void run(TrackedFrame& tracked) {
-    const double now = tracked.frame.seconds;
-    for (const TrackedFace& face : tracked.faces) last_[face.id] = {face.face.box, now};
-    std::erase_if(last_, [&](const auto& entry) { return now - entry.second.second > kCoveredAfter; });
-    for (const auto& [id, seen] : last_) anonymize(tracked.frame.image, seen.first, margin_, how_);
-  }
-
- private:
-  Cover how_;
-  float margin_;
-  std::map<std::int64_t, std::pair<Box, double>> last_;  // by id: where, when
-};
-
 class Run {
  public:
   Run(const Flags& flags, VideoReader& reader, Tracker& tracker, VideoWriter* writer, Output* lines)
-      : flags_(flags), reader_(reader), tracker_(tracker), writer_(writer), lines_(lines) {}
+      : flags_(flags),
+        reader_(reader),
+        tracker_(tracker),
+        writer_(writer),
+        lines_(lines),
+        frames_(kQueue),
+        // What waits behind the tracker is late as well, and can't be dropped any more.
+        tracked_(reader.info().live ? 1 : kQueue) {}
 
   int all() {
     std::thread read([&] {
@@ -319,9 +316,19 @@ class Run {
     tracked_.close();
   }
 
+  // Called by one thread at a time, whoever holds the queue.
+  auto dropper() {
+    return [this](VideoFrame& old, VideoFrame& next) {
+      dropped_ += has_picture(old);
+      // Its sound is not dropped.
+      next.also.insert(next.also.begin(), std::make_move_iterator(old.also.begin()),
+                       std::make_move_iterator(old.also.end()));
+    };
+  }
+
   void read_frames() {
     const bool live = reader_.info().live;
-    for (std::int64_t count = 0; flags_.frames == 0 || count < flags_.frames; ++count) {
+    for (std::int64_t count = 0; flags_.frames == 0 || count < flags_.frames;) {
       Result<std::optional<VideoFrame>> frame = reader_.next();
       if (!frame) {
         // What was read before it is still worked on.
@@ -333,26 +340,29 @@ class Run {
         ended_ = true;
         return;
       }
+      count += has_picture(**frame);
       const bool taken =
-          live ? frames_.put_newest(std::move(**frame), flags_.latency,
-                                    [&](VideoFrame& old, VideoFrame& next) {
-                                      ++dropped_;
-                                      // Its sound is not dropped.
-                                      next.also.insert(next.also.begin(),
-                                                       std::make_move_iterator(old.also.begin()),
-                                                       std::make_move_iterator(old.also.end()));
-                                    })
-               : frames_.put(std::move(**frame));
+          live ? frames_.put_newest(std::move(**frame), dropper()) : frames_.put(std::move(**frame));
       if (!taken) return;
     }
   }
 
   void track_frames() {
-    while (std::optional<VideoFrame> frame = frames_.take()) {
-      const auto faces = tracker_.update(frame->image.view());
-      if (!faces)
-        return fail(flags_.input + ": frame " + std::to_string(frame->number) + ": " + faces.error().message);
-      if (!tracked_.put({std::move(*frame), {faces->begin(), faces->end()}})) return;
+    const bool live = reader_.info().live;
+    const auto late = [&](const VideoFrame& frame) {
+      return live && std::chrono::duration<double>(Clock::now() - frame.due).count() > flags_.video.latency;
+    };
+    while (std::optional<VideoFrame> frame = frames_.take(late, dropper())) {
+      TrackedFrame tracked{std::move(*frame), {}, {}};
+      if (has_picture(tracked.frame)) {
+        const auto faces = tracker_.update(tracked.frame.image.view());
+        if (!faces)
+          return fail(flags_.input + ": frame " + std::to_string(tracked.frame.number) + ": " +
+                      faces.error().message);
+        tracked.faces.assign(faces->begin(), faces->end());
+        tracked.lost.assign(tracker_.lost().begin(), tracker_.lost().end());
+      }
+      if (!tracked_.put(std::move(tracked))) return;
     }
   }
 
@@ -362,36 +372,58 @@ class Run {
     if (!info.live && info.frames > 0) total = info.frames;
     if (flags_.frames > 0) total = total ? std::min(*total, flags_.frames) : flags_.frames;
     Progress progress(total, "frames", !flags_.no_progress);
-    std::optional<Anonymizer> anonymizer;
-    if (flags_.cover) anonymizer.emplace(*flags_.cover, flags_.margin);
     const bool shares_terminal = lines_ && lines_->is_terminal();
     while (std::optional<TrackedFrame> tracked = tracked_.take()) {
+      if (!has_picture(tracked->frame)) {
+        if (!writer_) continue;
+        if (Status status = writer_->write(tracked->frame.also); !status) return fail(status.error().message);
+        continue;
+      }
       if (lines_) {
         if (shares_terminal) progress.hide();
         const Output::Written written = lines_->write(frame_line(*tracked));
         if (written == Output::Written::kFailed) {
           lines_failed_ = true;
-          return;
+          break;
         }
         // The video is still wanted, if one is.
         if (written == Output::Written::kReaderGone) {
           lines_ = nullptr;
           reader_gone_ = true;
-          if (!writer_) return;
+          if (!writer_) break;
         }
-      }
-      if (writer_) {
-        if (anonymizer) {
-          anonymizer->run(*tracked);
-        } else if (Status status = mark(*tracked); !status) {
-          return fail(flags_.input + ": frame " + std::to_string(tracked->frame.number) + ": " +
-                      status.error().message);
-        }
-        if (Status status = writer_->write(tracked->frame); !status) return fail(status.error().message);
       }
       ++written_;
       progress.step();
+      if (!writer_) continue;
+      if (flags_.cover) {
+        covers_.add(tracked->frame.seconds, tracked->faces, tracked->lost);
+        uncovered_.push_back(std::move(tracked->frame));
+        if (!write_covered(Covers::kBehind)) return;
+        continue;
+      }
+      if (Status status = mark(*tracked); !status) {
+        return fail(flags_.input + ": frame " + std::to_string(tracked->frame.number) + ": " +
+                    status.error().message);
+      }
+      if (Status status = writer_->write(tracked->frame); !status) return fail(status.error().message);
     }
+    if (writer_) write_covered(0);
+  }
+
+  // All but the newest `most` of the frames that wait to be covered. False if that failed.
+  bool write_covered(std::size_t most) {
+    while (covers_.waiting() > most) {
+      VideoFrame& frame = uncovered_.front();
+      for (const Box& place : covers_.take())
+        anonymize(frame.image, place, static_cast<float>(flags_.margin), *flags_.cover);
+      if (Status status = writer_->write(frame); !status) {
+        fail(status.error().message);
+        return false;
+      }
+      uncovered_.pop_front();
+    }
+    return true;
   }
 
   Status mark(TrackedFrame& tracked) {
@@ -440,9 +472,9 @@ class Run {
     }
     if (reader_.damaged() > 0)
       say(flags_.input + ": damaged in " + format_count(reader_.damaged()) + " places");
-    if (dropped_ > 0)
+    if (const std::int64_t dropped = dropped_ + reader_.dropped(); dropped > 0)
       std::fprintf(stderr, "mtcnn: %s frames came faster than they could be looked at, and were dropped\n",
-                   format_count(dropped_).c_str());
+                   format_count(dropped).c_str());
     if (status == kExitOk && written_ == 0 && !stop_asked && !reader_gone_)
       say(flags_.input + ": holds no frame that can be read");
     return status;
@@ -455,9 +487,11 @@ class Run {
   Output* lines_;
   Queue<VideoFrame> frames_;
   Queue<TrackedFrame> tracked_;
-  std::mutex mutex_;  // the two messages
+  Covers covers_;
+  std::deque<VideoFrame> uncovered_;  // as many as wait in covers_
+  std::mutex mutex_;                  // the two messages
   std::string failure_, broken_;
-  // Each written by one thread, read once all are done.
+  // Each written by one thread at a time, read once all are done.
   std::int64_t written_ = 0, dropped_ = 0;
   bool ended_ = false;
   bool lines_failed_ = false, reader_gone_ = false;

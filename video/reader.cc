@@ -19,12 +19,21 @@ namespace {
 
 // Packets in a row without a single frame after which a stream is given up: its decoder will not find its way back.
 constexpr int kMostDamaged = 1000;
+// Packets that are passed over, at most, for the next key frame: not all sources have some.
+constexpr int kLongestGap = 500;
+// Bytes of sound and the like that are held while no picture comes: after the first picture, and before it.
+constexpr std::size_t kMostOthers = std::size_t{4} << 20, kMostOthersFirst = std::size_t{256} << 20;
+constexpr std::size_t kPacketItself = 256;  // bytes, about, of a packet beside its data
 
 bool starts_with_any(const std::string& text, std::initializer_list<const char*> beginnings) {
   for (const char* const beginning : beginnings) {
     if (text.rfind(beginning, 0) == 0) return true;
   }
   return false;
+}
+
+double seconds_since(std::chrono::steady_clock::time_point time) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - time).count();
 }
 
 bool is_file(const std::string& path) {
@@ -43,6 +52,7 @@ VideoReader::~VideoReader() = default;
 const VideoInfo& VideoReader::info() const { return state_->info; }
 void VideoReader::keep_other_streams(bool keep) { state_->keep_others = keep; }
 std::int64_t VideoReader::damaged() const { return state_->damaged; }
+std::int64_t VideoReader::dropped() const { return state_->dropped; }
 double VideoReader::seconds_read() const { return state_->seconds_read; }
 
 Result<std::unique_ptr<VideoReader>> VideoReader::open(const std::string& input,
@@ -51,6 +61,8 @@ Result<std::unique_ptr<VideoReader>> VideoReader::open(const std::string& input,
     return Error{ErrorCode::kInvalidArgument, "the timeout must be above 0 seconds"};
   if (!(options.frame_rate >= 0 && options.frame_rate <= 1000))
     return Error{ErrorCode::kInvalidArgument, "the frame rate must be from 0 to 1000"};
+  if (!(options.latency >= 0))
+    return Error{ErrorCode::kInvalidArgument, "the latency must be 0 seconds or more"};
   set_up_ffmpeg();
   auto state = std::make_unique<State>();
   state->name = input;
@@ -69,8 +81,7 @@ VideoReader::State::~State() {
 int VideoReader::State::interrupted(void* opaque) {
   const State& state = *static_cast<State*>(opaque);
   if (state.options.stop && *state.options.stop) return 1;
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - state.asked).count() >
-         state.options.timeout;
+  return seconds_since(state.asked) > state.options.timeout;
 }
 
 // Some protocols say that they were interrupted, some that what they got makes no sense: the clock knows.
@@ -122,9 +133,11 @@ Status VideoReader::State::open_input() {
   asked = std::chrono::steady_clock::now();
   code = avformat_find_stream_info(format, nullptr);
   if (code < 0) return no_data("its streams can't be read", code);
+  // A file, which waits on its server, has a size; so do the pieces that a playlist names.
+  const bool waits =
+      (format->pb && avio_size(format->pb) >= 0) || starts_with_any(format->iformat->name, {"hls", "dash"});
   info.live = camera || starts_with_any(name, {"rtsp://", "rtsps://", "udp://", "rtp://", "srt://"}) ||
-              (address && format->duration == AV_NOPTS_VALUE &&
-               !(format->pb && (format->pb->seekable & AVIO_SEEKABLE_NORMAL) != 0));
+              (address && format->duration == AV_NOPTS_VALUE && !waits);
   return std::monostate{};
 }
 
@@ -222,10 +235,13 @@ Result<std::optional<VideoFrame>> VideoReader::State::next() {
       damaged_in_a_row = 0;
       // Shown with errors papered over: as good as it gets.
       if ((frame->flags & AV_FRAME_FLAG_CORRUPT) != 0) ++damaged;
-      Result<VideoFrame> video_frame = take_frame();
-      av_frame_unref(frame.get());
-      if (!video_frame) return video_frame.error();
-      return std::optional<VideoFrame>(std::move(*video_frame));
+      VideoFrame next = next_frame();
+      if (late > options.latency) {
+        ++dropped;
+        continue;
+      }
+      if (Status status = fill(next); !status) return status.error();
+      return std::optional<VideoFrame>(std::move(next));
     }
     if (code == AVERROR_EOF) {
       if (broken) return *broken;
@@ -235,7 +251,43 @@ Result<std::optional<VideoFrame>> VideoReader::State::next() {
       if (Status status = pass_over(code); !status) return status.error();
     }
     if (Status status = feed(); !status) return status.error();
+    if (others_size > (last_time ? kMostOthers : kMostOthersFirst)) {
+      if (!last_time)
+        return Error{ErrorCode::kLimit, name + ": more than " + std::to_string(kMostOthersFirst >> 20) +
+                                            " MB of sound come before its first frame"};
+      VideoFrame others_alone;
+      take_others(others_alone);
+      return std::optional<VideoFrame>(std::move(others_alone));
+    }
   }
+}
+
+void VideoReader::State::take_others(VideoFrame& to) {
+  to.also = std::move(others);
+  others.clear();
+  others_size = 0;
+}
+
+// Whether a packet of a live source is so late that it is not even decoded.
+bool VideoReader::State::passed_by(const AVPacket& packet) {
+  using Clock = std::chrono::steady_clock;
+  const std::int64_t time = packet.dts != AV_NOPTS_VALUE ? packet.dts : packet.pts;
+  if (!info.live || options.latency == 0 || time == AV_NOPTS_VALUE) return false;
+  const std::chrono::duration<double> now = Clock::now().time_since_epoch();
+  late = clock.read(now.count(), static_cast<double>(time) * av_q2d(stream->time_base), waited);
+  due = Clock::time_point(
+      std::chrono::duration_cast<Clock::duration>(now - std::chrono::duration<double>(late)));
+  waited = 0;
+  // To decode and drop makes up for a little; for more, only what need not be decoded does.
+  if (late > 2 * options.latency + 1) to_key_frame = kLongestGap;
+  if (to_key_frame > 0 && (late > options.latency || (packet.flags & AV_PKT_FLAG_KEY) == 0)) {
+    --to_key_frame;
+    ++taken;
+    ++dropped;
+    return true;
+  }
+  to_key_frame = 0;
+  return false;
 }
 
 // What the decoder could not decode.
@@ -253,14 +305,17 @@ Status VideoReader::State::feed() {
   while (true) {
     Packet packet(av_packet_alloc());
     if (!packet) return out_of_memory(name);
+    const auto turned_to = std::chrono::steady_clock::now();
     int code = ended ? AVERROR_EOF : av_read_frame(format, packet.get());
     if (code == AVERROR(EAGAIN)) {
       if (!interrupted(this)) {
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        waited += seconds_since(turned_to);
         continue;
       }
       code = AVERROR_EXIT;
     }
+    waited += seconds_since(turned_to);
     if (code < 0) {
       // What the decoder still holds is shown first, then what went wrong is said.
       if (code != AVERROR_EOF && !(options.stop && *options.stop) && !broken) {
@@ -281,19 +336,26 @@ Status VideoReader::State::feed() {
           std::max(seconds_read, static_cast<double>(packet->pts + packet->duration) * unit - begin);
     }
     if (packet->stream_index != stream->index) {
-      if (keep_others) others.push_back(std::move(packet));
+      if (!keep_others) continue;
+      others_size += static_cast<std::size_t>(packet->size) + kPacketItself;
+      others.push_back(std::move(packet));
+      if (others_size > kMostOthers) return std::monostate{};
       continue;
     }
+    if (passed_by(*packet)) continue;
     code = avcodec_send_packet(decoder.get(), packet.get());
     return code < 0 ? pass_over(code) : Status(std::monostate{});
   }
 }
 
-Result<VideoFrame> VideoReader::State::take_frame() {
+// The decoded frame's number and time.
+VideoFrame VideoReader::State::next_frame() {
   const AVFrame& from = *frame;
-  if (std::int64_t{from.width} * from.height > options.max_pixels) return too_large(from.width, from.height);
   VideoFrame result;
   result.number = taken++;
+  result.due = due;
+  if (!last_time)
+    first = State::Colours{from.colorspace, from.color_range, from.color_primaries, from.color_trc};
 
   // Times must rise, or no container takes them. A frame without one comes a frame's length after the last.
   const double unit = av_q2d(stream->time_base);
@@ -311,7 +373,13 @@ Result<VideoFrame> VideoReader::State::take_frame() {
   last_time = time;
   result.time = time - start;
   result.seconds = static_cast<double>(result.time) * unit;
+  return result;
+}
 
+// With the picture, and what came before it.
+Status VideoReader::State::fill(VideoFrame& result) {
+  const AVFrame& from = *frame;
+  if (std::int64_t{from.width} * from.height > options.max_pixels) return too_large(from.width, from.height);
   Image& image = result.image;
   image.width = from.width;
   image.height = from.height;
@@ -339,11 +407,9 @@ Result<VideoFrame> VideoReader::State::take_frame() {
                 image.rgb.data() + static_cast<std::size_t>(y) * row);
   }
   image = apply_orientation(std::move(image), info.orientation);
-  if (taken == 1)
-    first = State::Colours{from.colorspace, from.color_range, from.color_primaries, from.color_trc};
-  result.also = std::move(others);
-  others.clear();
-  return result;
+  av_frame_unref(frame.get());
+  take_others(result);
+  return std::monostate{};
 }
 
 }  // namespace mtcnn

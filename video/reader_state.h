@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "video/ffmpeg.h"
+#include "video/live_clock.h"
 #include "video/video_io.h"
 
 namespace mtcnn {
@@ -30,7 +31,10 @@ struct VideoReader::State {
   Result<std::optional<VideoFrame>> next();
   Status feed();
   Status pass_over(int code);
-  Result<VideoFrame> take_frame();
+  bool passed_by(const AVPacket& packet);
+  VideoFrame next_frame();
+  Status fill(VideoFrame& to);
+  void take_others(VideoFrame& to);
   static int interrupted(void* state);  // what FFmpeg asks while it waits
   Error no_data(const std::string& what, int code);
   std::string missing_number() const;
@@ -48,13 +52,19 @@ struct VideoReader::State {
   std::int64_t start = 0;   // in the stream's units
   std::int64_t jumped = 0;  // what is added to its times since they last fell back
   double seconds_read = 0;
-  std::int64_t taken = 0, damaged = 0;
+  std::int64_t taken = 0, damaged = 0, dropped = 0;
   int damaged_in_a_row = 0;
   bool keep_others = false, ended = false, sequence = false;
   std::optional<std::int64_t> last_time;
   std::optional<Error> broken;
   std::vector<Packet> others;
+  std::size_t others_size = 0;                    // bytes
   std::chrono::steady_clock::time_point asked{};  // when the source was last asked for data
+  LiveClock clock;
+  // Of a live source, in seconds: how long it was waited for since the last packet of the video, and how late that was.
+  double waited = 0, late = 0;
+  std::chrono::steady_clock::time_point due{};  // when that packet was to be here
+  int to_key_frame = 0;  // packets that are still passed over, unless a key frame comes
 };
 
 }  // namespace mtcnn

@@ -3,6 +3,7 @@
 #define MTCNN_VIDEO_VIDEO_IO_H_
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -27,6 +28,8 @@ struct VideoOptions {
   double timeout = 10;
   // Frames a second of an image sequence, and what is asked of a camera; 0: 25, and the camera's own.
   double frame_rate = 0;
+  // Seconds: what is later than that in a live source is passed over, before it costs anything. 0: nothing is.
+  double latency = 0;
   // Largest frame that is decoded, width x height.
   std::int64_t max_pixels = std::int64_t{1} << 27;
   // Once true, reading ends as at the end of the video, within a tenth of a second or so. May be null.
@@ -43,12 +46,14 @@ struct VideoInfo {
 };
 
 struct VideoFrame {
-  Image image;              // upright
+  Image image;              // upright; without pixels if it is only there for `also`
   std::int64_t number = 0;  // from 0
   double seconds = 0;       // since the video's start
   std::int64_t time = 0;    // the same in the stream's own units, for the writer
-  std::vector<Packet>
-      also;  // sound and subtitles that come before it, for the writer; empty if not asked for
+  // Of a live source: when it was to be here.
+  std::chrono::steady_clock::time_point due{};
+  // Sound and subtitles that come before it, for the writer; empty if not asked for.
+  std::vector<Packet> also;
 };
 
 // One at a time; from one thread at a time.
@@ -66,8 +71,9 @@ class VideoReader {
   // Whether next() also collects what is not video. Set it before the first next().
   void keep_other_streams(bool keep);
 
-  // The next frame; empty at the end. What can't be decoded is passed over and counted. Errors, naming the input: kIo for a
-  // source that breaks off or falls silent, kLimit, kOutOfMemory; there are no more frames after them.
+  // The next frame; empty at the end. What can't be decoded is passed over and counted. Where much else comes before the next
+  // picture, a frame without pixels brings it. Errors, naming the input: kIo for a source that breaks off or falls silent,
+  // kLimit, kOutOfMemory; there are no more frames after them.
   Result<std::optional<VideoFrame>> next();
 
   // After the last frame: what came after it.
@@ -78,6 +84,9 @@ class VideoReader {
 
   // Places of the stream that could not be decoded so far.
   std::int64_t damaged() const;
+
+  // Frames of a live source that were passed over so far because they were late.
+  std::int64_t dropped() const;
 
  private:
   friend class VideoWriter;
@@ -100,7 +109,7 @@ class VideoWriter {
   // What of the other streams this kind of file can't hold, in words; empty if it holds all.
   const std::string& left_out() const;
 
-  // Requires frames of `like`, in their order; their pixels may have changed. A frame of another size than the first is
+  // Requires frames of `like` with pixels, in their order; what they show may have changed. A frame of another size than the first is
   // scaled to it. Errors: kIo, naming the file; kOutOfMemory.
   Status write(const VideoFrame& frame);
   Status write(const std::vector<Packet>& also);

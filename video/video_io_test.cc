@@ -15,6 +15,7 @@ extern "C" {
 #include <string>
 
 #include "video/ffmpeg.h"
+#include "video/live_clock.h"
 
 namespace mtcnn {
 namespace {
@@ -230,6 +231,46 @@ TEST_CASE("a reader that is told to stop ends") {
   const auto none = reader->next();
   REQUIRE(none.ok());
   CHECK_FALSE(none->has_value());
+}
+
+TEST_CASE("a reader of a live source knows how late it is") {
+  constexpr double kFrame = .04;
+  struct Source {
+    LiveClock clock;
+    double now = 1000, stream = 5;
+    // Frames that are read `apart` seconds after one another, having waited for that share of it.
+    double frames(int count, double apart, double waited) {
+      double late = 0;
+      for (int i = 0; i < count; ++i) {
+        now += apart;
+        stream += kFrame;
+        late = clock.read(now, stream, waited * apart);
+      }
+      return late;
+    }
+  };
+  Source live;
+  CHECK(live.frames(50, kFrame, .9) == doctest::Approx(0));
+  // Slow work: a second behind. Then quick work catches up.
+  CHECK(live.frames(25, 2 * kFrame, 0) == doctest::Approx(1));
+  CHECK(live.frames(25, kFrame / 2, 0) == doctest::Approx(.5));
+  CHECK(live.frames(25, kFrame / 2, 0) == doctest::Approx(0));
+  CHECK(live.frames(10, kFrame, .9) == doctest::Approx(0));
+  // The process stands still for a second, and finds what has gathered meanwhile.
+  CHECK(live.frames(1, 1 + kFrame, 1) == doctest::Approx(1));
+  CHECK(live.frames(5, .001, 0) == doctest::Approx(1 - 5 * (kFrame - .001)));
+  CHECK(live.frames(20, .001, 0) == doctest::Approx(1 - 25 * (kFrame - .001)));
+  CHECK(live.frames(10, kFrame, .9) == doctest::Approx(0));
+  // The source pauses for a minute: what comes then comes when it can.
+  live.frames(1, 60, 1);
+  CHECK(live.frames(3, kFrame, .9) == doctest::Approx(0));
+  // A source whose clock is slower than ours, for hours.
+  CHECK(live.frames(100000, kFrame * 1.001, .9) == doctest::Approx(0));
+  // It begins anew; or leaps ahead.
+  live.stream = 0;
+  CHECK(live.frames(1, kFrame, 0) == doctest::Approx(0));
+  live.stream += 1000;
+  CHECK(live.frames(5, kFrame, .9) == doctest::Approx(0));
 }
 
 TEST_CASE("what can't be written is said at once") {

@@ -40,6 +40,13 @@ bool can_hold(const AVOutputFormat& kind, AVCodecID codec) {
           codec == AV_CODEC_ID_MP2 || codec == AV_CODEC_ID_MP3);
 }
 
+// Whether this kind of file says when each frame is shown. MP4 and its kin do, even if FFmpeg (5.1) does not flag it.
+bool keeps_times(const AVOutputFormat& kind) {
+  if ((kind.flags & AVFMT_VARIABLE_FPS) != 0) return true;
+  const std::string name = kind.name;
+  return name == "mp4" || name == "mov" || name == "ipod" || name == "3gp" || name == "3g2" || name == "f4v";
+}
+
 int even(int side) { return side + side % 2; }
 
 // The last column and row once more, where the encoder wants an even number of them.
@@ -176,8 +183,8 @@ Status VideoWriter::State::add_video(double quality) {
   encoder->framerate = rate;
   from_base = from.time_base;
   encoder->time_base = from_base;
-  if ((format->oformat->flags & AVFMT_VARIABLE_FPS) == 0) {
-    // Kinds of file without times: a frame is a unit, and none is shown out of its turn.
+  if (!keeps_times(*format->oformat)) {
+    // A frame is a unit, and none is shown out of its turn.
     encoder->time_base = av_inv_q(rate);
     encoder->max_b_frames = 0;
   }
@@ -335,7 +342,11 @@ Status VideoWriter::State::mux(const std::vector<Packet>& also) {
 }
 
 Status VideoWriter::write(const std::vector<Packet>& also) {
-  return state_->has_header ? state_->mux(also) : Status(std::monostate{});
+  State& s = *state_;
+  if (!s.begun) {
+    if (Status status = s.begin(); !status) return status.error();
+  }
+  return s.has_header ? s.mux(also) : Status(std::monostate{});
 }
 
 Status VideoWriter::finish() try {
