@@ -13,7 +13,7 @@
 namespace mtcnn {
 
 // The score down to which a net that was not calibrated yet is looked at.
-inline constexpr double kLeastChecked = .05;
+inline constexpr double kLeastChecked = .01;
 
 inline constexpr std::size_t kTimesMore = 10;
 

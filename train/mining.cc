@@ -6,7 +6,6 @@
 
 #include "cascade/cascade.h"
 #include "nets/mtcnn_nets.h"
-#include "train/check.h"
 #include "train/fingerprint.h"
 #include "train/search.h"
 #include "util/file.h"
@@ -29,6 +28,8 @@ bool take(std::span<const std::byte>& bytes, T& value) {
   return true;
 }
 
+// From this score on a net that still learns takes a window for a face: its scores have not been moved yet.
+constexpr double kTaken = .05;
 constexpr std::uint64_t kMagic = 0x31646e696d6d746dU;  // "mtmmind1"
 
 }  // namespace
@@ -39,9 +40,8 @@ MiningOptions mining_options(const TrainConfig& config, Mine what, int stages) {
   options.mine = what;
   options.stages = stages;
   options.search = config.mining;
-  options.thresholds = {config.pnet.mining_threshold, config.rnet.mining_threshold, kLeastChecked};
-  // A net that still learns has not had its scores moved.
-  if (what == Mine::kOwn) options.thresholds[static_cast<std::size_t>(stages) - 1] = kLeastChecked;
+  options.thresholds = {config.pnet.mining_threshold, config.rnet.mining_threshold, kTaken};
+  if (what == Mine::kOwn) options.thresholds[static_cast<std::size_t>(stages) - 1] = kTaken;
   options.most = nets[stages - 1]->mining_windows;
   return options;
 }
