@@ -84,8 +84,10 @@ class Reader:
                 raise FormatError(f"{name}: is no video that FFmpeg knows: {error}") from error
             raise FileError(f"{name}: can't be opened as a video: {error}") from error
         self._container = container
-        # Not known: below 0, and from PyAV 19 on None.
-        endless = container.duration is None and (container.size or 0) <= 0
+        # A file, which waits on its server, has a size; so do the pieces that a playlist names. One that is not known
+        # is below 0, and None from PyAV 19 on.
+        has_size = (container.size or 0) > 0 or container.format.name.startswith(("hls", "dash"))
+        endless = container.duration is None and not has_size
         self.live = camera or name.startswith(_BROADCASTS) or (address and endless)
         self._stream = container.streams.best("video")
         if self._stream is None:
