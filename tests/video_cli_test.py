@@ -5,7 +5,10 @@ The model comes from the released weights under MTCNN_SHARED_DIR (default: ../sh
 them, or without ffmpeg, the test says so and exits with status 77.
 """
 
+import functools
+import http.server
 import json
+import math
 import os
 import pathlib
 import shutil
@@ -45,6 +48,22 @@ def probe(path):
     return {stream["codec_type"]: stream for stream in json.loads(done.stdout)["streams"]}
 
 
+def shown(path, stream):
+    """When each frame, or piece of sound, is shown, in seconds: "v" or "a"."""
+    done = subprocess.run(["ffprobe", "-loglevel", "error", "-of", "csv=p=0", "-select_streams", stream + ":0", "-show_entries",
+                           "frame=pts_time", path], check=True, capture_output=True, text=True)
+    return [float(line.strip(",")) for line in done.stdout.split()]
+
+
+def frames_of(path, width, height):
+    """Grey, as rows of bytes."""
+    done = subprocess.run(["ffmpeg", "-loglevel", "error", "-i", path, "-fps_mode", "passthrough", "-f", "rawvideo", "-pix_fmt", "gray", "-"],
+                          check=True, capture_output=True)
+    size = width * height
+    return [[done.stdout[begin + y * width:begin + (y + 1) * width] for y in range(height)]
+            for begin in range(0, len(done.stdout), size)]
+
+
 def rotation(stream):
     return next((side["rotation"] for side in stream.get("side_data_list", []) if "rotation" in side), 0)
 
@@ -68,6 +87,77 @@ def records(text):
 def middle(face):
     left, top, right, bottom = face["box"]
     return (left + right) / 2, (top + bottom) / 2
+
+
+class Broadcast:
+    """A clip sent as FFmpeg's transport stream, at the speed at which it is shown: chunks, as they come."""
+
+    def __init__(self, clip):
+        self.process = subprocess.Popen(["ffmpeg", "-loglevel", "error", "-re", "-i", clip, "-c", "copy", "-f", "mpegts",
+                                         "-flush_packets", "1", "-"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+
+    def __iter__(self):
+        while chunk := self.process.stdout.read1(7 * 188):
+            yield chunk
+
+    def close(self):
+        self.process.kill()
+        self.process.stdout.close()
+        self.process.wait()
+
+
+def serve_http(server, clip):
+    """Answers one request with a broadcast."""
+    connection, _ = server.accept()
+    broadcast = Broadcast(clip)
+    with connection:
+        try:
+            connection.recv(4096)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: video/mp2t\r\nTransfer-Encoding: chunked\r\n\r\n")
+            for chunk in broadcast:
+                connection.sendall(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+            connection.sendall(b"0\r\n\r\n")
+        except OSError:
+            pass
+        broadcast.close()
+
+
+def serve_rtsp(server, clip):
+    """Answers one client with a broadcast, as RTP in its own connection (RFC 2326, 10.12)."""
+    connection, _ = server.accept()
+    sdp = "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=clip\r\nt=0 0\r\nm=video 0 RTP/AVP 33\r\na=control:video\r\n"
+    with connection, connection.makefile("rb") as lines:
+        while True:
+            method = lines.readline().decode().split(" ")[0]
+            headers = {}
+            while line := lines.readline().decode().strip():
+                name, _, value = line.partition(":")
+                headers[name.lower()] = value.strip()
+            if not method:
+                return
+            answer = [f"CSeq: {headers['cseq']}"]
+            body = ""
+            if method == "OPTIONS":
+                answer += ["Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN"]
+            elif method == "DESCRIBE":
+                body = sdp
+                answer += ["Content-Type: application/sdp", f"Content-Length: {len(body)}"]
+            elif method == "SETUP":
+                answer += ["Transport: RTP/AVP/TCP;unicast;interleaved=0-1", "Session: 1"]
+            else:
+                answer += ["Session: 1"]
+            connection.sendall("\r\n".join(["RTSP/1.0 200 OK", *answer, "", body]).encode())
+            if method == "PLAY":
+                break
+        broadcast = Broadcast(clip)
+        try:
+            for number, chunk in enumerate(broadcast):
+                head = bytes([0x80, 33]) + (number & 0xffff).to_bytes(2, "big")
+                head += (int(time.monotonic() * 90000) & 0xffffffff).to_bytes(4, "big") + bytes(4)
+                connection.sendall(b"$\0" + (len(head) + len(chunk)).to_bytes(2, "big") + head + chunk)
+        except OSError:
+            pass
+        broadcast.close()
 
 
 class VideoTest(unittest.TestCase):
@@ -111,6 +201,91 @@ class VideoTest(unittest.TestCase):
         new = probe(self.folder / "silent.mp4")
         self.assertEqual(set(new), {"video"})
         self.assertEqual(new["video"]["nb_read_frames"], "5")
+
+    def test_times(self):
+        """Picture and sound begin and end when they did, and frames come as unevenly as they came."""
+        uneven = self.folder / "uneven.mp4"
+        make_clip(uneven, "-fps_mode", "vfr", filters=MOVE + ",select='not(between(mod(n,9),2,5))'")
+        late = self.folder / "late.mkv"  # the sound begins half a second after the picture
+        ffmpeg("-i", CLIP, "-itsoffset", .5, "-i", CLIP, "-map", "0:v", "-map", "1:a", "-c", "copy", "-t", 3, late)
+        self.assertGreater(len({round(b - a, 3) for a, b in zip(shown(uneven, "v"), shown(uneven, "v")[1:])}), 1)
+        self.assertGreater(shown(late, "a")[0], shown(late, "v")[0] + .4)
+        for clip in (CLIP, uneven, late):
+            for name in ("new.mp4", "new.mkv"):
+                with self.subTest(clip=clip, name=name):
+                    self.expect(0, clip, "-o", name)
+                    old, new = shown(clip, "v"), shown(self.folder / name, "v")
+                    self.assertEqual(len(new), len(old))
+                    for a, b in zip(old, new):
+                        self.assertAlmostEqual(a - old[0], b - new[0], delta=.002)
+                    # Against the picture: a piece of sound is 0.02 seconds.
+                    for end in (0, -1):
+                        self.assertAlmostEqual(shown(clip, "a")[end] - old[0], shown(self.folder / name, "a")[end] - new[0], delta=.03)
+
+    def test_much_sound_and_no_picture(self):
+        """Sound that goes on for long after the only picture is all there."""
+        clip = self.folder / "still.mkv"
+        ffmpeg("-f", "lavfi", "-t", 1, "-i", "color=gray:size=64x48:rate=1", "-f", "lavfi", "-i",
+               "sine=sample_rate=48000:duration=100", "-ac", 2, "-c:a", "pcm_s16le", clip)
+        self.expect(0, clip, "-o", "new.mkv")
+        old, new = shown(clip, "a"), shown(self.folder / "new.mkv", "a")
+        self.assertEqual(len(new), len(old))
+        self.assertAlmostEqual(new[-1], old[-1], delta=.01)
+
+    def moving(self, path, rate, frames, step, hidden):
+        """A face that moves to the right on a grey ground, `step` pixels a frame, and frames that are all grey."""
+        ffmpeg("-f", "lavfi", "-i", f"color=gray:size=1280x400:rate={rate}", "-loop", 1, "-framerate", rate, "-i", PHOTO,
+               "-filter_complex", f"[1]scale=400:-2[face];[0][face]overlay=x='{step}*n':y=0:eval=frame,"
+               f"drawbox=color=gray:t=fill:enable='between(n,{hidden[0]},{hidden[-1]})',format=yuv420p", "-frames:v", frames, path)
+
+    def test_a_lost_face_stays_covered(self):
+        """One that moves on while it is not found: nothing of it is found in the grey frames, and its places are covered all the same."""
+        for rate, frames, step, hidden in ((25, 32, 20, range(12, 20)), (2, 24, 20, range(10, 15)), (25, 16, 5, range(0, 5))):
+            with self.subTest(rate=rate, hidden=hidden):
+                self.moving(self.folder / "moving.mp4", rate, frames, step, hidden)
+                self.expect(0, "moving.mp4", "-o", "covered.mkv", "--anonymize", "black", "--json", "lines.jsonl")
+                lines = records((self.folder / "lines.jsonl").read_bytes())
+                self.assertEqual([len(line["faces"]) for line in lines], [0 if n in hidden else 1 for n in range(frames)])
+                first = next(line for line in lines if line["faces"])
+                points = [(x - step * first["frame"], y) for x, y in first["faces"][0]["landmarks"]]
+                covered = frames_of(self.folder / "covered.mkv", 1280, 400)
+                self.assertEqual(len(covered), frames)
+                bare = [n for n, rows in enumerate(covered) for x, y in points if rows[round(y)][round(x + step * n)] > 45]
+                self.assertEqual(bare, [])
+
+    def test_a_tilted_face_is_covered(self):
+        """From chin to forehead, and from jaw to jaw."""
+        def clip(name, degrees, more=""):
+            ffmpeg("-loop", 1, "-framerate", 10, "-i", PHOTO, "-frames:v", 4, "-vf",
+                   f"rotate=a={math.radians(degrees)}:fillcolor=gray{more},format=yuv420p", "-crf", 1, self.folder / name)
+
+        clip("upright.mp4", 0)
+        (left, right, nose, *mouth) = records(self.expect(0, "upright.mp4", "--json", "-").stdout)[0]["faces"][0]["landmarks"]
+        eyes, lips = [[(a + b) / 2 for a, b in zip(*pair)] for pair in ((left, right), mouth)]
+        down = [b - a for a, b in zip(eyes, lips)]
+        across = [b - a for a, b in zip(left, right)]
+        points = {
+            "chin": [a + .8 * b for a, b in zip(lips, down)],
+            "forehead": [a - .8 * b for a, b in zip(eyes, down)],
+            "left jaw": [a - .75 * b for a, b in zip(lips, across)],
+            "right jaw": [a + .75 * b for a, b in zip(lips, across)],
+            "left temple": [a - .5 * b for a, b in zip(left, across)],
+            "right temple": [a + .5 * b for a, b in zip(right, across)],
+            "nose": nose}
+        for degrees in (0, 30, 45, 60, -45):
+            with self.subTest(degrees=degrees):
+                clip("tilted.mp4", degrees, ",noise=alls=12")  # so that there is something to see everywhere
+                self.expect(0, "tilted.mp4", "-o", "covered.mkv", "--anonymize", "blur", "--quality", 0, "--json", "lines.jsonl")
+                self.assertEqual(len(records((self.folder / "lines.jsonl").read_bytes())[0]["faces"]), 1)
+                before, after = (frames_of(self.folder / name, 512, 512)[0] for name in ("tilted.mp4", "covered.mkv"))
+                sin, cos = math.sin(math.radians(degrees)), math.cos(math.radians(degrees))
+                for name, (x, y) in points.items():
+                    u, v = x - 256, y - 256
+                    column, row = round(256 + cos * u - sin * v), round(256 + sin * u + cos * v)
+
+                    def detail(rows):
+                        return sum(abs(rows[y][x] - rows[y][x + 1]) for y in range(row - 4, row + 5) for x in range(column - 4, column + 4))
+                    self.assertLess(detail(after), .4 * detail(before), name)
 
     def test_anonymous(self):
         """No face is found any more; what is not a face, and the sound, are as they were."""
@@ -234,6 +409,73 @@ class VideoTest(unittest.TestCase):
         self.assertEqual((len(lines), "error" in last), (4, True))
         self.assertEqual(len(records(self.expect(0, "frames/*.png", "--json", "-").stdout)), 7)
         self.assertIn(b"no file has such a name", self.expect(2, "nowhere/*.png", "--json", "-").stderr)
+
+    def test_a_file_on_a_server(self):
+        """One that gives no parts of files, only whole ones, is no broadcast: every frame is there, however long it takes."""
+        make_clip(self.folder / "clip.ts", "-g", 5, filters=MOVE + ",scale=640:-2", seconds=2)
+
+        class Quiet(http.server.SimpleHTTPRequestHandler):
+            def log_message(self, *_):
+                pass
+
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=self.folder)) as server:
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            done = self.expect(0, f"http://127.0.0.1:{server.server_address[1]}/clip.ts", "--json", "-", "--detect-every", 1,
+                               "--threads", 1, "--min-face", 10)
+            server.shutdown()
+        self.assertEqual([line["frame"] for line in records(done.stdout)], list(range(40)))
+        self.assertNotIn(b"dropped", done.stderr)
+
+    def test_lines_of_a_broadcast_are_not_late(self):
+        """The program stands still for some seconds: it goes on with what is sent then, not with what was sent meanwhile."""
+        make_clip(self.folder / "clip.ts", "-g", 5, "-preset", "ultrafast", seconds=10)
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            threading.Thread(target=serve_http, args=(server, self.folder / "clip.ts"), daemon=True).start()
+            process = start(f"http://127.0.0.1:{server.getsockname()[1]}/clip.ts", "--json", "-", "--latency", .3, "--timeout", 5)
+            came = []
+
+            def read():
+                for line in process.stdout:
+                    came.append((time.monotonic(), json.loads(line)))
+
+            reader = threading.Thread(target=read)
+            reader.start()
+            deadline = time.monotonic() + 60
+            while not (came and came[-1][1].get("time", 0) > 4) and time.monotonic() < deadline:
+                time.sleep(.05)
+            process.send_signal(signal.SIGSTOP)
+            stopped = time.monotonic()
+            time.sleep(3)
+            process.send_signal(signal.SIGCONT)
+            process.wait(60)
+            reader.join()
+            error = process.stderr.read()
+            process.stderr.close()
+            process.stdout.close()
+        self.assertEqual(process.returncode, 0, error)
+        self.assertIn(b"dropped", error)
+        # What the program could do at its best, while it ran: all lateness is beside that.
+        usual = sorted(when - line["time"] for when, line in came if 1 < line["time"] and when < stopped)
+        usual = usual[len(usual) // 2]
+        after = [when - line["time"] - usual for when, line in came if when > stopped]
+        self.assertGreater(len(after), 20)
+        # The few that were under way can't be taken back.
+        self.assertLessEqual(sum(late > 1 for late in after), 4, after)
+        self.assertTrue(all(line["faces"] for _, line in came))
+
+    def test_rtsp(self):
+        make_clip(self.folder / "clip.ts", "-g", 5, "-preset", "ultrafast", seconds=4)
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            threading.Thread(target=serve_rtsp, args=(server, self.folder / "clip.ts"), daemon=True).start()
+            # The end of a connection is not told from its loss.
+            done = run(f"rtsp://127.0.0.1:{server.getsockname()[1]}/clip", "-o", "new.mp4", "--json", "-", "--latency", 5,
+                       "--timeout", 4, cwd=self.folder)
+        lines = [line for line in records(done.stdout) if "frame" in line]
+        self.assertGreater(len(lines), 40, done.stderr)
+        # The first frames may be torn.
+        followed = [{face["id"] for face in line["faces"]} for line in lines[5:]]
+        self.assertTrue(set.intersection(*followed), followed)
+        self.assertEqual(probe(self.folder / "new.mp4")["video"]["nb_read_frames"], str(len(lines)))
 
     def test_live_frames_are_dropped(self):
         """A source that sends in real time, and a search that is slower."""
