@@ -19,7 +19,7 @@ struct LabelledFace {
   // Neither face nor background: what lies here must count neither as found nor as false.
   bool ignore = false;
   std::optional<Landmarks> landmarks = std::nullopt;  // all five, or none
-  // The format has points alone: the box is that of box_around() (labels.h).
+  // The format has points alone: the box is made of them, nobody drew it.
   bool guessed_box = false;
   // WIDER FACE's grades; 0 where a format has none.
   int blur = 0;          // 0 clear, 1 normal, 2 heavy

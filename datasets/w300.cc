@@ -92,6 +92,7 @@ Result<Dataset> read_w300(const std::string& path, const LabelOptions& options) 
       builder.left_out(0, "all points on a line; " + *complaint);
       continue;
     }
+    face.guessed_box = true;
     face.landmarks = Landmarks{mean(*points, 37, 42), mean(*points, 43, 48), (*points)[31 - 1],
                                (*points)[49 - 1], (*points)[55 - 1]};
     builder.image(image, 0).faces.push_back(face);

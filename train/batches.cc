@@ -34,10 +34,11 @@ Result<BatchPlan> plan_batch(const Sampler& sampler, const std::array<double, kS
   if (count(SampleKind::kCalibration) > 0) return plan;
   for (const SampleKind kind : {SampleKind::kNegative, SampleKind::kPositive}) {
     if (count(kind) > 0) continue;
-    return Error{ErrorCode::kFormat, std::string("no ") + kind_name(kind) +
-                                         " samples can be cut: expected photographs" +
-                                         (kind == SampleKind::kPositive ? " with faces" : "") +
-                                         " in a set whose weight is above 0"};
+    return Error{ErrorCode::kFormat,
+                 std::string("no ") + kind_name(kind) + " samples can be cut: expected photographs " +
+                     (kind == SampleKind::kPositive ? "with faces whose boxes somebody drew"
+                                                    : "whose faces are all labelled (unlabelled_faces)") +
+                     " in a set whose weight is above 0"};
   }
   return plan;
 }

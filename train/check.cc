@@ -1,6 +1,7 @@
 #include "train/check.h"
 
 #include <algorithm>
+#include <cmath>
 #include <mutex>
 
 #include "cascade/cascade.h"
@@ -17,7 +18,9 @@ constexpr float kIou = .5f;
 
 LabelledImage labelled(const Photograph& photograph) {
   LabelledImage image{photograph.file, photograph.faces};
-  for (const Box& box : photograph.ignored) {
+  std::vector<Box> ignored = photograph.ignored;
+  if (photograph.incomplete) ignored.push_back({-1e6f, -1e6f, 1e6f, 1e6f});
+  for (const Box& box : ignored) {
     LabelledFace face;
     face.box = box;
     face.ignore = true;
@@ -87,19 +90,22 @@ void measure_faces(const std::vector<std::vector<Face>>& found, const Photograph
     result.average_precision += boxes.average_precision;
   }
   if (sets > 0) result.average_precision /= sets;
+  // Where nothing is background there is no false positive.
+  const double complete = static_cast<double>(std::count_if(
+      photographs.list.begin(), photographs.list.end(), [](const Photograph& p) { return !p.incomplete; }));
+  const double per_image = options.windows_per_image * complete / static_cast<double>(all.size());
   BoxOptions at;
-  at.false_positives_per_image = {options.windows_per_image, kTimesMore * options.windows_per_image};
+  at.false_positives_per_image = {per_image, kTimesMore * per_image};
   const BoxResult of_all = evaluate_boxes(all, all_detections, at);
   const BoxResult::RecallAt point = of_all.recall_at.front();
   result.recall = point.recall;
   // As many false positives as asked for, or one: else no score can be told at which so many pass.
-  const std::size_t most =
-      static_cast<std::size_t>(options.windows_per_image * static_cast<double>(all.size()));
+  const std::size_t most = static_cast<std::size_t>(options.windows_per_image * complete);
   const std::size_t false_positives = of_all.false_positives.size();
   if (most > 0 && false_positives >= most) result.threshold = std::min(point.score, 1.);
   if (most > 0 && false_positives >= kTimesMore * most)
     result.threshold_of_more = std::min(of_all.recall_at.back().score, 1.);
-  result.windows = static_cast<double>(std::min(most, false_positives)) / static_cast<double>(all.size());
+  if (complete > 0) result.windows = static_cast<double>(std::min(most, false_positives)) / complete;
   const LandmarkResult landmarks = evaluate_landmarks(all, points);
   result.landmark_error = landmarks.mean_error;
   result.landmark_faces = landmarks.detected;
@@ -107,6 +113,15 @@ void measure_faces(const std::vector<std::vector<Face>>& found, const Photograph
 }
 
 }  // namespace
+
+ScoreMove score_move(double from, double from_low, double to, double to_low) {
+  const auto logit = [](double p) { return std::log(p / (1 - p)); };
+  ScoreMove move;
+  if (from_low > 0 && from_low < from && to_low < to)
+    move.factor = std::min(1., (logit(to) - logit(to_low)) / (logit(from) - logit(from_low)));
+  move.shift = logit(to) - move.factor * logit(from);
+  return move;
+}
 
 CheckResult check(const ModelData& model, const CheckOptions& options, const Photographs& photographs,
                   ImageCache& images) {

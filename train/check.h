@@ -33,7 +33,7 @@ struct CheckResult {
   // The figure to choose by: `recall` with one or two nets, `average_precision_of_all` with three.
   double figure = 0;
   // With one or two nets, share of the faces with a window of IoU .5 or more among the best so many windows an image;
-  // with three, of the faces found with so many false positives an image.
+  // with three, of the faces found with so many false positives an image, not counting incomplete ones.
   double recall = 0;
   double windows = 0;    // how many there were
   double threshold = 0;  // the score from which on these are; 0: there are fewer than asked for at any score
@@ -46,6 +46,14 @@ struct CheckResult {
   double landmark_error = 0;
   std::size_t landmark_faces = 0;
 };
+
+// What to make of a face's logit: factor * logit + shift.
+struct ScoreMove {
+  double factor = 1, shift = 0;
+};
+// So that the score `from` becomes `to` and, if that spreads scores, `from_low` (0: none) becomes `to_low`. Requires scores between 0
+// and 1.
+ScoreMove score_move(double from, double from_low, double to, double to_low);
 
 // Requires a valid model and at least one photograph.
 CheckResult check(const ModelData& model, const CheckOptions& options, const Photographs& photographs,

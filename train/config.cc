@@ -279,7 +279,7 @@ void make_absolute(const std::string& folder, std::string& path) {
   if (path.empty()) return;
   std::error_code error;
   const std::filesystem::path full = std::filesystem::absolute(std::filesystem::path(folder) / path, error);
-  path = full.lexically_normal().string();
+  if (!error) path = full.lexically_normal().string();
 }
 
 Status read_sets(const toml::table& file, const char* key, const std::string& name, const std::string& folder,
@@ -320,7 +320,12 @@ Status read_sets(const toml::table& file, const char* key, const std::string& na
       return Error{ErrorCode::kFormat, at + "`landmarks` and `landmarks_format` belong together"};
     }
     for (std::string* path : {&set.labels, &set.images, &set.landmarks}) make_absolute(folder, *path);
-    if (set.name.empty()) set.name = std::filesystem::path(set.images).filename().string();
+    if (set.name.empty()) {
+      std::filesystem::path folder_of_images = set.images;
+      if (!folder_of_images.has_filename())
+        folder_of_images = folder_of_images.parent_path();  // it ends in a slash
+      set.name = folder_of_images.filename().string();
+    }
     sets.push_back(std::move(set));
   }
   return std::monostate{};

@@ -33,6 +33,9 @@ TEST_CASE("what is not said has a default, and what is said counts") {
   REQUIRE(config->sets.size() == 1);
   CHECK(config->sets[0].labels == "/home/me/l.txt");
   CHECK(config->sets[0].name == "i");
+  CHECK(parse_config("[[set]]\nformat = \"wider\"\nlabels = \"l\"\nimages = \"photos/\"\n", "c.toml", "")
+            ->sets[0]
+            .name == "photos");
   CHECK(config->sets[0].weight == 2);
   CHECK(config->sets[0].box_moves == std::array<double, 4>{0, -.2, 0, 0});
 }

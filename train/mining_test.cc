@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 
@@ -199,6 +200,42 @@ TEST_CASE("mined windows come back from their file, and from no other") {
     REQUIRE(write_file(file, damaged).ok());
     CHECK(!load_mined(file, "key", 3).ok());
   }
+}
+
+TEST_CASE("scores are moved, and spread but never drawn together") {
+  const auto moved = [](const ScoreMove& move, double score) {
+    const double z = move.factor * std::log(score / (1 - score)) + move.shift;
+    return 1 / (1 + std::exp(-z));
+  };
+  const ScoreMove spread = score_move(.8, .1, .7, .3);
+  CHECK(spread.factor < 1);
+  CHECK(moved(spread, .8) == doctest::Approx(.7));
+  CHECK(moved(spread, .1) == doctest::Approx(.3));
+  for (const ScoreMove& move : {score_move(.8, 0, .7, .3), score_move(.8, .79, .7, .3)}) {
+    CHECK(move.factor == 1);
+    CHECK(moved(move, .8) == doctest::Approx(.7));
+  }
+}
+
+TEST_CASE("where nothing is background there are no false positives to count") {
+  Album album;
+  ImageCache images(1 << 24);
+  const ModelData data = test::random_model(3);
+  CheckOptions o;
+  o.stages = 3;
+  o.thresholds = {.5, .3, .3};
+  o.windows_per_image = 1;
+  LabelledFace nowhere;
+  nowhere.box = {-900, -900, -800, -800};
+  album.photographs.list[0].faces.push_back(nowhere);
+  REQUIRE(check(data, o, album.photographs, images).threshold > 0);
+  album.photographs.list[0].incomplete = album.photographs.list[1].incomplete = true;
+  const CheckResult one = check(data, o, album.photographs, images);
+  CHECK(one.windows == 1);  // of the one photograph that is complete
+  album.photographs.list[2].incomplete = true;
+  const CheckResult none = check(data, o, album.photographs, images);
+  CHECK(none.windows == 0);
+  CHECK(none.threshold == 0);
 }
 
 TEST_CASE("checks count faces by the windows that keep them") {

@@ -282,7 +282,7 @@ class Page {
       const Json* const best = best_check(net);
       const bool finds = finds_faces(net);
       std::string figure = "–";
-      if (best && finds) figure = "AP " + decimals(number(*best, "average_precision"), 4);
+      if (best && finds) figure = "AP " + decimals(number(*best, "figure"), 4);
       if (best && !finds) {
         figure = "recall " + percent(number(*best, "recall")) + " with " +
                  decimals(number(*best, "windows"), 0) + " windows an image";
@@ -305,8 +305,8 @@ class Page {
       add_row(word(stage, "stage"),
               {decimals(number(stage, "windows_per_image"), 2), percent(number(stage, "recall"))});
     }
-    html_ += "</tbody></table></div>\n<p>Average precision at IoU .5, the mean of the sets: " +
-             decimals(number(records_.result, "average_precision"), 4) + ". Points are off by " +
+    html_ += "</tbody></table></div>\n<p>Average precision at IoU .5, of all faces: " +
+             decimals(number(records_.result, "average_precision_of_all"), 4) + ". Points are off by " +
              percent(number(records_.result, "landmark_error")) + " of the distance between the eyes.</p>\n";
   }
 
@@ -404,10 +404,12 @@ class Page {
     const std::string title = title_of(net.name);
     const double marked = number(*best, "samples") / kMillion;
     if (finds_faces(net)) {
-      add_chart(
-          "Average precision", title + ": average precision of the cascade on the validation sets, IoU .5.",
-          "average precision", Scale::kNear,
-          {series_of("mean over the sets", 0, points_of(net.checks, "average_precision"), true)}, marked);
+      add_chart("Average precision",
+                title + ": average precision of the cascade on the validation sets, IoU .5.",
+                "average precision", Scale::kNear,
+                {series_of("of all faces", 0, points_of(net.checks, "figure"), true),
+                 series_of("mean over the sets", 1, points_of(net.checks, "average_precision"), true)},
+                marked);
       const double faces = number(*best, "landmark_faces");
       if (faces > 0) {
         add_chart("Landmark error",

@@ -93,7 +93,7 @@ TEST_CASE("curves, stages, rounds and settings of a run are on its page") {
           R"({"event":"done","net":"pnet","best_step":2000,"best_figure":0.91,"seconds":9999})"
           "\n" +
           round("onet", 0, 0) + step("onet", 1000) + check("onet", 1000, 0, .875) +
-          R"({"event":"result","average_precision":0.875,"landmark_error":0.0512,"stages":[{"stage":"pnet","windows_per_image":99.5,"recall":0.97}]})"
+          R"({"event":"result","average_precision":0.871,"average_precision_of_all":0.875,"landmark_error":0.0512,"stages":[{"stage":"pnet","windows_per_image":99.5,"recall":0.97}]})"
           "\n");
   const Page page(folder);
   CHECK(page.row("The whole cascade", "pnet") == std::vector<std::string>{"99.50", "97.00 %"});

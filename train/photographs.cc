@@ -15,8 +15,6 @@ namespace mtcnn {
 namespace {
 
 constexpr std::size_t kNamed = 5;  // missing images, or labels that can't be used, that a message names
-// More than any photograph: a face without a label may lie anywhere in it.
-constexpr Box kEverywhere{-1e6f, -1e6f, 1e6f, 1e6f};
 
 // What may be the reason that a set has no image.
 std::string because(const std::vector<Problem>& problems) {
@@ -95,7 +93,7 @@ Result<Photographs> read_photographs(std::span<const SetConfig> sets, double min
         if (++missing <= kNamed) first += (missing > 1 ? ", " : "") + image.path;
         continue;
       }
-      if (image.incomplete || others) photograph.ignored.push_back(kEverywhere);
+      photograph.incomplete = image.incomplete || others;
       for (LabelledFace& face : image.faces) {
         face.box = moved(face.box, set.box_moves);
         if (face.ignore || std::min(face.box.width(), face.box.height()) < min_face) {
@@ -133,8 +131,11 @@ std::uint64_t fingerprint(const Photographs& photographs) {
   };
   hash.add(photographs.list.size());
   for (const Photograph& photograph : photographs.list) {
-    hash.add(photograph.file);
+    // Wherever the set lies.
+    const std::filesystem::path images = photographs.sets[static_cast<std::size_t>(photograph.set)].images;
+    hash.add(std::filesystem::path(photograph.file).lexically_relative(images).string());
     hash.add(photograph.set);
+    hash.add(photograph.incomplete);
     hash.add(photograph.faces.size());
     for (const LabelledFace& face : photograph.faces) {
       add_box(face.box);

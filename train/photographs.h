@@ -24,6 +24,7 @@ struct Photograph {
   int set = 0;                      // index of its set
   std::vector<LabelledFace> faces;  // those to learn; boxes as the set's box_moves correct them
   std::vector<Box> ignored;         // neither face nor background
+  bool incomplete = false;          // faces without a label may be anywhere in it: nothing is background
 };
 
 struct Photographs {

@@ -64,8 +64,6 @@ std::size_t peak_memory() {
   return static_cast<std::size_t>(usage.ru_maxrss) * 1024;
 }
 
-double logit(double probability) { return std::log(probability / (1 - probability)); }
-
 const NetSpec& net_of(std::size_t stage) {
   static constexpr const NetSpec* kNets[] = {&kPNet, &kRNet, &kONet};
   return *kNets[stage];
@@ -109,6 +107,16 @@ struct Means {
 
 std::size_t first_stage(const TrainRun& run) {
   return static_cast<std::size_t>(std::find(run.stages.begin(), run.stages.end(), true) - run.stages.begin());
+}
+
+// How many threads there are and where folders lie changes nothing that is learned: photographs have a fingerprint of their own.
+std::string text_without_places(TrainConfig config) {
+  config.threads = 0;
+  config.output = "";
+  for (std::vector<SetConfig>* sets : {&config.sets, &config.validation}) {
+    for (SetConfig& set : *sets) set.labels = set.images = set.landmarks = "";
+  }
+  return config_text(config);
 }
 
 // Two trainings in one folder would write over each other's checkpoints. Holds until the end of the process at the latest, so that
@@ -174,7 +182,7 @@ class Pipeline {
 
   Status prepare(const TrainRun& run);
   Status read_sets();
-  Status compare_settings(const std::string& text) const;
+  Status compare_settings() const;
   Status compare_nets_before(std::size_t stage) const;
   void forget(std::size_t from) const;
   void remove_own(std::size_t stage) const;
@@ -239,7 +247,7 @@ void Pipeline::write_sheet(const NetSpec& net, const Sampler& sampler, const Bat
 }
 
 // Those of the run that the folder holds.
-Status Pipeline::compare_settings(const std::string& text) const {
+Status Pipeline::compare_settings() const {
   const std::string file = path("config.toml");
   std::error_code error;
   if (!std::filesystem::exists(file, error)) return std::monostate{};
@@ -247,7 +255,7 @@ Status Pipeline::compare_settings(const std::string& text) const {
   if (!old) return old.error();
   // As they are read: a setting that was not there yet had its default.
   const Result<TrainConfig> before = parse_config(std::string(text_of(*old)), file, "");
-  if (before && config_text(*before) == text) return std::monostate{};
+  if (before && text_without_places(*before) == text_without_places(config_)) return std::monostate{};
   return Error{ErrorCode::kInvalidArgument,
                config_.output +
                    ": holds a training with other settings (config.toml there): give another output folder, "
@@ -265,7 +273,7 @@ Status Pipeline::compare_nets_before(std::size_t stage) const {
   TrainConfig mixed = config_;
   mixed.pnet = before->pnet;
   if (stage > 1) mixed.rnet = before->rnet;
-  if (config_text(mixed) == config_text(config_)) return std::monostate{};
+  if (text_without_places(mixed) == text_without_places(config_)) return std::monostate{};
   return Error{ErrorCode::kInvalidArgument,
                config_.output + ": the nets before " + kTitles[stage] +
                    " were trained with other settings (config.toml there), expected the same, or --restart "
@@ -283,13 +291,14 @@ void Pipeline::forget(std::size_t from) const {
   namespace fs = std::filesystem;
   std::error_code error;
   std::vector<std::string> nets;
-  for (std::size_t stage = from; stage < 3; ++stage) {
+  // From the end, so that a kill on the way leaves nothing that is of nets which are gone.
+  for (const char* name : {"report.html", "model.safetensors"}) fs::remove(path(name), error);
+  for (std::size_t stage = 3; stage-- > from;) {
     nets.emplace_back(net_of(stage).name);
-    for (const char* ending : {".checkpoint", ".mined", ".safetensors", "-samples.png"})
+    for (const char* ending : {".safetensors", ".checkpoint", ".mined", "-samples.png"})
       fs::remove(path(nets.back() + ending), error);
     remove_own(stage);
   }
-  for (const char* name : {"report.html", "model.safetensors"}) fs::remove(path(name), error);
   const std::string metrics = path("metrics.jsonl");
   const Result<std::vector<std::byte>> lines = read_file(metrics, kLargestFile);
   fs::remove(metrics, error);
@@ -332,18 +341,12 @@ Status Pipeline::read_sets() {
 Status Pipeline::prepare(const TrainRun& run) {
   namespace fs = std::filesystem;
   std::error_code error;
-  // How many threads there are, and where the folder lies, changes nothing that was learned.
   TrainConfig told = config_;
   told.threads = 0;
   told.output = "";
   const std::string text = config_text(told);
-  // Nor does it matter where the sets lie.
-  TrainConfig moved = told;
-  for (std::vector<SetConfig>* sets : {&moved.sets, &moved.validation}) {
-    for (SetConfig& set : *sets) set.labels = set.images = set.landmarks = "";
-  }
   Fingerprint hash;
-  hash.add(config_text(moved));
+  hash.add(text_without_places(config_));
   config_hash_ = hexadecimal(hash.value());
   if (first()) {
     fs::create_directories(config_.output, error);
@@ -353,7 +356,7 @@ Status Pipeline::prepare(const TrainRun& run) {
                    config_.output + ": another training is at work in this folder"};
     }
     remove_leftovers(config_.output);
-    const Status same = run.restart ? compare_nets_before(first_stage(run)) : compare_settings(text);
+    const Status same = run.restart ? compare_nets_before(first_stage(run)) : compare_settings();
     if (!same) return same;
   }
   if (Status status = read_sets(); !status) return status;
@@ -607,7 +610,9 @@ void Pipeline::calibrate(std::size_t stage, Best& best) const {
   const double passing = stage_config(stage).check_windows, threshold = config_.thresholds[stage];
   const std::string title = kTitles[stage];
   if (!(best.threshold > 0 && best.threshold < 1)) {
-    note(title + ": scores are left as they are, fewer than check_windows pass at any score");
+    note(
+        title + ": scores are left as they are, " +
+        (best.threshold > 0 ? "what passes has a score of 1" : "fewer than check_windows pass at any score"));
     return;
   }
   const std::string head = std::string(net_of(stage).name) + ".class.";
@@ -616,17 +621,16 @@ void Pipeline::calibrate(std::size_t stage, Best& best) const {
   int length = std::snprintf(text, sizeof text,
                              "%s: scores moved from %.3f to %.3f, where %g %s an image pass", title.c_str(),
                              best.threshold, threshold, passing, stage < 2 ? "windows" : "false positives");
-  double factor = 1;
-  if (best.threshold_of_more > 0 && best.threshold_of_more < best.threshold && kLowScore < threshold) {
-    factor = (logit(threshold) - logit(kLowScore)) / (logit(best.threshold) - logit(best.threshold_of_more));
-    for (float& weight : best.weights.tensors.at(head + "weight").values)
-      weight = static_cast<float>(weight * factor);
-    for (float& value : bias) value = static_cast<float>(value * factor);
+  const ScoreMove move = score_move(best.threshold, best.threshold_of_more, threshold, kLowScore);
+  if (move.factor < 1) {
     std::snprintf(text + length, sizeof text - static_cast<std::size_t>(length),
                   ", and from %.3f to %.3f, where %g do", best.threshold_of_more, kLowScore,
                   passing * static_cast<double>(kTimesMore));
   }
-  bias[1] += static_cast<float>(logit(threshold) - factor * logit(best.threshold));
+  for (std::vector<float>* values : {&best.weights.tensors.at(head + "weight").values, &bias}) {
+    for (float& value : *values) value = static_cast<float>(value * move.factor);
+  }
+  bias[1] += static_cast<float>(move.shift);
   note(text);
 }
 
@@ -721,7 +725,17 @@ Result<bool> Pipeline::train_stage(std::size_t stage, ModelData& model) {
     }
     return true;
   };
-  if (check_is_due() && !run_check()) return false;
+  // A kill while photographs are searched costs no more than the search. False if it was stopped.
+  const auto check_and_save = [&]() -> Result<bool> {
+    if (Status status = save_checkpoint(stage, trainer, step, best); !status) return status.error();
+    if (!run_check()) return false;
+    if (Status status = save_checkpoint(stage, trainer, step, best); !status) return status.error();
+    return true;
+  };
+  if (check_is_due()) {
+    const Result<bool> checked = check_and_save();
+    if (!checked || !*checked) return checked;
+  }
 
   for (int round = 0; round < config.rounds; ++round) {
     if (round > 0) {
@@ -811,12 +825,11 @@ Result<bool> Pipeline::train_stage(std::size_t stage, ModelData& model) {
         reported_cutting += cutting;
       }
       if (check_is_due()) {
-        // A kill while photographs are searched costs no more than the search.
-        if (Status status = save_checkpoint(stage, trainer, step, best); !status) return status.error();
         const auto check_start = Clock::now();
-        if (!run_check()) return false;
+        const Result<bool> checked = check_and_save();
+        if (!checked || !*checked) return checked;
         reported += Clock::now() - check_start;
-        saved = Clock::time_point();  // save it again below, with what was found
+        saved = Clock::now();
       }
       // All ranks must agree on when to stop: the first one's word counts.
       std::vector<std::byte> word{stopped() ? std::byte{1} : std::byte{0}};
@@ -910,11 +923,12 @@ Result<std::optional<std::string>> Pipeline::evaluate(const Model& model) {
   char text[160];
   std::snprintf(
       text, sizeof text,
-      "average precision %.4f (mean of the sets, IoU .5), points off by %.2f %% of the eyes' distance",
-      faces.average_precision, 100 * faces.landmark_error);
+      "average precision %.4f (IoU .5; mean of the sets %.4f), points off by %.2f %% of the eyes' distance",
+      faces.average_precision_of_all, faces.average_precision, 100 * faces.landmark_error);
   note(text);
   record({{"event", "result"},
           {"average_precision", faces.average_precision},
+          {"average_precision_of_all", faces.average_precision_of_all},
           {"landmark_error", faces.landmark_error},
           {"landmark_faces", faces.landmark_faces},
           {"images", faces.images},
@@ -922,7 +936,7 @@ Result<std::optional<std::string>> Pipeline::evaluate(const Model& model) {
           {"stages", stages}});
   std::snprintf(text, sizeof text,
                 "average precision %.4f, points off by %.4f of the eyes' distance, on %zu photographs",
-                faces.average_precision, faces.landmark_error, faces.images);
+                faces.average_precision_of_all, faces.landmark_error, faces.images);
   return std::optional<std::string>(text);
 }
 

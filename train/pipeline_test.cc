@@ -268,6 +268,7 @@ TEST_CASE("stopped again and again, a training ends with the weights it would ha
   fs::remove_all(shop.folder / "out");
   int stops = 0, resumed = 0;
   for (double wait = 2;; wait *= 1.15) {
+    REQUIRE(stops < 200);
     shop.stop = false;
     std::thread timer([&] {
       std::this_thread::sleep_for(std::chrono::duration<double, std::milli>(wait));
@@ -285,6 +286,35 @@ TEST_CASE("stopped again and again, a training ends with the weights it would ha
   CHECK(shop.content("pnet.safetensors") == pnet);
   CHECK(shop.content("rnet.safetensors") == rnet);
   CHECK(figures() == expected);
+}
+
+TEST_CASE("a check that a kill cut short is made up for, once") {
+  Workshop shop;
+  shop.config.threads = 1;
+  shop.config.pnet.checks = 2;
+  TrainRun run;
+  run.stages = {true, false, false};
+  // What lies there while the first check is made: what a kill would leave.
+  std::string before;
+  shop.events.note = [&](const std::string& line) {
+    shop.notes += line + "\n";
+    if (before.empty() && line.starts_with("P-Net at ")) before = shop.content("pnet.checkpoint");
+  };
+  REQUIRE(*shop.train(run));
+  const std::string weights = shop.content("pnet.safetensors");
+  CHECK(shop.events_of("check") == 2);
+  REQUIRE(!before.empty());
+  shop.folder.write("out/pnet.checkpoint", before);
+  shop.remove("pnet.safetensors");
+  REQUIRE(*shop.train(run));
+  CHECK(shop.notes.find("P-Net: on from step 3\n") != std::string::npos);
+  CHECK(shop.events_of("check") == 4);  // both again
+  CHECK(shop.content("pnet.safetensors") == weights);
+  // At the end nothing is due.
+  shop.remove("pnet.safetensors");
+  REQUIRE(*shop.train(run));
+  CHECK(shop.events_of("check") == 4);
+  CHECK(shop.content("pnet.safetensors") == weights);
 }
 
 TEST_CASE("a checkpoint of which a byte is another is refused") {

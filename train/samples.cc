@@ -64,9 +64,11 @@ WindowClass classify(const Box& window, const Photograph& photograph, const Samp
     }
   }
   if (result.iou < config.negative_iou) {
-    result.negative = std::none_of(photograph.ignored.begin(), photograph.ignored.end(), [&](const Box& box) {
-      return intersection(window, box) >= kIgnored * area(window) || iou(window, box) >= config.negative_iou;
-    });
+    result.negative = !photograph.incomplete &&
+                      std::none_of(photograph.ignored.begin(), photograph.ignored.end(), [&](const Box& box) {
+                        return intersection(window, box) >= kIgnored * area(window) ||
+                               iou(window, box) >= config.negative_iou;
+                      });
     return result;
   }
   const LabelledFace& face = photograph.faces[static_cast<std::size_t>(result.face)];
@@ -90,14 +92,17 @@ Sampler::Sampler(const Photographs& photographs, ImageCache& images, const Train
       stream_(stream),
       mined_(photographs.list.size()) {
   const std::size_t count = photographs.list.size();
-  std::vector<bool> faces(count), landmarks(count);
+  std::vector<bool> background(count), near(count), faces(count), landmarks(count);
   for (std::size_t i = 0; i < count; ++i) {
+    background[i] = !photographs.list[i].incomplete;
+    near[i] = background[i] && !photographs.list[i].faces.empty();
     for (const LabelledFace& face : photographs.list[i].faces) {
       if (!face.guessed_box) faces[i] = true;
       if (face.landmarks) landmarks[i] = true;
     }
   }
-  all_ = make_source(std::vector<bool>(count, true));
+  background_ = make_source(background);
+  near_faces_ = make_source(near);
   with_faces_ = make_source(faces);
   with_landmarks_ = make_source(landmarks);
 }
@@ -175,7 +180,7 @@ void Sampler::index_mined() {
 
 bool Sampler::has(SampleKind kind) const {
   switch (kind) {
-    case SampleKind::kNegative: return !all_.empty();
+    case SampleKind::kNegative: return !background_.empty();
     case SampleKind::kLandmark: return !with_landmarks_.empty();
     default: return !with_faces_.empty();
   }
@@ -332,9 +337,10 @@ Result<SampleTarget> Sampler::cut(SampleKind kind, std::uint64_t position, Sampl
     const Source& mined_source = mined_sources_[static_cast<std::size_t>(kind)];
     const bool mined =
         visiting.chance(negative ? config.mined_negatives : config.mined_faces) && !mined_source.empty();
-    const bool near = negative && visiting.chance(config.near_faces) && !with_faces_.empty();
+    const bool near = negative && visiting.chance(config.near_faces) && !near_faces_.empty();
     const Source& source = mined                           ? mined_source
-                           : negative && !near             ? all_
+                           : near                          ? near_faces_
+                           : negative                      ? background_
                            : kind == SampleKind::kLandmark ? with_landmarks_
                                                            : with_faces_;
     const int photograph = source.draw(visiting);

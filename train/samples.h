@@ -114,7 +114,7 @@ class Sampler {
   const Kernels& kernels_;
   int side_;
   std::uint64_t stream_;
-  Source all_, with_faces_, with_landmarks_;
+  Source background_, near_faces_, with_faces_, with_landmarks_;
   std::vector<std::vector<Mined>> mined_;  // by photograph
   std::array<Source, kSampleKinds> mined_sources_;
   std::array<std::size_t, kSampleKinds> mined_counts_{};

@@ -120,6 +120,19 @@ TEST_CASE("a face whose box was guessed teaches its points alone, and is no back
     CHECK(sampler.cut(SampleKind::kPositive, position, scratch, pixels.data()).ok());
     CHECK(sampler.cut(SampleKind::kPart, position, scratch, pixels.data()).ok());
   }
+  // A guessed and a drawn one in a photograph: boxes are learned from the drawn one alone.
+  album.photographs.list[0].faces[1].guessed_box = false;
+  album.photographs.list[1].faces[0].guessed_box = true;
+  config.samples.mined_faces = 0;
+  const Sampler drawn(album.photographs, images, config, 12, 1);
+  for (std::uint64_t position = 0; position < 40; ++position) {
+    const Result<SampleTarget> target = drawn.cut(SampleKind::kPositive, position, scratch, pixels.data());
+    REQUIRE(target.ok());
+    // That face is 50 wide and 60 high, the other one 40 and 50.
+    const float width = 1 + target->box[2] - target->box[0], height = 1 + target->box[3] - target->box[1];
+    CHECK(height / width == doctest::Approx(1.2).epsilon(.001));
+  }
+  album.photographs.list[0].faces[1].guessed_box = true;
   // With no other face there is nothing to learn boxes from.
   album.photographs.list[1].faces[0].guessed_box = true;
   const Sampler without(album.photographs, images, config, 12, 1);
@@ -211,6 +224,27 @@ TEST_CASE("what is cut lies where its kind says: random and mined windows, moved
     CHECK(judged > 200);
     CHECK(apart > judged / 2);
   }
+}
+
+TEST_CASE("photographs whose faces are not all labelled give no negatives, and are not asked for them") {
+  Album album;
+  TrainConfig config = plain();
+  config.samples.near_faces = .5;
+  ImageCache images(1 << 24);
+  for (const std::size_t i : {0, 1}) album.photographs.list[i].incomplete = true;
+  CHECK(!classify({0, 0, 20, 20}, album.photographs.list[0], config.samples).negative);
+  const Sampler sampler(album.photographs, images, config, 12, 1);
+  SamplerScratch scratch;
+  std::vector<float> pixels(floats(12));
+  for (std::uint64_t position = 0; position < 40; ++position)
+    CHECK(sampler.cut(SampleKind::kNegative, position, scratch, pixels.data()).ok());
+  CHECK(images.decoded() == 1);
+  album.photographs.list[2].incomplete = true;
+  const Sampler none(album.photographs, images, config, 12, 1);
+  CHECK(!none.has(SampleKind::kNegative));
+  const auto plan = plan_batch(none, {3, 1, 1, 2, 0}, 70, 0, 1);
+  REQUIRE(!plan.ok());
+  CHECK(plan.error().message.find("whose faces are all labelled (unlabelled_faces)") != std::string::npos);
 }
 
 TEST_CASE("a long face has positives if they are asked for") {
