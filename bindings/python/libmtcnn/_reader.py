@@ -1,4 +1,9 @@
-"""Pictures of videos by PyAV, as video/reader.cc reads them with FFmpeg's libraries for the program."""
+"""Pictures of videos by PyAV, as video/reader.cc reads them with FFmpeg's libraries for the program.
+
+Lateness alone is another: the program counts it from the source's clock, and skips to key frames where it can't keep
+up. Here only the wait in the queue between two threads counts, so that a stream that decodes slower than it is sent
+lags more and more.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,7 @@ import glob
 import itertools
 import os
 import re
+import sys
 import threading
 import time
 from collections import deque
@@ -202,7 +208,12 @@ class Reader:
 
 def upright(frame: Any) -> npt.NDArray[np.uint8]:
     """Its pixels, height x width x 3, RGB, as the file says that they are to be shown."""
-    image = frame.to_ndarray(format="rgb24")
+    from av.video.reformatter import VideoReformatter
+
+    # frame.to_ndarray(format=...) would leave a reformatter with the frame, whose threads a forked process waits for
+    # in vain when it drops the frame.
+    reformatter: Any = VideoReformatter()
+    image = reformatter.reformat(frame, format="rgb24").to_ndarray()
     matrix = frame.side_data.get("DISPLAYMATRIX")
     if matrix is None:
         return image  # type: ignore[no-any-return]
@@ -214,14 +225,20 @@ def upright(frame: Any) -> npt.NDArray[np.uint8]:
 
 
 class Newest:
-    """From the thread that reads a live source to the one that works: pictures that wait too long make place."""
+    """From the thread that reads a live source to the one that works: pictures that wait too long make place.
+
+    No picture dies while the lock is held: PyAV lets go of Python's lock for that, and others would wait.
+    """
 
     def __init__(self, latency: float) -> None:
         self._latency = latency
+        self._process = os.getpid()
         self._waiting: deque[tuple[Picture, float]] = deque()
         self._changed = threading.Condition()
         self._ended = False
         self._error: BaseException | None = None
+        #: Whether nobody takes any more.
+        self.closed = False
         #: How many made place so far.
         self.dropped = 0
 
@@ -237,23 +254,28 @@ class Newest:
         finally:
             reader.close()
         with self._changed:
-            self._ended, self._error = True, error
+            self._ended = True
+            if not self.closed:
+                self._error = error
             self._changed.notify()
 
     def _put(self, picture: Picture) -> bool:
+        late = []
         with self._changed:
             if self._ended:
                 return False
             now = time.monotonic()
             while self._waiting and (len(self._waiting) >= _QUEUE or now - self._waiting[0][1] > self._latency):
-                self._waiting.popleft()
+                late.append(self._waiting.popleft())
                 self.dropped += 1
             self._waiting.append((picture, now))
             self._changed.notify()
-            return True
+        return True
 
     def pictures(self) -> Iterator[Picture]:
+        """Those that are not late. UnsupportedError in a forked process: the thread that reads is the parent's."""
         while True:
+            self.check_process()
             with self._changed:
                 while not self._waiting and not self._ended:
                     self._changed.wait()
@@ -261,11 +283,22 @@ class Newest:
                     break
                 picture, _ = self._waiting.popleft()
             yield picture
+            del picture
         if self._error is not None:
             raise self._error
 
+    def check_process(self) -> None:
+        if os.getpid() != self._process:
+            raise UnsupportedError("a video can't be read on in a forked process: open it there")
+
     def close(self) -> None:
-        """Nobody takes any more."""
+        """Nobody takes any more: whoever waits for a picture is told."""
+        # A thread that is no more, as the parent's or at the interpreter's end, may have taken the lock along.
+        if os.getpid() != self._process or sys.is_finalizing():
+            return
         with self._changed:
-            self._ended = True
-            self._waiting.clear()
+            self.closed = self._ended = True
+            self._error = None
+            waiting, self._waiting = self._waiting, deque()
+            self._changed.notify()
+        del waiting  # and only here

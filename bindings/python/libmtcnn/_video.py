@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from collections.abc import Generator, Iterator
@@ -96,7 +97,8 @@ class VideoFrame:
 
 
 class Video(Iterator[VideoFrame]):
-    """A video's frames, one after the other, and what was lost of them: video() makes it."""
+    """A video's frames, one after the other, and what was lost of them: video() makes it. Can't be used in a forked
+    process."""
 
     __slots__ = ("_frames", "_newest", "_reader")
 
@@ -106,7 +108,11 @@ class Video(Iterator[VideoFrame]):
         self._frames = _frames(reader, newest, tracker)
 
     def __next__(self) -> VideoFrame:
-        return next(self._frames)
+        self._newest.check_process()
+        frame = next(self._frames)
+        if self._newest.closed:  # meanwhile, from another thread
+            self.close()
+        return frame
 
     @property
     def damaged(self) -> int:
@@ -119,8 +125,11 @@ class Video(Iterator[VideoFrame]):
         return self._newest.dropped
 
     def close(self) -> None:
-        """Closes the source before its end."""
-        self._frames.close()
+        """Closes the source before its end. From another thread, too: next() ends there as soon as it can."""
+        self._newest.close()
+        # While another thread is within next(), it is that thread that closes.
+        with contextlib.suppress(ValueError):
+            self._frames.close()
 
 
 def video(
@@ -141,7 +150,8 @@ def video(
         ("rtsp://...", "http://..."), read by PyAV (`pip install libmtcnn[video]`).
     frame_rate: frames a second of an image sequence (0: 25), or asked of a camera, to 1000.
     timeout: seconds without data after which a source counts as dead.
-    latency: of a camera or a broadcast: frames that waited for more seconds are dropped, and counted in `.dropped`.
+    latency: of a camera or a broadcast: frames that waited for more seconds since they were decoded are dropped, and
+        counted in `.dropped`. One that decodes slower than it is sent lags nevertheless.
     The other arguments are Tracker's.
 
     Frames are turned upright, and mirrored, as the file says. What can't be decoded is passed over, and counted in

@@ -206,7 +206,13 @@ def test_as_version_0_1_1(model, photo, tmp_path):
         MTCNN(str(weights), 20),
         MTCNN(weights, 20, [0.6, 0.7, 0.7], 0.709),
         MTCNN(None, 20, model=model),
+        MTCNN(None, np.float32(20), model=model),
+        MTCNN(weights, np.int64(20)),
+        MTCNN(model),
+        MTCNN(model, 20),
+        MTCNN(weights_file=model),
     ]:
+        assert old.device == "CPU:0"
         assert old.detect_faces(photo) == [face]
         with pytest.raises(InvalidImage):
             old.detect_faces("photo.png")

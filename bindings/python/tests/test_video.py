@@ -4,15 +4,19 @@ import contextlib
 import io
 import os
 import pickle
+import signal
 import socket
 import struct
 import subprocess
 import sys
+import textwrap
 import threading
 import time
+import types
 from fractions import Fraction
 
 import libmtcnn
+import libmtcnn._reader
 import numpy as np
 import pytest
 from PIL import Image
@@ -310,11 +314,12 @@ def test_a_server_that_says_nothing(detector, kind):
         connection.close()
 
 
-@pytest.fixture
-def broadcast(photo, tmp_path):
-    """The address of 60 frames that come fifty a second, whoever waits for them."""
-    path = write(tmp_path / "live.ts", [pan(photo, 0)[:64, :64]] * 60, "mpeg2video", rate=25)
-    data = path.read_bytes()
+@contextlib.contextmanager
+def live(tmp_path, silence=None):
+    """The address of 60 frames that come fifty a second, whoever waits for them; then nothing until an event."""
+    # Of noise, so that all have as many bytes.
+    noise = np.random.default_rng(1).integers(0, 256, (60, 64, 64, 3), np.uint8)
+    data = write(tmp_path / "live.ts", noise, "mpeg2video", rate=25).read_bytes()
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def answer(connection):
@@ -324,6 +329,8 @@ def broadcast(photo, tmp_path):
                 part = data[len(data) * number // 60 : len(data) * (number + 1) // 60]
                 connection.sendall(b"%x\r\n%s\r\n" % (len(part), part))
                 time.sleep(0.02)
+            if silence:
+                silence.wait()
             connection.sendall(b"0\r\n\r\n")
 
         def serve():
@@ -337,8 +344,23 @@ def broadcast(photo, tmp_path):
         yield f"http://127.0.0.1:{server.getsockname()[1]}/live.ts"
 
 
-def test_a_live_source_drops_frames_rather_than_lag(detector, broadcast):
-    video = libmtcnn.video(broadcast, detector, latency=0.2)
+@pytest.fixture
+def broadcast(tmp_path):
+    with live(tmp_path) as address:
+        yield address
+
+
+@pytest.fixture
+def silent_camera(tmp_path):
+    end = threading.Event()
+    with live(tmp_path, end) as address:
+        yield address
+        end.set()
+
+
+@pytest.mark.parametrize("latency", [0.03, 1e9])
+def test_a_live_source_drops_frames_rather_than_lag(detector, broadcast, latency):
+    video = libmtcnn.video(broadcast, detector, latency=latency)
     numbers = []
     with contextlib.suppress(libmtcnn.FileError):  # to FFmpeg 9 any end of what has no length is an error
         for frame in video:
@@ -348,6 +370,183 @@ def test_a_live_source_drops_frames_rather_than_lag(detector, broadcast):
     assert len(numbers) + video.dropped == 60
     assert numbers == sorted(set(numbers))
     assert numbers[-1] == 59
+    # The last six come within .12 s: too long for the one, and to the other all that the queue has room for.
+    assert (numbers[-6:] == list(range(54, 60))) == (latency > 1)
+
+
+def test_what_waits_longer_than_the_latency_makes_place(monkeypatch):
+    now = 0.0
+    monkeypatch.setattr(libmtcnn._reader, "time", types.SimpleNamespace(monotonic=lambda: now))
+
+    def left(latency, pause, count=5):
+        """Of so many pictures with a pause between them."""
+        nonlocal now
+        newest = libmtcnn._reader.Newest(latency)
+        for number in range(count):
+            assert newest._put(libmtcnn._reader.Picture(number, now, None))
+            now += pause
+        newest._ended = True
+        numbers = [picture.number for picture in newest.pictures()]
+        assert len(numbers) + newest.dropped == count
+        return numbers
+
+    assert left(0.15, 0.1) == [3, 4]
+    assert left(0.25, 0.1) == [2, 3, 4]
+    assert left(0.05, 0.1) == [4]
+    assert left(0.45, 0.1) == [0, 1, 2, 3, 4]
+    # There is room for six.
+    assert left(1e9, 0.1, 10) == [4, 5, 6, 7, 8, 9]
+    assert left(1e9, 0, 10) == [4, 5, 6, 7, 8, 9]
+    # Two of them are taken before the rest comes.
+    newest = libmtcnn._reader.Newest(0.15)
+    pictures = newest.pictures()
+    taken = []
+    for number in range(8):
+        newest._put(libmtcnn._reader.Picture(number, now, None))
+        if number in (1, 3):
+            taken.append(next(pictures).number)
+        now += 0.1
+    newest.close()
+    assert (taken, list(pictures), newest.dropped) == ([0, 2], [], 4)
+
+
+def test_no_picture_dies_while_others_wait_for_the_lock():
+    newest = libmtcnn._reader.Newest(1e9)
+    free = []
+
+    def try_lock():
+        free.append(newest._changed.acquire(timeout=0.2))
+        if free[-1]:
+            newest._changed.release()
+
+    class Frame:
+        def __del__(self):
+            thread = threading.Thread(target=try_lock)
+            thread.start()
+            thread.join()
+
+    for number in range(10):
+        newest._put(libmtcnn._reader.Picture(number, 0, Frame()))
+    assert free == [True] * 4
+    pictures = newest.pictures()
+    for _ in range(3):
+        next(pictures)
+    assert free == [True] * 6
+    newest.close()
+    assert list(pictures) == []
+    assert free == [True] * 10
+
+
+def test_a_silent_camera_can_be_closed_from_another_thread(detector, silent_camera):
+    video = libmtcnn.video(silent_camera, detector, timeout=20)
+    ended = []
+    taken = threading.Event()
+
+    def take():
+        for _ in video:
+            taken.set()
+        ended.append(time.monotonic())
+
+    thread = threading.Thread(target=take, daemon=True)
+    thread.start()
+    assert taken.wait(30)
+    time.sleep(2)  # for all frames
+    assert not ended
+    video.close()
+    thread.join(5)  # the timeout would be later
+    assert ended
+    with pytest.raises(StopIteration):
+        next(video)
+    video.close()
+
+
+def test_a_file_can_be_closed_while_another_thread_reads_it(detector, clip, monkeypatch):
+    within, go = threading.Event(), threading.Event()
+
+    def update(self, image, format=None):
+        within.set()
+        go.wait()
+
+    monkeypatch.setattr(libmtcnn.Tracker, "update", update)
+    video = libmtcnn.video(clip, detector)
+    frames = []
+    thread = threading.Thread(target=lambda: frames.extend(video), daemon=True)
+    thread.start()
+    assert within.wait(30)
+    video.close()
+    go.set()
+    thread.join(30)
+    assert len(frames) == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no fork")
+@pytest.mark.parametrize("kind", ["file", "live", "not begun"])
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+def test_a_forked_process_is_told_that_a_video_is_its_parents(detector, clip, silent_camera, kind):
+    video = libmtcnn.video(clip if kind == "file" else silent_camera, detector, timeout=20)
+    if kind == "file":
+        next(video)
+    elif kind == "live":
+        next(video)
+        time.sleep(2)
+        while video._newest._waiting:  # so that next() would wait
+            next(video)
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            signal.alarm(20)
+            next(video)
+        except libmtcnn.UnsupportedError:
+            video.close()
+            del video
+            status = 0
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    if kind == "file":
+        assert len(list(video)) == 19  # the parent goes on
+    video.close()
+
+
+def run(script, *arguments):
+    """A hang is a failure."""
+    command = [sys.executable, "-c", textwrap.dedent(script), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/task"), reason="skipped: no /proc here")
+def test_no_frame_keeps_threads_for_which_a_forked_process_would_wait(clip):
+    script = """
+    import os, sys
+    import av
+    from libmtcnn._reader import upright
+    with av.open(sys.argv[1]) as container:
+        frame = next(container.decode(video=0))
+        before = os.listdir("/proc/self/task")
+        upright(frame)
+        assert os.listdir("/proc/self/task") == before
+    """
+    run(script, clip)
+
+
+def test_a_lock_that_nobody_gives_back_does_not_keep_a_program_from_its_end():
+    script = """
+    import threading
+    from libmtcnn._reader import Newest
+    def wait(newest):
+        try:
+            yield
+        finally:
+            newest.close()
+    newest = Newest(1)
+    newest._changed = threading.Condition(threading.Lock())
+    newest._changed.acquire()
+    waiting = wait(newest)
+    next(waiting)
+    """
+    run(script)
 
 
 def test_a_live_source_is_left_alone_when_nobody_looks_any_more(detector, broadcast):

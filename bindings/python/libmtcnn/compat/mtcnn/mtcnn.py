@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import numbers
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -47,7 +48,7 @@ class MTCNN:
 
     def __init__(
         self,
-        stages: str | Sequence[Any] | StrPath | None = "face_and_landmarks_detection",
+        stages: str | Sequence[Any] | StrPath | Model | None = "face_and_landmarks_detection",
         device: str | float = "CPU:0",
         steps_threshold: Sequence[float] | None = None,
         scale_factor: float | None = None,
@@ -61,13 +62,15 @@ class MTCNN:
         # The first two places are other arguments in version 0.1.1.
         if stages is None:
             self._as_old, stages = True, "face_and_landmarks_detection"
-        elif isinstance(stages, (str, os.PathLike)) and stages not in _STAGES and os.path.exists(stages):
+        elif isinstance(stages, Model) or (
+            isinstance(stages, (str, os.PathLike)) and stages not in _STAGES and os.path.exists(stages)
+        ):
             self._as_old, weights_file, stages = True, stages, "face_and_landmarks_detection"
-        if isinstance(device, (int, float)):
+        if isinstance(device, numbers.Real):  # NumPy's, too
             self._as_old = True
             min_face_size, device = device, "CPU:0"
         self._stages = _checked(stages)
-        self._device: str = device
+        self._device = cast(str, device)
         source: Any = model if model is not None else weights_file
         if source is None:
             source = Model.builtin()
@@ -238,7 +241,7 @@ def _checked(stages: Any) -> list[_stages.Stage]:
         return [stage() for stage in _stages.ALL[: _STAGES[stages]]]
     raise InvalidArgumentError(
         f"stages is {stages!r}, expected {' or '.join(_STAGES)}, the first of StagePNet, StageRNet and StageONet of "
-        "libmtcnn.compat.mtcnn.stages, or version 0.1.1's file of weights"
+        "libmtcnn.compat.mtcnn.stages, or version 0.1.1's weights: a file or a Model"
     )
 
 
