@@ -314,8 +314,10 @@ typedef struct mtcnn_tracker mtcnn_tracker;
 MTCNN_EXPORT int mtcnn_tracker_create(const mtcnn_detector* detector, const mtcnn_tracker_options* options,
                                       mtcnn_tracker** tracker, mtcnn_error* error);
 
-/* The faces of the next frame, oldest id first; a frame of another size than the last begins anew. They belong to the tracker and
- * are valid until the next call. Errors: those of mtcnn_detect(), which leave the tracks as they were. */
+/* The faces of the next frame, oldest id first; a frame of another size than the last begins anew. A face is followed only as long
+ * as it could be found, within the detector's region and face sizes; one that three full detections in a row and keep_lost frames
+ * lack is let go (not with detect_every 1: there it is followed as long as it is seen). They belong to the tracker and are valid
+ * until the next call. Errors: those of mtcnn_detect(), which leave the tracks as they were. */
 MTCNN_EXPORT int mtcnn_tracker_update(mtcnn_tracker* tracker, const mtcnn_image* frame,
                                       const mtcnn_tracked_face** faces, size_t* count, mtcnn_error* error);
 

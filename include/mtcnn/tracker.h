@@ -52,12 +52,14 @@ class MTCNN_EXPORT Tracker {
   Tracker& operator=(Tracker&&) noexcept;
 
   // The faces of the next frame, oldest id first. A face is followed only as long as it could be found: within the
-  // detector's `region` and face sizes; one that three full detections in a row and keep_lost frames lack is let go. A frame
-  // of another size than the last begins anew, as reset(). The span is valid until the next call. Errors: those of
+  // detector's `region` and face sizes; one that three full detections in a row and keep_lost frames lack is let go
+  // (not with detect_every 1: there it is followed as long as it is seen). A frame of another size than the last begins anew,
+  // as reset(). The span is valid until the next call. Errors: those of
   // Detector::detect(), which leave the tracks as they were.
   Result<std::span<const TrackedFace>> update(const ImageView& frame);
 
-  // The faces that the last frame lacked, oldest id first. The span is valid until the next update(), as its own is.
+  // The faces that the last frame lacked, oldest id first. The span is valid until the next update() or reset(). In C++ alone:
+  // the C interface and Python have no such list.
   std::span<const LostFace> lost() const;
 
   // Forgets all faces, as at a cut: the next frame gets a full detection, and new ids.

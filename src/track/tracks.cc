@@ -14,7 +14,7 @@ constexpr float kNewMove = .5f, kNewDrift = .2f;
 // A face that is out of sight slows down, or it would leave the picture.
 constexpr float kLostSpeed = .95f;
 // Full detections in a row, over more than keep_lost frames, that miss a face which is seen where it is expected: they are
-// right.
+// right. With one in every frame a miss says less: P-Net alone may lack a face that turns away, for a second and more.
 constexpr int kUnfound = 3;
 // Two tracks on one face: they overlap by more (intersection over the smaller box).
 constexpr float kSameFace = .6f;
@@ -132,7 +132,7 @@ void Tracks::update(std::optional<std::span<const Face>> found, std::span<const 
   }
   std::erase_if(list_, [&](const Track& track) {
     return track.missing > options_.keep_lost ||
-           (track.unfound >= kUnfound && track.since_found > options_.keep_lost);
+           (options_.detect_every > 1 && track.unfound >= kUnfound && track.since_found > options_.keep_lost);
   });
 
   for (std::size_t f = 0; f < detections.size(); ++f) {

@@ -42,7 +42,7 @@ class Tracks {
   // Hands in a frame's faces: found by a full detection, if there was one, and, for each track, what was seen where it was
   // expected (as many as tracks, or none of them at all). Detections decide: they go to the tracks that they overlap most, and
   // become new tracks where there is none. A track without one is where it was seen, unless another track is there already, or
-  // full detections have missed it for long.
+  // full detections, if not every frame has one, have missed it for long.
   void update(std::optional<std::span<const Face>> found, std::span<const std::optional<Face>> seen);
 
   void clear() { list_.clear(); }

@@ -127,6 +127,22 @@ TEST_CASE(
   }
 }
 
+TEST_CASE(
+    "what is searched for everywhere in every frame is followed as long as it is seen where it is expected") {
+  TrackerOptions options;
+  options.detect_every = 1;
+  Tracks tracks{options};
+  const std::vector<Face> none;
+  detect(tracks, {face_at(0, 0)});
+  for (int frame = 0; frame < 40; ++frame) {
+    tracks.predict();
+    tracks.update(none, Seen{face_at(0, 0)});
+    REQUIRE(tracks.list().size() == 1);
+    CHECK(tracks.list()[0].id == 1);
+    CHECK(tracks.list()[0].missing == 0);
+  }
+}
+
 TEST_CASE("without detections faces are where they were seen, and two tracks never share one") {
   Tracks tracks{{}};
   detect(tracks, {face_at(0, 0), face_at(100, 0)});
