@@ -375,8 +375,7 @@ class Run {
     const bool shares_terminal = lines_ && lines_->is_terminal();
     while (std::optional<TrackedFrame> tracked = tracked_.take()) {
       if (!has_picture(tracked->frame)) {
-        if (!writer_) continue;
-        if (Status status = writer_->write(tracked->frame.also); !status) return fail(status.error().message);
+        if (writer_ && !write_sound(tracked->frame.also)) return;
         continue;
       }
       if (lines_) {
@@ -409,6 +408,20 @@ class Run {
       if (Status status = writer_->write(tracked->frame); !status) return fail(status.error().message);
     }
     if (writer_) write_covered(0);
+  }
+
+  // Sound by itself, behind that of the frames that still wait to be covered: its times must rise. False if that failed.
+  bool write_sound(const std::vector<Packet>& sound) {
+    const auto write = [&](const std::vector<Packet>& also) {
+      const Status status = writer_->write(also);
+      if (!status) fail(status.error().message);
+      return status.ok();
+    };
+    for (VideoFrame& frame : uncovered_) {
+      if (!write(frame.also)) return false;
+      frame.also.clear();
+    }
+    return write(sound);
   }
 
   // All but the newest `most` of the frames that wait to be covered. False if that failed.
@@ -449,7 +462,9 @@ class Run {
     };
     if (writer_) {
       // Sound that goes on after the last frame.
-      if (failure_.empty() && ended_) (void)writer_->write(reader_.rest());
+      if (failure_.empty() && ended_) {
+        if (Status rest = writer_->write(reader_.rest()); !rest) failure_ = rest.error().message;
+      }
       if (Status done = writer_->finish(); !done && failure_.empty()) failure_ = done.error().message;
     }
     if (!failure_.empty()) say(failure_);

@@ -138,6 +138,9 @@ Status VideoReader::State::open_input() {
       (format->pb && avio_size(format->pb) >= 0) || starts_with_any(format->iformat->name, {"hls", "dash"});
   info.live = camera || starts_with_any(name, {"rtsp://", "rtsps://", "udp://", "rtp://", "srt://"}) ||
               (address && format->duration == AV_NOPTS_VALUE && !waits);
+  // As if all had 25 frames a second, which cameras have not.
+  made_up_times =
+      (format->iformat->flags & AVFMT_NOTIMESTAMPS) != 0 || std::string(format->iformat->name) == "mpjpeg";
   return std::monostate{};
 }
 
@@ -234,7 +237,11 @@ Result<std::optional<VideoFrame>> VideoReader::State::next() {
     if (code == 0) {
       damaged_in_a_row = 0;
       // Shown with errors papered over: as good as it gets.
-      if ((frame->flags & AV_FRAME_FLAG_CORRUPT) != 0) ++damaged;
+      if ((frame->flags & AV_FRAME_FLAG_CORRUPT) == 0) {
+        after_gap = false;
+      } else if (!after_gap) {
+        ++damaged;
+      }
       VideoFrame next = next_frame();
       if (late > options.latency) {
         ++dropped;
@@ -272,7 +279,13 @@ void VideoReader::State::take_others(VideoFrame& to) {
 bool VideoReader::State::passed_by(const AVPacket& packet) {
   using Clock = std::chrono::steady_clock;
   const std::int64_t time = packet.dts != AV_NOPTS_VALUE ? packet.dts : packet.pts;
-  if (!info.live || options.latency == 0 || time == AV_NOPTS_VALUE) return false;
+  // Without a time, or with one that FFmpeg made up, it can't be late.
+  if (!info.live || options.latency == 0 || time == AV_NOPTS_VALUE || made_up_times) {
+    due = Clock::now();
+    late = waited = 0;
+    to_key_frame = 0;
+    return false;
+  }
   const std::chrono::duration<double> now = Clock::now().time_since_epoch();
   late = clock.read(now.count(), static_cast<double>(time) * av_q2d(stream->time_base), waited);
   due = Clock::time_point(
@@ -284,8 +297,11 @@ bool VideoReader::State::passed_by(const AVPacket& packet) {
     --to_key_frame;
     ++taken;
     ++dropped;
+    after_gap = true;
     return true;
   }
+  // What follows may refer to what was passed over: the decoder had better not take older pictures for it.
+  if (to_key_frame > 0 && after_gap) avcodec_flush_buffers(decoder.get());
   to_key_frame = 0;
   return false;
 }
@@ -293,7 +309,7 @@ bool VideoReader::State::passed_by(const AVPacket& packet) {
 // What the decoder could not decode.
 Status VideoReader::State::pass_over(int code) {
   if (code == AVERROR(ENOMEM)) return out_of_memory(name);
-  ++damaged;
+  if (!after_gap) ++damaged;
   if (++damaged_in_a_row > kMostDamaged)
     return Error{ErrorCode::kFormat, name + ": its video is damaged from here on"};
   return std::monostate{};

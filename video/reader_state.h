@@ -64,7 +64,9 @@ struct VideoReader::State {
   // Of a live source, in seconds: how long it was waited for since the last packet of the video, and how late that was.
   double waited = 0, late = 0;
   std::chrono::steady_clock::time_point due{};  // when that packet was to be here
-  int to_key_frame = 0;  // packets that are still passed over, unless a key frame comes
+  bool made_up_times = false;
+  int to_key_frame = 0;    // packets that are still passed over, unless a key frame comes
+  bool after_gap = false;  // no picture since then was whole: what is missing in them is no damage
 };
 
 }  // namespace mtcnn

@@ -238,6 +238,7 @@ TEST_CASE("a reader of a live source knows how late it is") {
   struct Source {
     LiveClock clock;
     double now = 1000, stream = 5;
+    double most = 0;  // of frames()
     // Frames that are read `apart` seconds after one another, having waited for that share of it.
     double frames(int count, double apart, double waited) {
       double late = 0;
@@ -245,6 +246,16 @@ TEST_CASE("a reader of a live source knows how late it is") {
         now += apart;
         stream += kFrame;
         late = clock.read(now, stream, waited * apart);
+        most = std::max(most, late);
+      }
+      return late;
+    }
+    // A relay that sends ten frames at once: each comes when the last of them is there.
+    double bursts(int count, double apart) {
+      double late = 0;
+      for (int i = 0; i < count; ++i) {
+        frames(1, 10 * apart - 9 * .0005, .99);
+        late = frames(9, .0005, 0);
       }
       return late;
     }
@@ -271,6 +282,41 @@ TEST_CASE("a reader of a live source knows how late it is") {
   CHECK(live.frames(1, kFrame, 0) == doctest::Approx(0));
   live.stream += 1000;
   CHECK(live.frames(5, kFrame, .9) == doctest::Approx(0));
+
+  // Five frames a second, or one, whose times are made up as if they were 25 (FFmpeg's of a camera by HTTP).
+  for (const double apart : {.2, 1.}) {
+    Source camera;
+    camera.frames(10, apart, .99);
+    camera.most = 0;
+    CHECK(camera.frames(60, apart, .99) == doctest::Approx(0));
+    CHECK(camera.most == doctest::Approx(0));
+    // Work that takes longer now and then.
+    for (int i = 0; i < 10; ++i) {
+      camera.frames(1, apart, 0);
+      camera.frames(9, apart, .99);
+    }
+    CHECK(camera.frames(10, apart, .99) == doctest::Approx(0));
+  }
+  // About where a wait is long for a frame's time.
+  Source uneven;
+  for (int i = 0; i < 100; ++i) {
+    uneven.frames(1, .15, .99);
+    uneven.frames(1, .13, .99);
+  }
+  CHECK(uneven.most < .3);
+
+  // Many frames at once, from a clock that is a little slower than ours, for two hours: the first of them wait for the last.
+  Source relay;
+  relay.bursts(18000, kFrame * 1.0001);
+  CHECK(relay.most < .42);
+  // What is late is so all the same.
+  relay.frames(1, 3, 1);
+  CHECK(relay.frames(1, .001, 0) > 2.5);
+  CHECK(relay.frames(20, .001, 0) > 1.5);
+  // One whose reader never waits is late for ever.
+  Source slow;
+  slow.frames(50, kFrame, .9);
+  CHECK(slow.frames(10000, 2 * kFrame, 0) == doctest::Approx(400));
 }
 
 TEST_CASE("what can't be written is said at once") {
