@@ -12,7 +12,7 @@
 
 namespace mtcnn {
 
-// The score down to which a net that was not calibrated yet is looked at.
+// The score down to which curves go.
 inline constexpr double kLeastChecked = .01;
 
 inline constexpr std::size_t kTimesMore = 10;
