@@ -141,7 +141,7 @@ std::vector<bool> covered(const std::string& found, float step, double rate) {
 
 TEST_CASE("a face that moves and is lost for some frames stays covered") {
   for (const double rate : {2., 25.}) {
-    CAPTURE(rate);
+    CAPTURE(frames_a_second);
     for (const char* const found : {"+++++-+++++", "+++++---+++++", "+++++------+++++"}) {
       CAPTURE(found);
       const std::vector<bool> result = covered(found, 20, rate);
@@ -156,7 +156,8 @@ TEST_CASE("a face that moves and is lost for some frames stays covered") {
 TEST_CASE(
     "a lost face is covered for a third of a second and five frames, whichever is longer; a found one before, too") {
   for (const auto& [rate, frames] : {std::pair{2., 5}, {12., 5}, {25., 8}, {50., 16}}) {
-    CAPTURE(rate);
+    const double frames_a_second = rate;
+    CAPTURE(frames_a_second);
     const std::vector<bool> result = covered("----------+++" + std::string(40, '-'), 0, rate);
     REQUIRE(result.size() == 53);
     for (int frame = 0; frame < 53; ++frame) {

@@ -104,6 +104,15 @@ void conv(const ConvArgs& a) {
         kFloat * (window + taps * a.outputs + pixels * a.outputs));
 }
 
+// As many operations as the layer asks for, so that the rate may be above the processor's.
+void winograd(const WinogradArgs& a) {
+  const double pixels = static_cast<double>(a.rows) * a.columns;
+  layer(watch.inner->winograd, a, {0, 3 * a.channels, a.outputs, 3},
+        2 * pixels * 9 * a.channels * a.outputs,
+        kFloat * (static_cast<double>(a.rows + 2) * (a.columns + 2) * a.channels +
+                  static_cast<double>(kWinogradPlaces) * a.channels * a.outputs + pixels * a.outputs));
+}
+
 void max_pool(const PoolArgs& a) {
   const double outputs = static_cast<double>(a.output_rows) * a.output_columns * a.channels;
   layer(watch.inner->max_pool, a, {1, a.channels, 0, a.size}, outputs * (a.size * a.size - 1),
@@ -232,6 +241,7 @@ Profile::Profile(const Kernels& kernels) {
   watch.inner = &kernels;
   watch.outer = {kernels.name,  conv,       max_pool,   lrn,         blend_rows,
                  blend_columns, plane_conv, plane_pool, plane_split, conv_at};
+  if (kernels.winograd) watch.outer.winograd = winograd;
   if (kernels.screen) {
     static constexpr ScreenKernels kWatched{screen_pack, screen_conv, screen_score, screen_lanes,
                                             screen_pool};

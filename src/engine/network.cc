@@ -1,6 +1,7 @@
 #include "engine/network.h"
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <utility>
 
@@ -106,6 +107,29 @@ Network::Step Network::pack(const Layer& layer, MapShape input, const ModelData&
   return step;
 }
 
+void Network::use_winograd(Step& step, const std::vector<float>& weights) const {
+  // With few channels the sums of inputs cost what the multiplications save.
+  constexpr int kFewestChannels = 24;
+  const Layer& layer = *step.layer;
+  const int channels = step.input.channels;
+  step.winograd = kernels_->winograd && layer.kernel == 3 && layer.padding == 0 && layer.groups == 1 &&
+                  channels >= kFewestChannels;
+  if (!step.winograd) return;
+  const std::size_t blocks = blocks_of(layer.outputs), seen = static_cast<std::size_t>(channels);
+  const std::size_t place = blocks * seen * kBlock;
+  step.weights.assign(kWinogradPlaces * place, 0.f);
+  for (std::size_t o = 0; o < static_cast<std::size_t>(layer.outputs); ++o) {
+    for (std::size_t c = 0; c < seen; ++c) {
+      std::array<float, 9> kernel;
+      std::copy_n(weights.data() + (o * seen + c) * 9, 9, kernel.begin());
+      const auto places = winograd_weights(kernel);
+      for (std::size_t i = 0; i < places.size(); ++i) {
+        step.weights[i * place + (o / kBlock * seen + c) * kBlock + o % kBlock] = places[i];
+      }
+    }
+  }
+}
+
 Network::Network(const NetSpec& net, const std::string& name, const ModelData& data, const Kernels& kernels)
     : net_(&net), kernels_(&kernels) {
   MapShape shape{net.channels, net.side, net.side};
@@ -125,6 +149,7 @@ Network::Network(const NetSpec& net, const std::string& name, const ModelData& d
     }
     assert(layer.kind != LayerKind::kPrelu);  // only behind a layer with weights
     Step step = pack(layer, shape, data, name, activation);
+    if (layer.kind == LayerKind::kConv) use_winograd(step, values_of(data, name, layer, "weight"));
     shape = step.output;
     const bool dense = layer.kind == LayerKind::kDense;
     assert(dense || dense_.empty());
@@ -191,11 +216,12 @@ std::size_t Network::map_size(Size input) const {
   return most + kSlack;
 }
 
-// The largest map with its padding.
-std::size_t Network::padded_size(Size input) const {
+// The largest map with its padding, or what Winograd's algorithm needs.
+std::size_t Network::spare_size(Size input) const {
   std::size_t most = 0;
   MapShape shape{net_->channels, input.height, input.width};
   for (const Step& step : spatial_) {
+    if (step.winograd) most = std::max(most, winograd_scratch(shape.channels, step.layer->outputs));
     const int around = 2 * step.layer->padding;
     if (around > 0) {
       most = std::max(most, floats({shape.channels, shape.height + around, shape.width + around}) + kSlack);
@@ -224,12 +250,12 @@ std::size_t Network::scratch_size(Size input, int count) const {
   const std::size_t rows = static_cast<std::size_t>(count) * static_cast<std::size_t>(where.width) *
                            static_cast<std::size_t>(where.height);
   return 2 * map_size(input) + static_cast<std::size_t>(count) * feature_size(input) +
-         2 * (rows * hidden_ + kSlack) + kSlack + padded_size(input) + halved_size(input, count) +
+         2 * (rows * hidden_ + kSlack) + kSlack + spare_size(input) + halved_size(input, count) +
          (branch_ ? branch_->scratch_size({input.width / 2, input.height / 2}, count) : 0);
 }
 
-// `padded`: padded_size() floats of scratch.
-void Network::run_spatial(const Step& step, MapShape in, const float* source, float* padded,
+// `spare`: spare_size() floats of scratch.
+void Network::run_spatial(const Step& step, MapShape in, const float* source, float* spare,
                           float* target) const {
   const MapShape out = output_shape(*step.layer, in);
   if (step.layer->kind == LayerKind::kRelu) {
@@ -260,9 +286,22 @@ void Network::run_spatial(const Step& step, MapShape in, const float* source, fl
                         .output = target});
     return;
   }
+  if (step.winograd) {
+    kernels_->winograd({.input = source,
+                        .rows = out.height,
+                        .columns = out.width,
+                        .channels = in.channels,
+                        .outputs = out.channels,
+                        .weights = step.weights.data(),
+                        .bias = step.bias.data(),
+                        .slopes = step.slopes.empty() ? nullptr : step.slopes.data(),
+                        .output = target,
+                        .scratch = spare});
+    return;
+  }
   if (const int padding = step.layer->padding; padding > 0) {
-    pad(source, in, padding, padded);
-    source = padded;
+    pad(source, in, padding, spare);
+    source = spare;
     in.height += 2 * padding;
     in.width += 2 * padding;
   }
@@ -341,7 +380,7 @@ void Network::run(const float* inputs, int count, Size input, float* scratch, fl
   const int rows = count * where.width * where.height;
   float* const hidden = features + static_cast<std::size_t>(count) * features_each + kSlack;
   const std::size_t hidden_size = static_cast<std::size_t>(rows) * hidden_ + kSlack;
-  float* const padded = hidden + 2 * hidden_size;
+  float* const spare = hidden + 2 * hidden_size;
 
   for (int i = 0; i < count; ++i) {
     const float* source = inputs + static_cast<std::size_t>(i) * floats(shape);
@@ -349,7 +388,7 @@ void Network::run(const float* inputs, int count, Size input, float* scratch, fl
     for (std::size_t s = 0; s < spatial_.size(); ++s) {
       float* const target =
           s + 1 == spatial_.size() ? features + static_cast<std::size_t>(i) * features_each : maps[s % 2];
-      run_spatial(spatial_[s], in, source, padded, target);
+      run_spatial(spatial_[s], in, source, spare, target);
       in = output_shape(*spatial_[s].layer, in);
       source = target;
       if (bounds) {
@@ -371,7 +410,7 @@ void Network::run(const float* inputs, int count, Size input, float* scratch, fl
     if (joins) {
       const Size half{input.width / 2, input.height / 2};
       const std::size_t halved_each = floats({shape.channels, half.height, half.width});
-      float* const halved = padded + padded_size(input);
+      float* const halved = spare + spare_size(input);
       for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
         halve(inputs + i * floats(shape), shape, halved + i * halved_each);
       }

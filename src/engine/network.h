@@ -54,7 +54,8 @@ class Network {
   struct Step {
     const Layer* layer = nullptr;
     MapShape input{}, output{};  // at the net's own size
-    AlignedFloats weights;       // group after group, packed as ConvArgs says
+    AlignedFloats weights;       // group after group, packed as ConvArgs says, or as WinogradArgs does
+    bool winograd = false;
     AlignedFloats bias;          // a group's blocks, then the next group's
     AlignedFloats slopes;        // likewise, or empty
   };
@@ -63,14 +64,16 @@ class Network {
   // net's tensors begin with.
   Network(const NetSpec& net, const std::string& name, const ModelData& data, const Kernels& kernels);
 
+  // Packs the weights of a layer of pack() anew if it is one for Winograd's algorithm.
+  void use_winograd(Step& step, const std::vector<float>& weights) const;
   static Step pack(const Layer& layer, MapShape input, const ModelData& data, const std::string& name,
                    const Layer* activation);
   void run(const float* inputs, int count, Size input, float* scratch, float* outputs, int output_stride,
            std::vector<Bounds>* bounds = nullptr) const;
-  void run_spatial(const Step& step, MapShape input, const float* in, float* padded, float* out) const;
+  void run_spatial(const Step& step, MapShape input, const float* in, float* spare, float* out) const;
   void run_dense(const Step& step, int count, const float* in, float* out, int output_stride) const;
   std::size_t map_size(Size input) const;
-  std::size_t padded_size(Size input) const;
+  std::size_t spare_size(Size input) const;
   std::size_t feature_size(Size input) const;
   std::size_t halved_size(Size input, int count) const;
 

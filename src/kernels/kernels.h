@@ -8,6 +8,7 @@
 #ifndef MTCNN_KERNELS_KERNELS_H_
 #define MTCNN_KERNELS_KERNELS_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -41,7 +42,28 @@ struct ConvArgs {
   int output_stride = 0;           // >= outputs
 };
 
-// The same at chosen places: window i to targets[i]. Bit for bit what conv() and plane_conv() give for the same sums in the same
+// A convolution with 3 x 3 kernels by Winograd's algorithm F(2 x 2, 3 x 3) (Lavin and Gray, "Fast Algorithms for Convolutional Neural
+// Networks", 2016): 16 multiplications where 36 would be, of sums of inputs with sums of weights. A result is as conv() has it but for
+// rounding, and depends on nothing but the input around it.
+inline constexpr int kWinogradPlaces = 16;      // of a tile: 4 x 4 inputs, which give 2 x 2 outputs
+inline constexpr int kWinogradTiles = 12;       // are worked on together
+struct WinogradArgs {
+  const float* input = nullptr;  // (rows + 2) x (columns + 2) x channels
+  int rows = 0, columns = 0;     // of the output
+  int channels = 0;
+  int outputs = 0;
+  const float* weights = nullptr;  // [place][block][channel][kBlock], see winograd_weights(); zeros beyond `outputs`
+  const float* bias = nullptr;     // [blocks * kBlock]
+  const float* slopes = nullptr;   // [blocks * kBlock], or null for no PReLU
+  float* output = nullptr;         // rows x columns x outputs
+  float* scratch = nullptr;        // winograd_scratch() floats
+};
+std::size_t winograd_scratch(int channels, int outputs);
+
+// Of one kernel, nine weights row by row, what stands at each place.
+std::array<float, kWinogradPlaces> winograd_weights(const std::array<float, 9>& kernel);
+
+// conv() at chosen places: window i to targets[i]. Bit for bit what conv() and plane_conv() give for the same sums in the same
 // order, whichever windows there are.
 struct ConvAtArgs {
   const float* const* windows = nullptr;
@@ -246,6 +268,8 @@ struct Kernels {
 #undef MTCNN_KERNEL_POINTER
   // Null where products of bytes are no faster than those of floats.
   const ScreenKernels* screen = nullptr;
+  // Null in the scalar reference, which multiplies as the nets say.
+  void (*winograd)(const WinogradArgs&) = nullptr;
 };
 
 // What the screening kernels mean; too slow to screen with.

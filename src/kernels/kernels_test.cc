@@ -1,5 +1,6 @@
 // Every kernel of the list, on every instruction set of this machine, against the scalar reference.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <random>
@@ -142,6 +143,91 @@ TEST_CASE("convolution on every instruction set") {
       check_equal(got, expected, got.size() - kSlack, tolerance(c.kernel * c.kernel * c.channels));
       // Not even the slack is written: behind it may lie another thread's results.
       for (std::size_t i = got.size() - kSlack; i < got.size(); ++i) CHECK(got[i] == kGuard);
+    }
+  }
+}
+
+TEST_CASE("Winograd's algorithm by hand: what stands at its places") {
+  const auto places = winograd_weights({1, 2, 3, 4, 5, 6, 7, 8, 9});
+  // Rows (1, 2, 3) give 1, 3, 1, 3; (4, 5, 6) 4, 7.5, 2.5, 6; (7, 8, 9) 7, 12, 4, 9.
+  const float expected[] = {1, 3, 1, 3, 6, 11.25f, 3.75f, 9, 2, 3.75f, 1.25f, 3, 7, 12, 4, 9};
+  for (std::size_t i = 0; i < places.size(); ++i) CHECK(places[i] == expected[i]);
+}
+
+TEST_CASE("Winograd's algorithm gives what a convolution does, on every instruction set") {
+  struct Case {
+    int rows, columns, channels, outputs;
+    bool prelu;
+  };
+  std::vector<Case> cases{{21, 21, 32, 64, true}, {8, 8, 64, 64, true}, {9, 9, 28, 48, true}};
+  for (const int columns : {1, 2, 3, 4, 7, 24, 25}) {
+    for (const int rows : {1, 2, 5, 8}) {
+      cases.push_back({rows, columns, 1 + 3 * columns, 1 + 5 * rows + columns, columns % 2 == 0});
+    }
+  }
+  cases.push_back({2, 3, 70, 250, false});
+  std::mt19937 random(11);
+  for (const Case& c : cases) {
+    CAPTURE(c.rows);
+    CAPTURE(c.columns);
+    const std::size_t channels = static_cast<std::size_t>(c.channels);
+    const std::size_t outputs = static_cast<std::size_t>(c.outputs);
+    const std::size_t blocks = (outputs + kBlock - 1) / kBlock;
+    const AlignedFloats input =
+        random_floats(static_cast<std::size_t>((c.rows + 2) * (c.columns + 2)) * channels + kSlack, random);
+    const AlignedFloats weights = random_floats(outputs * channels * 9, random);
+    const AlignedFloats bias = random_floats(blocks * kBlock, random);
+    const AlignedFloats slopes = random_floats(blocks * kBlock, random);
+    AlignedFloats plain(blocks * 9 * channels * kBlock), packed(blocks * kWinogradPlaces * channels * kBlock);
+    for (std::size_t o = 0; o < outputs; ++o) {
+      for (std::size_t i = 0; i < channels; ++i) {
+        std::array<float, 9> kernel;
+        std::copy_n(weights.data() + (o * channels + i) * 9, 9, kernel.begin());
+        const auto places = winograd_weights(kernel);
+        for (std::size_t tap = 0; tap < 9; ++tap)
+          plain[((o / kBlock * 9 + tap) * channels + i) * kBlock + o % kBlock] = kernel[tap];
+        for (std::size_t place = 0; place < kWinogradPlaces; ++place)
+          packed[((place * blocks + o / kBlock) * channels + i) * kBlock + o % kBlock] = places[place];
+      }
+    }
+    const std::size_t pixels = static_cast<std::size_t>(c.rows * c.columns);
+    AlignedFloats expected(pixels * outputs + kSlack);
+    const int row = (c.columns + 2) * c.channels;
+    const int offsets[] = {0, row, 2 * row};
+    find_kernels("scalar")->conv({.input = input.data(),
+                                  .rows = c.rows,
+                                  .columns = c.columns,
+                                  .row_stride = row,
+                                  .pixel_stride = c.channels,
+                                  .run_offsets = offsets,
+                                  .runs = 3,
+                                  .run_length = 3 * c.channels,
+                                  .outputs = c.outputs,
+                                  .weights = plain.data(),
+                                  .bias = bias.data(),
+                                  .slopes = c.prelu ? slopes.data() : nullptr,
+                                  .output = expected.data(),
+                                  .output_stride = c.outputs});
+    for (const Kernels* kernels : available_kernels()) {
+      if (!kernels->winograd) continue;
+      CAPTURE(kernels->name);
+      AlignedFloats got(pixels * outputs + kSlack, kGuard);
+      const std::size_t size = winograd_scratch(c.channels, c.outputs);
+      AlignedFloats scratch(size + 2, kGuard);
+      kernels->winograd({.input = input.data(),
+                         .rows = c.rows,
+                         .columns = c.columns,
+                         .channels = c.channels,
+                         .outputs = c.outputs,
+                         .weights = packed.data(),
+                         .bias = bias.data(),
+                         .slopes = c.prelu ? slopes.data() : nullptr,
+                         .output = got.data(),
+                         .scratch = scratch.data() + 1});
+      check_equal(got, expected, pixels * outputs, 3 * tolerance(9 * c.channels));
+      for (std::size_t i = got.size() - kSlack; i < got.size(); ++i) CHECK(got[i] == kGuard);
+      CHECK(scratch.front() == kGuard);
+      CHECK(scratch.back() == kGuard);
     }
   }
 }

@@ -11,6 +11,7 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <cstdint>
 
 #include "kernels/kernels.h"
 
@@ -39,8 +40,9 @@ inline constexpr int kTilePixels = 6, kTileBlocks = 1;
 inline constexpr int kTilePixels = 3, kTileBlocks = 1;
 #endif
 
-// One tile: `Pixels` windows, `Blocks` blocks of output channels from `first_block` on.
-template <int Pixels, int Blocks>
+// One tile: `Pixels` windows, `Blocks` blocks of output channels from `first_block` on. Windows that are known to lie `Stride` floats
+// apart need one pointer in a register, not one each.
+template <int Pixels, int Blocks, int Stride>
 HWY_NOINLINE void conv_tile(const ConvArgs& a, const float* const* windows, float* const* outputs,
                             int first_block) {
   constexpr int kWide = Blocks * kVectors;
@@ -56,8 +58,9 @@ HWY_NOINLINE void conv_tile(const ConvArgs& a, const float* const* windows, floa
   }
 
   for (int r = 0; r < a.runs; ++r) {
-    const float* run[Pixels];
-    for (int p = 0; p < Pixels; ++p) run[p] = windows[p] + a.run_offsets[r];
+    constexpr int kPointers = Stride == 0 ? Pixels : 1;
+    const float* run[kPointers];
+    for (int p = 0; p < kPointers; ++p) run[p] = windows[p] + a.run_offsets[r];
     for (int i = 0; i < a.run_length; ++i, weights += kBlock) {
       V weight[kWide];
       for (int b = 0; b < Blocks; ++b) {
@@ -66,7 +69,7 @@ HWY_NOINLINE void conv_tile(const ConvArgs& a, const float* const* windows, floa
         }
       }
       for (int p = 0; p < Pixels; ++p) {
-        const V value = hn::Set(d, run[p][i]);
+        const V value = hn::Set(d, Stride == 0 ? run[p % kPointers][i] : run[0][p * Stride + i]);
         for (int v = 0; v < kWide; ++v) sum[p][v] = hn::MulAdd(value, weight[v], sum[p][v]);
       }
     }
@@ -96,27 +99,30 @@ HWY_NOINLINE void conv_tile(const ConvArgs& a, const float* const* windows, floa
   }
 }
 
-template <int Blocks, int Pixels = kTilePixels>
+template <int Blocks, int Stride = 0, int Pixels = kTilePixels>
 void conv_pixels(const ConvArgs& a, int pixels, const float* const* windows, float* const* outputs,
                  int first_block) {
   if (pixels == Pixels) {
-    conv_tile<Pixels, Blocks>(a, windows, outputs, first_block);
+    conv_tile<Pixels, Blocks, Stride>(a, windows, outputs, first_block);
   } else if constexpr (Pixels > 1) {
-    conv_pixels<Blocks, Pixels - 1>(a, pixels, windows, outputs, first_block);
+    conv_pixels<Blocks, Stride, Pixels - 1>(a, pixels, windows, outputs, first_block);
   }
 }
 
-void conv(const ConvArgs& a) {
+template <int Stride>
+void conv_tiles(const ConvArgs& a) {
   const int blocks = (a.outputs + kBlock - 1) / kBlock;
-  const std::ptrdiff_t pixels = std::ptrdiff_t{a.rows} * a.columns;
   const float* windows[kTilePixels];
   float* outputs[kTilePixels];
   int column = 0;
   const float* row = a.input;
   float* output = a.output;
-  for (std::ptrdiff_t done = 0; done < pixels;) {
-    // Tiles run on from one row into the next, so that narrow maps fill them too.
-    const int tile = static_cast<int>(std::min<std::ptrdiff_t>(kTilePixels, pixels - done));
+  for (std::ptrdiff_t left = std::ptrdiff_t{a.rows} * a.columns; left > 0;) {
+    // Tiles run on from one row into the next, so that narrow maps fill them too, or share a row as equally as can be.
+    const int of_row = a.columns - column;
+    const int parts = (of_row + kTilePixels - 1) / kTilePixels;
+    const int tile = Stride == 0 ? static_cast<int>(std::min<std::ptrdiff_t>(kTilePixels, left))
+                                 : (of_row + parts - 1) / parts;
     for (int p = 0; p < tile; ++p) {
       windows[p] = row + column * a.pixel_stride;
       outputs[p] = output;
@@ -128,10 +134,19 @@ void conv(const ConvArgs& a) {
     }
     int block = 0;
     for (; block + kTileBlocks <= blocks; block += kTileBlocks) {
-      conv_pixels<kTileBlocks>(a, tile, windows, outputs, block);
+      conv_pixels<kTileBlocks, Stride>(a, tile, windows, outputs, block);
     }
-    for (; block < blocks; ++block) conv_pixels<1>(a, tile, windows, outputs, block);
-    done += tile;
+    for (; block < blocks; ++block) conv_pixels<1, Stride>(a, tile, windows, outputs, block);
+    left -= tile;
+  }
+}
+
+void conv(const ConvArgs& a) {
+  // The first convolution of a net looks at pixels of three channels.
+  if (a.pixel_stride == 3) {
+    conv_tiles<3>(a);
+  } else {
+    conv_tiles<0>(a);
   }
 }
 
@@ -153,6 +168,158 @@ void conv_at(const ConvAtArgs& a) {
     for (; block < blocks; ++block) {
       conv_pixels<1>(tile, pixels, a.windows + done, a.targets + done, block);
     }
+  }
+}
+
+// From the rows or columns a to d of a tile's inputs, in place.
+HWY_INLINE void winograd_input(V& a, V& b, V& c, V& d) {
+  const V first = hn::Sub(a, c), last = hn::Sub(b, d), sum = hn::Add(b, c);
+  c = hn::Sub(c, b);
+  b = sum;
+  a = first;
+  d = last;
+}
+
+// Of a place, what the algorithm has between inputs and outputs: [block of channels][tile][channel of the block], so that the tiles of a
+// channel lie at offsets that the compiler knows.
+constexpr std::ptrdiff_t kWinogradBlock = std::ptrdiff_t{kWinogradTiles} * kBlock;
+
+// `tiles` tiles from `first` on, counted row by row.
+HWY_NOINLINE void winograd_inputs(const WinogradArgs& a, int first, int tiles, float* sums) {
+  const F d;
+  const int across = (a.columns + 1) / 2;
+  const std::ptrdiff_t place = (a.channels + kBlock - 1) / kBlock * kWinogradBlock;
+  for (int tile = 0; tile < tiles; ++tile) {
+    const int top = (first + tile) / across * 2, left = (first + tile) % across * 2;
+    // Outputs beyond an odd edge are not kept, and no others see the inputs beyond: any will do.
+    const float* rows[4];
+    std::ptrdiff_t columns[4];
+    for (int i = 0; i < 4; ++i) {
+      rows[i] = a.input + std::ptrdiff_t{std::min(top + i, a.rows + 1)} * (a.columns + 2) * a.channels;
+      columns[i] = std::ptrdiff_t{std::min(left + i, a.columns + 1)} * a.channels;
+    }
+    for (int c = 0; c < a.channels; c += kLanes) {
+      V at[4][4];
+      for (int y = 0; y < 4; ++y) {
+        for (int x = 0; x < 4; ++x) at[y][x] = hn::LoadU(d, rows[y] + columns[x] + c);
+        winograd_input(at[y][0], at[y][1], at[y][2], at[y][3]);
+      }
+      float* const to = sums + c / kBlock * kWinogradBlock + tile * kBlock + c % kBlock;
+      for (int x = 0; x < 4; ++x) {
+        winograd_input(at[0][x], at[1][x], at[2][x], at[3][x]);
+        for (int y = 0; y < 4; ++y) hn::Store(at[y][x], d, to + (4 * y + x) * place);
+      }
+    }
+  }
+}
+
+// The products of one place: `Pixels` tiles, `Blocks` blocks of outputs, each with `weights` of its own.
+template <int Pixels, int Blocks>
+HWY_NOINLINE void winograd_tile(const float* sums, int channels, const float* weights, float* products) {
+  constexpr int kWide = Blocks * kVectors;
+  const F d;
+  const std::ptrdiff_t next = std::ptrdiff_t{channels} * kBlock;
+  V sum[Pixels][kWide];
+  for (int p = 0; p < Pixels; ++p) {
+    for (int v = 0; v < kWide; ++v) sum[p][v] = hn::Zero(d);
+  }
+  for (; channels > 0; channels -= kBlock, sums += kWinogradBlock) {
+    const int count = std::min(channels, kBlock);
+    for (int c = 0; c < count; ++c, weights += kBlock) {
+      V weight[kWide];
+      for (int v = 0; v < kWide; ++v)
+        weight[v] = hn::Load(d, weights + v / kVectors * next + v % kVectors * kLanes);
+      for (int p = 0; p < Pixels; ++p) {
+        const V value = hn::Set(d, sums[p * kBlock + c]);
+        for (int v = 0; v < kWide; ++v) sum[p][v] = hn::MulAdd(value, weight[v], sum[p][v]);
+      }
+    }
+  }
+  for (int p = 0; p < Pixels; ++p) {
+    for (int v = 0; v < kWide; ++v) {
+      hn::Store(sum[p][v], d, products + v / kVectors * kWinogradBlock + p * kBlock + v % kVectors * kLanes);
+    }
+  }
+}
+
+template <int Blocks, int Pixels = kTilePixels>
+void winograd_tiles(int tiles, const float* sums, int channels, const float* weights, float* products) {
+  if (tiles == Pixels) {
+    winograd_tile<Pixels, Blocks>(sums, channels, weights, products);
+  } else if constexpr (Pixels > 1) {
+    winograd_tiles<Blocks, Pixels - 1>(tiles, sums, channels, weights, products);
+  }
+}
+
+HWY_NOINLINE void winograd_outputs(const WinogradArgs& a, int first, int tiles, const float* products) {
+  const F d;
+  const V zero = hn::Zero(d);
+  const int across = (a.columns + 1) / 2;
+  const std::ptrdiff_t place = (a.outputs + kBlock - 1) / kBlock * kWinogradBlock;
+  for (int tile = 0; tile < tiles; ++tile) {
+    const int top = (first + tile) / across * 2, left = (first + tile) % across * 2;
+    for (int o = 0; o < a.outputs; o += kLanes) {
+      const float* const from = products + o / kBlock * kWinogradBlock + tile * kBlock + o % kBlock;
+      V half[4][2];
+      for (int y = 0; y < 4; ++y) {
+        const auto at = [&](int x) { return hn::Load(d, from + (4 * y + x) * place); };
+        half[y][0] = hn::Add(hn::Add(at(0), at(1)), at(2));
+        half[y][1] = hn::Sub(hn::Sub(at(1), at(2)), at(3));
+      }
+      const V bias = hn::Load(d, a.bias + o);
+      const V slope = a.slopes ? hn::Load(d, a.slopes + o) : hn::Set(d, 1.f);
+      for (int x = 0; x < std::min(2, a.columns - left); ++x) {
+        const V sums[2] = {hn::Add(hn::Add(half[0][x], half[1][x]), half[2][x]),
+                           hn::Sub(hn::Sub(half[1][x], half[2][x]), half[3][x])};
+        for (int y = 0; y < std::min(2, a.rows - top); ++y) {
+          const V sum = hn::Add(sums[y], bias);
+          const V value = hn::IfThenElse(hn::Lt(sum, zero), hn::Mul(sum, slope), sum);
+          float* const to = a.output + (std::ptrdiff_t{top + y} * a.columns + left + x) * a.outputs + o;
+          if (a.outputs - o >= kLanes) {
+            hn::StoreU(value, d, to);
+          } else {
+            hn::BlendedStore(value, hn::FirstN(d, static_cast<std::size_t>(a.outputs - o)), d, to);
+          }
+        }
+      }
+    }
+  }
+}
+
+void winograd(const WinogradArgs& a) {
+  const int blocks = (a.outputs + kBlock - 1) / kBlock;
+  const std::ptrdiff_t in_place = (a.channels + kBlock - 1) / kBlock * kWinogradBlock;
+  const std::ptrdiff_t weights_each = std::ptrdiff_t{a.channels} * kBlock;
+  float* const sums = reinterpret_cast<float*>((reinterpret_cast<std::uintptr_t>(a.scratch) + 63) / 64 * 64);
+  float* const products = sums + kWinogradPlaces * in_place;
+  const int tiles = ((a.rows + 1) / 2) * ((a.columns + 1) / 2);
+  // Parts of equal size: their weights are read anew for each.
+  const int parts = (tiles + kWinogradTiles - 1) / kWinogradTiles;
+  for (int part = 0, first = 0; part < parts; ++part) {
+    const int count = (tiles - first) / (parts - part);
+    winograd_inputs(a, first, count, sums);
+    const float* weights = a.weights;
+    float* to = products;
+    for (int place = 0; place < kWinogradPlaces; ++place) {
+      const float* const from = sums + place * in_place;
+      for (int block = 0; block < blocks;) {
+        const bool wide = block + kTileBlocks <= blocks;
+        for (int tile = 0; tile < count; tile += kTilePixels) {
+          const int now = std::min(kTilePixels, count - tile);
+          if (wide) {
+            winograd_tiles<kTileBlocks>(now, from + tile * kBlock, a.channels, weights, to + tile * kBlock);
+          } else {
+            winograd_tiles<1>(now, from + tile * kBlock, a.channels, weights, to + tile * kBlock);
+          }
+        }
+        const int done = wide ? kTileBlocks : 1;
+        block += done;
+        weights += done * weights_each;
+        to += done * kWinogradBlock;
+      }
+    }
+    winograd_outputs(a, first, count, products);
+    first += count;
   }
 }
 
@@ -439,7 +606,8 @@ void plane_split(const PlaneSplitArgs& a) {
 #endif
 extern const Kernels kSimdKernels;
 const Kernels kSimdKernels{MTCNN_LEVEL_NAME, conv,       max_pool,   lrn,         blend_rows,
-                           blend_columns,    plane_conv, plane_pool, plane_split, conv_at};
+                           blend_columns,    plane_conv, plane_pool, plane_split, conv_at,
+                           nullptr,          winograd};
 #undef MTCNN_LEVEL_NAME
 
 }  // namespace HWY_NAMESPACE
