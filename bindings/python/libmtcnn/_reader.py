@@ -8,6 +8,7 @@ lags more and more.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import glob
 import itertools
 import os
@@ -15,6 +16,7 @@ import re
 import sys
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -29,6 +31,18 @@ _MOST_DAMAGED = 1000
 _BROADCASTS = ("rtsp://", "rtsps://", "udp://", "rtp://", "srt://")
 # Pictures between the thread that reads a live source and the one that works.
 _QUEUE = 6
+
+
+_open_readers: weakref.WeakSet[Reader] = weakref.WeakSet()
+
+
+def _keep_open_readers() -> None:
+    for reader in list(_open_readers):
+        reader.keep()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_keep_open_readers)
 
 
 class Picture(NamedTuple):
@@ -109,10 +123,17 @@ class Reader:
         self._start: int = round((container.start_time or 0) / av.time_base / self._unit)
         self._last: int | None = None
         self._jumped = 0
+        _open_readers.add(self)
 
     def close(self) -> None:
         if self._container is not None:
             self._container.close()
+
+    def keep(self) -> None:
+        """In a forked process: the decoder is never freed, for that would wait for its threads, which are the parent's."""
+        if self._container is not None:
+            for one in (self._container, self._container.streams, self._stream, self._stream.codec_context):
+                ctypes.pythonapi.Py_IncRef(ctypes.py_object(one))
 
     def pictures(self) -> Iterator[Picture]:
         """Those that can be decoded; if the source breaks off, an exception after those that came before that."""

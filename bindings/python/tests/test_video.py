@@ -509,6 +509,32 @@ def test_a_forked_process_is_told_that_a_video_is_its_parents(detector, clip, si
     video.close()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="no fork")
+@pytest.mark.parametrize("ending", ["dropped", "end of the program"])
+def test_a_forked_process_may_drop_a_video_whose_decoder_has_threads(photo, tmp_path, ending):
+    av = pytest.importorskip("av")
+    if "libx264" not in av.codecs_available:
+        pytest.skip("this PyAV writes no H.264")
+    path = write(tmp_path / "threads.mp4", [pan(photo, number) for number in range(10)], "libx264")
+    script = """
+    import gc, os, sys, warnings
+    import libmtcnn
+    warnings.simplefilter("ignore")
+    video = libmtcnn.video(sys.argv[1])
+    next(video)
+    child = os.fork()
+    if child == 0:
+        if sys.argv[2] == "dropped":
+            del video
+            gc.collect()
+            os._exit(0)
+        sys.exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert len(list(video)) == 9
+    """
+    run(script, path, ending)
+
+
 def run(script, *arguments):
     """A hang is a failure."""
     command = [sys.executable, "-c", textwrap.dedent(script), *map(str, arguments)]
