@@ -26,8 +26,8 @@ class Tracker:
     """Follows the faces of one video, frame by frame: `Tracker(detector).update(image)`.
 
     A full search comes every few frames, and when a steady face is lost; in between only the places are looked at
-    where faces should be. One that three full searches in a row and `keep_lost` frames lack is let go. One video each;
-    calls from several threads wait for one another. Can't be pickled, nor be used in a forked process.
+    where faces should be. One that three full searches in a row and `keep_lost` frames lack is let go. One video
+    each; calls from several threads wait for one another. Can't be pickled, nor be used in a forked process.
     """
 
     __slots__ = ("_native", "detector")
