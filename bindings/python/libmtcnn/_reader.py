@@ -130,7 +130,7 @@ class Reader:
             self._container.close()
 
     def keep(self) -> None:
-        """In a forked process: the decoder is never freed. That would wait for its threads, which are the parent's."""
+        """In a forked process: the decoder is never freed. That would wait for threads that are the parent's."""
         if self._container is not None:
             for one in (self._container, self._container.streams, self._stream, self._stream.codec_context):
                 ctypes.pythonapi.Py_IncRef(ctypes.py_object(one))
