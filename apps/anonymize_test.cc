@@ -141,7 +141,7 @@ std::vector<bool> covered(const std::string& found, float step, double rate) {
 
 TEST_CASE("a face that moves and is lost for some frames stays covered") {
   for (const double rate : {2., 25.}) {
-    CAPTURE(frames_a_second);
+    CAPTURE(rate);
     for (const char* const found : {"+++++-+++++", "+++++---+++++", "+++++------+++++"}) {
       CAPTURE(found);
       const std::vector<bool> result = covered(found, 20, rate);
@@ -155,9 +155,10 @@ TEST_CASE("a face that moves and is lost for some frames stays covered") {
 
 TEST_CASE(
     "a lost face is covered for a third of a second and five frames, whichever is longer; a found one before, too") {
-  for (const auto& [rate, frames] : {std::pair{2., 5}, {12., 5}, {25., 8}, {50., 16}}) {
-    const double frames_a_second = rate;
-    CAPTURE(frames_a_second);
+  for (const auto& way : {std::pair{2., 5}, {12., 5}, {25., 8}, {50., 16}}) {
+    const double rate = way.first;
+    const int frames = way.second;
+    CAPTURE(rate);
     const std::vector<bool> result = covered("----------+++" + std::string(40, '-'), 0, rate);
     REQUIRE(result.size() == 53);
     for (int frame = 0; frame < 53; ++frame) {

@@ -107,8 +107,7 @@ void conv(const ConvArgs& a) {
 // As many operations as the layer asks for, so that the rate may be above the processor's.
 void winograd(const WinogradArgs& a) {
   const double pixels = static_cast<double>(a.rows) * a.columns;
-  layer(watch.inner->winograd, a, {0, 3 * a.channels, a.outputs, 3},
-        2 * pixels * 9 * a.channels * a.outputs,
+  layer(watch.inner->winograd, a, {0, 3 * a.channels, a.outputs, 3}, 2 * pixels * 9 * a.channels * a.outputs,
         kFloat * (static_cast<double>(a.rows + 2) * (a.columns + 2) * a.channels +
                   static_cast<double>(kWinogradPlaces) * a.channels * a.outputs + pixels * a.outputs));
 }

@@ -56,8 +56,8 @@ class Network {
     MapShape input{}, output{};  // at the net's own size
     AlignedFloats weights;       // group after group, packed as ConvArgs says, or as WinogradArgs does
     bool winograd = false;
-    AlignedFloats bias;          // a group's blocks, then the next group's
-    AlignedFloats slopes;        // likewise, or empty
+    AlignedFloats bias;    // a group's blocks, then the next group's
+    AlignedFloats slopes;  // likewise, or empty
   };
 
   // Without heads, so that run() gives the features: what a branch is for. `name`: what the names of the

@@ -57,7 +57,9 @@ std::span<const Kernels* const> available_kernels() {
 }
 
 std::size_t winograd_scratch(int channels, int outputs) {
-  const auto padded = [](int count) { return static_cast<std::size_t>((count + kBlock - 1) / kBlock * kBlock); };
+  const auto padded = [](int count) {
+    return static_cast<std::size_t>((count + kBlock - 1) / kBlock * kBlock);
+  };
   return std::size_t{kWinogradPlaces * kWinogradTiles} * (padded(channels) + padded(outputs)) + kSlack;
 }
 

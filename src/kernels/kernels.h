@@ -45,18 +45,19 @@ struct ConvArgs {
 // A convolution with 3 x 3 kernels by Winograd's algorithm F(2 x 2, 3 x 3) (Lavin and Gray, "Fast Algorithms for Convolutional Neural
 // Networks", 2016): 16 multiplications where 36 would be, of sums of inputs with sums of weights. A result is as conv() has it but for
 // rounding, and depends on nothing but the input around it.
-inline constexpr int kWinogradPlaces = 16;      // of a tile: 4 x 4 inputs, which give 2 x 2 outputs
-inline constexpr int kWinogradTiles = 12;       // are worked on together
+inline constexpr int kWinogradPlaces = 16;  // of a tile: 4 x 4 inputs, which give 2 x 2 outputs
+inline constexpr int kWinogradTiles = 12;   // are worked on together
 struct WinogradArgs {
   const float* input = nullptr;  // (rows + 2) x (columns + 2) x channels
   int rows = 0, columns = 0;     // of the output
   int channels = 0;
   int outputs = 0;
-  const float* weights = nullptr;  // [place][block][channel][kBlock], see winograd_weights(); zeros beyond `outputs`
-  const float* bias = nullptr;     // [blocks * kBlock]
-  const float* slopes = nullptr;   // [blocks * kBlock], or null for no PReLU
-  float* output = nullptr;         // rows x columns x outputs
-  float* scratch = nullptr;        // winograd_scratch() floats
+  const float* weights =
+      nullptr;  // [place][block][channel][kBlock], see winograd_weights(); zeros beyond `outputs`
+  const float* bias = nullptr;    // [blocks * kBlock]
+  const float* slopes = nullptr;  // [blocks * kBlock], or null for no PReLU
+  float* output = nullptr;        // rows x columns x outputs
+  float* scratch = nullptr;       // winograd_scratch() floats
 };
 std::size_t winograd_scratch(int channels, int outputs);
 

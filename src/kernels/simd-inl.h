@@ -605,9 +605,8 @@ void plane_split(const PlaneSplitArgs& a) {
 #define MTCNN_LEVEL_NAME "baseline"
 #endif
 extern const Kernels kSimdKernels;
-const Kernels kSimdKernels{MTCNN_LEVEL_NAME, conv,       max_pool,   lrn,         blend_rows,
-                           blend_columns,    plane_conv, plane_pool, plane_split, conv_at,
-                           nullptr,          winograd};
+const Kernels kSimdKernels{MTCNN_LEVEL_NAME, conv,       max_pool,    lrn,     blend_rows, blend_columns,
+                           plane_conv,       plane_pool, plane_split, conv_at, nullptr,    winograd};
 #undef MTCNN_LEVEL_NAME
 
 }  // namespace HWY_NAMESPACE

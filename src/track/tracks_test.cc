@@ -65,7 +65,9 @@ TEST_CASE("a face that is gone keeps its id for a while, and not for longer") {
 }
 
 TEST_CASE("a face that moves behind something keeps its id") {
-  for (const auto& [step, hidden] : {std::pair{12.f, 6}, {8.f, 8}, {-12.f, 6}}) {
+  for (const auto& way : {std::pair{12.f, 6}, {8.f, 8}, {-12.f, 6}}) {
+    const float step = way.first;
+    const int hidden = way.second;
     CAPTURE(step);
     CAPTURE(hidden);
     Tracks tracks{{}};
