@@ -110,6 +110,10 @@ void visit(V& v, StageConfig& c) {
   v("hard_share", c.hard_share,
     "online hard sample mining: this share of a batch's faces and negatives, the worst classified, counts; 1: off",
     Range{.01, 1});
+  v("face_share", c.face_share,
+    "of a window's side, what a face fills: overlaps are those of the window's middle, which has this share of its side. Below 1\n"
+    "P-Net finds faces that are smaller than its smallest window",
+    Range{.5, 1});
   v("landmarks", c.landmarks, "learn the points too", Range{});
   v("keep_landmarks", c.keep_landmarks, "P-Net, R-Net: keep that head in the model", Range{});
   v("mining_threshold", c.mining_threshold,

@@ -64,6 +64,7 @@ struct StageConfig {
   bool dropout = true;
   double hard_share = .7;
   std::string landmark_loss = "squared";
+  double face_share = 1;
   bool landmarks = true;
   bool keep_landmarks = false;
   double mining_threshold = .2;

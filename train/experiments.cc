@@ -336,7 +336,9 @@ Result<ExperimentResult> Laboratory::run() {
       if (!found) return found.error();
       windows_to_judge = std::move(*found);
     }
-    Sampler judge(validation_, images_, validation_config_, side, kValidationStream + stage);
+    const StageConfig* const stages[] = {&config_.pnet, &config_.rnet, &config_.onet};
+    const double face_share = stages[stage]->face_share;
+    Sampler judge(validation_, images_, validation_config_, side, kValidationStream + stage, face_share);
     if (mines) judge.use_windows(windows_to_judge);
     std::array<double, kSampleKinds> ratio{};
     std::copy_n(config_.samples.ratio.begin(), 3, ratio.begin());
@@ -364,7 +366,7 @@ Result<ExperimentResult> Laboratory::run() {
     for (int seed = 0; seed < options_.seeds; ++seed) {
       TrainConfig seeded = config_;
       seeded.seed += static_cast<std::uint64_t>(seed);
-      Sampler sampler(photographs_, images_, seeded, side, kTrainStream + stage);
+      Sampler sampler(photographs_, images_, seeded, side, kTrainStream + stage, face_share);
       if (mines) sampler.use_windows(windows_to_learn);
       for (std::size_t i = 0; i < here.size(); ++i) {
         Result<Trial> found = trial(*here[i], seed, sampler, crops, learned[i]);

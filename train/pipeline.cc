@@ -653,7 +653,7 @@ Result<bool> Pipeline::train_stage(std::size_t stage, ModelData& model) {
     ranks_.wait();
   }
 
-  Sampler sampler(photographs_, images_, config_, net.side, stage);
+  Sampler sampler(photographs_, images_, config_, net.side, stage, config.face_share);
   if (stage > 0) {
     const Result<std::optional<MinedWindows>> windows = mined(stage, Mine::kNext, 0, model);
     if (!windows) return windows.error();

@@ -83,13 +83,14 @@ WindowClass classify(const Box& window, const Photograph& photograph, const Samp
 }
 
 Sampler::Sampler(const Photographs& photographs, ImageCache& images, const TrainConfig& config, int side,
-                 std::uint64_t stream)
+                 std::uint64_t stream, double face_share)
     : photographs_(photographs),
       images_(images),
       config_(config),
       kernels_(*find_kernels("auto")),
       side_(side),
       stream_(stream),
+      face_share_(face_share),
       mined_(photographs.list.size()) {
   const std::size_t count = photographs.list.size();
   std::vector<bool> background(count), near(count), faces(count), landmarks(count);
@@ -105,6 +106,13 @@ Sampler::Sampler(const Photographs& photographs, ImageCache& images, const Train
   near_faces_ = make_source(near);
   with_faces_ = make_source(faces);
   with_landmarks_ = make_source(landmarks);
+}
+
+WindowClass Sampler::look_at(const Box& window, const Photograph& photograph) const {
+  if (face_share_ == 1) return classify(window, photograph, config_.samples);
+  const Box middle = square_at((window.left + window.right) / 2, (window.top + window.bottom) / 2,
+                               window.width() * face_share_);
+  return classify(middle, photograph, config_.samples);
 }
 
 Sampler::Source Sampler::make_source(const std::vector<bool>& has) const {
@@ -135,7 +143,7 @@ void Sampler::use_windows(const MinedWindows& windows) {
   for (std::size_t i = 0; i < windows.size(); ++i) {
     const Photograph& photograph = photographs_.list[i];
     for (const ScoredBox& window : windows[i]) {
-      const WindowClass found = classify(window.box, photograph, config_.samples);
+      const WindowClass found = look_at(window.box, photograph);
       if (found.negative) mined_[i].push_back({window.box, SampleKind::kNegative, -1, false});
       if (found.part) mined_[i].push_back({window.box, SampleKind::kPart, found.face, false});
       const bool points =
@@ -152,7 +160,7 @@ void Sampler::use_windows(const MinedWindows& windows) {
 void Sampler::use_negatives(const MinedWindows& windows) {
   for (std::size_t i = 0; i < windows.size(); ++i) {
     for (const ScoredBox& window : windows[i]) {
-      if (classify(window.box, photographs_.list[i], config_.samples).negative) {
+      if (look_at(window.box, photographs_.list[i]).negative) {
         mined_[i].push_back({window.box, SampleKind::kNegative, -1, false});
       }
     }
@@ -199,7 +207,7 @@ bool Sampler::draw_random(SampleKind kind, bool near, const Photograph& photogra
       const double side = least * std::pow(most / least, random.uniform());
       drawn.window = square_at(random.uniform(side / 2, width - side / 2),
                                random.uniform(side / 2, height - side / 2), side);
-      if (classify(drawn.window, photograph, config).negative) return true;
+      if (look_at(drawn.window, photograph).negative) return true;
     }
     return false;
   }
@@ -232,9 +240,11 @@ bool Sampler::draw_random(SampleKind kind, bool near, const Photograph& photogra
       dx = random.uniform(-1, 1) * spread * config.shift * size;
       dy = random.uniform(-1, 1) * spread * config.shift * size;
     }
+    // So far of the window's middle.
+    side /= face_share_;
     drawn.window = square_at(x + dx, y + dy, side);
     if (kind == SampleKind::kNegative && side < kSmallestWindow) continue;
-    const WindowClass found = classify(drawn.window, photograph, config);
+    const WindowClass found = look_at(drawn.window, photograph);
     if (!is(found, kind)) continue;
     // A window beside this face may lie on another one.
     if (kind != SampleKind::kNegative && found.face != static_cast<int>(face)) continue;
@@ -265,8 +275,7 @@ bool Sampler::draw_mined(SampleKind kind, int photograph, Random& random, Drawn&
   const Box other = square_at((box.left + box.right) / 2 + random.uniform(-1, 1) * jitter * side,
                               (box.top + box.bottom) / 2 + random.uniform(-1, 1) * jitter * side,
                               side * std::exp(random.uniform(-1, 1) * jitter));
-  const WindowClass found =
-      classify(other, photographs_.list[static_cast<std::size_t>(photograph)], config_.samples);
+  const WindowClass found = look_at(other, photographs_.list[static_cast<std::size_t>(photograph)]);
   if (is(found, kind) && (kind == SampleKind::kNegative || found.face == chosen->face)) drawn.window = other;
   return true;
 }

@@ -62,9 +62,10 @@ WindowClass classify(const Box& window, const Photograph& photograph, const Samp
 // Immutable but for the two functions that hand in mined windows. cut() may be called from many threads.
 class Sampler {
  public:
-  // `side`: the net's input. `stream`: sets apart the samples of stages and rounds. All must outlive it.
+  // `side`: the net's input. `stream`: sets apart the samples of stages and rounds. `face_share`: of a window's side, what a face
+  // fills (StageConfig). All must outlive it.
   Sampler(const Photographs& photographs, ImageCache& images, const TrainConfig& config, int side,
-          std::uint64_t stream);
+          std::uint64_t stream, double face_share = 1);
 
   // What the stages before this net let through: of all kinds.
   void use_windows(const MinedWindows& windows);
@@ -100,6 +101,8 @@ class Sampler {
     int face = -1;
   };
 
+  // classify() the middle of a window.
+  WindowClass look_at(const Box& window, const Photograph& photograph) const;
   Source make_source(const std::vector<bool>& has) const;
   void index_mined();
   bool draw_random(SampleKind kind, bool near, const Photograph& photograph, Size image, Random& random,
@@ -114,6 +117,7 @@ class Sampler {
   const Kernels& kernels_;
   int side_;
   std::uint64_t stream_;
+  double face_share_;
   Source background_, near_faces_, with_faces_, with_landmarks_;
   std::vector<std::vector<Mined>> mined_;  // by photograph
   std::array<Source, kSampleKinds> mined_sources_;

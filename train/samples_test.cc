@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 #include <set>
+#include <tuple>
 
 #include <unistd.h>
 
@@ -152,6 +153,61 @@ Image map_of_places(int side) {
     }
   }
   return image;
+}
+
+TEST_CASE("with a share of a window that a face fills, overlaps are those of the window's middle") {
+  Album album;
+  constexpr int kPlaces = 240, kSide = 12;
+  constexpr double kShare = .7;
+  REQUIRE(save_image(album.photographs.list[0].file, map_of_places(kPlaces).view()).ok());
+  album.photographs.list.resize(1);
+  LabelledFace face;
+  face.box = {90, 80, 150, 140};
+  album.photographs.list[0].faces = {face};
+  album.photographs.list[0].ignored.clear();
+  TrainConfig config = plain();
+  config.samples.near_faces = 1;
+  config.samples.mined_negatives = config.samples.mined_faces = .5;
+  ImageCache images(1 << 24);
+  Sampler sampler(album.photographs, images, config, kSide, 1, kShare);
+  // The first one's middle is the face, the second one's overlaps it by .24, itself by .36.
+  const Box around{77, 67, 163, 153}, beside{123, 67, 209, 153};
+  sampler.use_windows({{{around, .9f}, {beside, .8f}}});
+  CHECK(sampler.mined(SampleKind::kPositive) == 1);
+  CHECK(sampler.mined(SampleKind::kNegative) == 1);
+  SamplerScratch scratch;
+  std::vector<float> pixels(floats(kSide));
+  for (const auto& [kind, least, most] : {std::tuple{SampleKind::kNegative, 0., .3},
+                                          {SampleKind::kPositive, .65, 1.},
+                                          {SampleKind::kPart, .4, .65}}) {
+    double sides = 0;
+    int beyond = 0;
+    for (std::uint64_t position = 0; position < 200; ++position) {
+      const Result<SampleTarget> target = sampler.cut(kind, position, scratch, pixels.data());
+      REQUIRE(target.ok());
+      // Red and green of a pixel are the place of its middle.
+      const auto place = [&](int i, int channel) {
+        return pixels[static_cast<std::size_t>(3 * i + channel)] / kPixelScale + kPixelMean + .5f;
+      };
+      const float left = place(5, 0), right = place(6, 0), top = place(5 * kSide, 1),
+                  bottom = place(6 * kSide, 1);
+      const float x = (left + right) / 2, y = (top + bottom) / 2, half = .5f * kSide * (right - left);
+      const float middle = half * static_cast<float>(kShare);
+      const float overlap = iou({x - middle, y - middle, x + middle, y + middle}, face.box);
+      CHECK(overlap >= least - .03);
+      CHECK(overlap <= most + .03);
+      sides += half / 100;
+      beyond += iou({x - half, y - half, x + half, y + half}, face.box) >= least - .03 ? 0 : 1;
+      if (kind != SampleKind::kNegative) {
+        // Offsets are those of the whole window.
+        CHECK(target->box[0] == doctest::Approx((90 - (x - half)) / (2 * half)).epsilon(.05));
+      }
+    }
+    if (kind == SampleKind::kPositive) {
+      CHECK(sides == doctest::Approx(60 / kShare).epsilon(.1));
+      CHECK(beyond > 100);
+    }
+  }
 }
 
 TEST_CASE("what is cut lies where its kind says: random and mined windows, moved a little") {
