@@ -40,9 +40,8 @@ inline constexpr int kTilePixels = 6, kTileBlocks = 1;
 inline constexpr int kTilePixels = 3, kTileBlocks = 1;
 #endif
 
-// One tile: `Pixels` windows, `Blocks` blocks of output channels from `first_block` on. Windows that are known to lie `Stride` floats
-// apart need one pointer in a register, not one each.
-template <int Pixels, int Blocks, int Stride>
+// One tile: `Pixels` windows, `Blocks` blocks of output channels from `first_block` on.
+template <int Pixels, int Blocks>
 HWY_NOINLINE void conv_tile(const ConvArgs& a, const float* const* windows, float* const* outputs,
                             int first_block) {
   constexpr int kWide = Blocks * kVectors;
@@ -58,9 +57,8 @@ HWY_NOINLINE void conv_tile(const ConvArgs& a, const float* const* windows, floa
   }
 
   for (int r = 0; r < a.runs; ++r) {
-    constexpr int kPointers = Stride == 0 ? Pixels : 1;
-    const float* run[kPointers];
-    for (int p = 0; p < kPointers; ++p) run[p] = windows[p] + a.run_offsets[r];
+    const float* run[Pixels];
+    for (int p = 0; p < Pixels; ++p) run[p] = windows[p] + a.run_offsets[r];
     for (int i = 0; i < a.run_length; ++i, weights += kBlock) {
       V weight[kWide];
       for (int b = 0; b < Blocks; ++b) {
@@ -69,7 +67,7 @@ HWY_NOINLINE void conv_tile(const ConvArgs& a, const float* const* windows, floa
         }
       }
       for (int p = 0; p < Pixels; ++p) {
-        const V value = hn::Set(d, Stride == 0 ? run[p % kPointers][i] : run[0][p * Stride + i]);
+        const V value = hn::Set(d, run[p][i]);
         for (int v = 0; v < kWide; ++v) sum[p][v] = hn::MulAdd(value, weight[v], sum[p][v]);
       }
     }
@@ -99,30 +97,27 @@ HWY_NOINLINE void conv_tile(const ConvArgs& a, const float* const* windows, floa
   }
 }
 
-template <int Blocks, int Stride = 0, int Pixels = kTilePixels>
+template <int Blocks, int Pixels = kTilePixels>
 void conv_pixels(const ConvArgs& a, int pixels, const float* const* windows, float* const* outputs,
                  int first_block) {
   if (pixels == Pixels) {
-    conv_tile<Pixels, Blocks, Stride>(a, windows, outputs, first_block);
+    conv_tile<Pixels, Blocks>(a, windows, outputs, first_block);
   } else if constexpr (Pixels > 1) {
-    conv_pixels<Blocks, Stride, Pixels - 1>(a, pixels, windows, outputs, first_block);
+    conv_pixels<Blocks, Pixels - 1>(a, pixels, windows, outputs, first_block);
   }
 }
 
-template <int Stride>
-void conv_tiles(const ConvArgs& a) {
+void conv(const ConvArgs& a) {
   const int blocks = (a.outputs + kBlock - 1) / kBlock;
+  const std::ptrdiff_t pixels = std::ptrdiff_t{a.rows} * a.columns;
   const float* windows[kTilePixels];
   float* outputs[kTilePixels];
   int column = 0;
   const float* row = a.input;
   float* output = a.output;
-  for (std::ptrdiff_t left = std::ptrdiff_t{a.rows} * a.columns; left > 0;) {
-    // Tiles run on from one row into the next, so that narrow maps fill them too, or share a row as equally as can be.
-    const int of_row = a.columns - column;
-    const int parts = (of_row + kTilePixels - 1) / kTilePixels;
-    const int tile = Stride == 0 ? static_cast<int>(std::min<std::ptrdiff_t>(kTilePixels, left))
-                                 : (of_row + parts - 1) / parts;
+  for (std::ptrdiff_t done = 0; done < pixels;) {
+    // Tiles run on from one row into the next, so that narrow maps fill them too.
+    const int tile = static_cast<int>(std::min<std::ptrdiff_t>(kTilePixels, pixels - done));
     for (int p = 0; p < tile; ++p) {
       windows[p] = row + column * a.pixel_stride;
       outputs[p] = output;
@@ -134,19 +129,10 @@ void conv_tiles(const ConvArgs& a) {
     }
     int block = 0;
     for (; block + kTileBlocks <= blocks; block += kTileBlocks) {
-      conv_pixels<kTileBlocks, Stride>(a, tile, windows, outputs, block);
+      conv_pixels<kTileBlocks>(a, tile, windows, outputs, block);
     }
-    for (; block < blocks; ++block) conv_pixels<1, Stride>(a, tile, windows, outputs, block);
-    left -= tile;
-  }
-}
-
-void conv(const ConvArgs& a) {
-  // The first convolution of a net looks at pixels of three channels.
-  if (a.pixel_stride == 3) {
-    conv_tiles<3>(a);
-  } else {
-    conv_tiles<0>(a);
+    for (; block < blocks; ++block) conv_pixels<1>(a, tile, windows, outputs, block);
+    done += tile;
   }
 }
 
