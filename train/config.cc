@@ -111,8 +111,8 @@ void visit(V& v, StageConfig& c) {
     "online hard sample mining: this share of a batch's faces and negatives, the worst classified, counts; 1: off",
     Range{.01, 1});
   v("face_share", c.face_share,
-    "of a window's side, what a face fills: overlaps are those of the window's middle, which has this share of its side. Below 1\n"
-    "P-Net finds faces that are smaller than its smallest window",
+    "P-Net: of a window's side, what a face fills: overlaps are those of the window's middle, which has this share of its\n"
+    "side. Below 1 faces are found that are smaller than the smallest window",
     Range{.5, 1});
   v("landmarks", c.landmarks, "learn the points too", Range{});
   v("keep_landmarks", c.keep_landmarks, "P-Net, R-Net: keep that head in the model", Range{});
@@ -479,6 +479,10 @@ Result<TrainConfig> parse_config(const std::string& text, const std::string& nam
   const SampleConfig& s = config.samples;
   if (!(s.negative_iou <= s.part_iou && s.part_iou <= s.positive_iou)) {
     return bad("expected samples.negative_iou <= part_iou <= positive_iou");
+  }
+  if (config.rnet.face_share != 1 || config.onet.face_share != 1) {
+    return bad(
+        "expected rnet.face_share and onet.face_share of 1: their windows are the faces that P-Net found");
   }
   if (s.ratio[0] <= 0 || s.ratio[1] <= 0)
     return bad("samples.ratio: expected some negatives and some positives");

@@ -113,6 +113,7 @@ TEST_CASE("what is wrong is said with file and line") {
             .ends_with("unlabelled_faces is \"few\", expected \"auto\", \"some\" or \"none\""));
   CHECK(error_of("[samples]\nnegative_iou = 0\n" + kSet)
             .starts_with("c.toml:2: samples.negative_iou: expected a number from 0.01"));
+  CHECK(error_of(kSet + "[rnet]\nface_share = 0.8\n").find("face_share of 1") != std::string::npos);
   CHECK(error_of(kSet + "[samples]\npart_iou = 0.9\n").find("negative_iou <= part_iou <= positive_iou") !=
         std::string::npos);
   CHECK(load_config("/nowhere/c.toml").error().code == ErrorCode::kIo);

@@ -326,6 +326,7 @@ Result<ExperimentResult> Laboratory::run() {
         std::find_if(list.begin(), list.end(), [&](const Contestant& c) { return c.stage == stage; });
     if (of_stage == list.end()) continue;
     const int side = of_stage->net->side;
+    const double face_share = of_stage->config.face_share;
     MinedWindows windows_to_learn, windows_to_judge;
     const bool mines = stage > 0 && !calibration;
     if (mines) {
@@ -336,8 +337,6 @@ Result<ExperimentResult> Laboratory::run() {
       if (!found) return found.error();
       windows_to_judge = std::move(*found);
     }
-    const StageConfig* const stages[] = {&config_.pnet, &config_.rnet, &config_.onet};
-    const double face_share = stages[stage]->face_share;
     Sampler judge(validation_, images_, validation_config_, side, kValidationStream + stage, face_share);
     if (mines) judge.use_windows(windows_to_judge);
     std::array<double, kSampleKinds> ratio{};

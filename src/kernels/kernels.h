@@ -44,7 +44,7 @@ struct ConvArgs {
 
 // A convolution with 3 x 3 kernels by Winograd's algorithm F(2 x 2, 3 x 3) (Lavin and Gray, "Fast Algorithms for Convolutional Neural
 // Networks", 2016): 16 multiplications where 36 would be, of sums of inputs with sums of weights. A result is as conv() has it but for
-// rounding, and depends on nothing but the input around it.
+// rounding, and depends on nothing but the input around it and whether its row and column are odd.
 inline constexpr int kWinogradPlaces = 16;  // of a tile: 4 x 4 inputs, which give 2 x 2 outputs
 inline constexpr int kWinogradTiles = 12;   // are worked on together
 struct WinogradArgs {

@@ -8,7 +8,6 @@ lags more and more.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import glob
 import itertools
 import os
@@ -123,6 +122,12 @@ class Reader:
         self._start: int = round((container.start_time or 0) / av.time_base / self._unit)
         self._last: int | None = None
         self._jumped = 0
+        # Not every Python has it, and a forked process should not import.
+        self._ctypes: Any = None
+        with contextlib.suppress(ImportError):
+            import ctypes
+
+            self._ctypes = ctypes
         _open_readers.add(self)
 
     def close(self) -> None:
@@ -131,9 +136,9 @@ class Reader:
 
     def keep(self) -> None:
         """In a forked process: the decoder is never freed. That would wait for threads that are the parent's."""
-        if self._container is not None:
+        if self._container is not None and self._ctypes is not None:
             for one in (self._container, self._container.streams, self._stream, self._stream.codec_context):
-                ctypes.pythonapi.Py_IncRef(ctypes.py_object(one))
+                self._ctypes.pythonapi.Py_IncRef(self._ctypes.py_object(one))
 
     def pictures(self) -> Iterator[Picture]:
         """Those that can be decoded; if the source breaks off, an exception after those that came before that."""

@@ -517,13 +517,14 @@ def test_a_forked_process_may_drop_a_video_whose_decoder_has_threads(photo, tmp_
         pytest.skip("this PyAV writes no H.264")
     path = write(tmp_path / "threads.mp4", [pan(photo, number) for number in range(10)], "libx264")
     script = """
-    import gc, os, sys, warnings
+    import gc, os, signal, sys, warnings
     import libmtcnn
     warnings.simplefilter("ignore")
     video = libmtcnn.video(sys.argv[1])
     next(video)
     child = os.fork()
     if child == 0:
+        signal.alarm(20)
         if sys.argv[2] == "dropped":
             del video
             gc.collect()
