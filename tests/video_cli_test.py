@@ -5,6 +5,7 @@ The model comes from the released weights under MTCNN_SHARED_DIR (default: ../sh
 them, or without ffmpeg, the test says so and exits with status 77.
 """
 
+import contextlib
 import functools
 import http.server
 import json
@@ -106,34 +107,39 @@ class Broadcast:
         self.process.wait()
 
 
+def answer(server, header, parts):
+    """Answers one request, with `parts` as they come."""
+    connection, _ = server.accept()
+    with connection, contextlib.suppress(OSError):
+        connection.recv(4096)
+        connection.sendall(b"HTTP/1.1 200 OK\r\n%b\r\n\r\n" % header)
+        for part in parts:
+            connection.sendall(part)
+
+
 def serve_http(server, clip):
     """Answers one request with a broadcast."""
-    connection, _ = server.accept()
-    broadcast = Broadcast(clip)
-    with connection:
+    def chunks():
+        broadcast = Broadcast(clip)
         try:
-            connection.recv(4096)
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: video/mp2t\r\nTransfer-Encoding: chunked\r\n\r\n")
             for chunk in broadcast:
-                connection.sendall(b"%x\r\n%b\r\n" % (len(chunk), chunk))
-            connection.sendall(b"0\r\n\r\n")
-        except OSError:
-            pass
-        broadcast.close()
+                yield b"%x\r\n%b\r\n" % (len(chunk), chunk)
+            yield b"0\r\n\r\n"
+        finally:
+            broadcast.close()
+
+    with contextlib.closing(chunks()) as parts:
+        answer(server, b"Content-Type: video/mp2t\r\nTransfer-Encoding: chunked", parts)
 
 
 def serve_pictures(server, pictures, apart):
     """Answers one request with pictures, as a camera does: `apart` seconds after one another."""
-    connection, _ = server.accept()
-    with connection:
-        try:
-            connection.recv(4096)
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=next\r\n\r\n")
-            for picture in pictures:
-                connection.sendall(b"--next\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%b\r\n" % (len(picture), picture))
-                time.sleep(apart)
-        except OSError:
-            pass
+    def parts():
+        for picture in pictures:
+            yield b"--next\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%b\r\n" % (len(picture), picture)
+            time.sleep(apart)
+
+    answer(server, b"Content-Type: multipart/x-mixed-replace; boundary=next", parts())
 
 
 def serve_rtsp(server, clip):

@@ -43,12 +43,31 @@ void halve(const float* in, MapShape shape, float* out) {
   }
 }
 
+bool suits_winograd(const Layer& layer, MapShape input, const Kernels& kernels) {
+  // With few channels the sums of inputs cost what the multiplications save.
+  constexpr int kFewestChannels = 24;
+  return kernels.winograd && layer.kind == LayerKind::kConv && layer.kernel == 3 && layer.padding == 0 &&
+         layer.groups == 1 && input.channels >= kFewestChannels;
+}
+
+// 4 x 4 kernels of 3 x 3 ones.
+std::vector<float> of_winograd(const std::vector<float>& weights) {
+  std::vector<float> all;
+  for (std::size_t i = 0; i < weights.size(); i += 9) {
+    std::array<float, 9> kernel;
+    std::copy_n(weights.data() + i, 9, kernel.begin());
+    const auto places = winograd_weights(kernel);
+    all.insert(all.end(), places.begin(), places.end());
+  }
+  return all;
+}
+
 }  // namespace
 
 // From [output][channel][row][column] to [group][block][row][column][channel][kBlock]: the order in
 // which the kernel meets channels-last input.
 Network::Step Network::pack(const Layer& layer, MapShape input, const ModelData& data,
-                            const std::string& name, const Layer* activation) {
+                            const std::string& name, const Layer* activation, bool winograd) {
   Step step;
   step.layer = &layer;
   step.input = input;
@@ -56,7 +75,10 @@ Network::Step Network::pack(const Layer& layer, MapShape input, const ModelData&
   if (layer.kind != LayerKind::kConv && layer.kind != LayerKind::kDense) return step;
 
   const bool dense = layer.kind == LayerKind::kDense;
-  const std::vector<float>& weights = values_of(data, name, layer, "weight");
+  const std::vector<float>& plain = values_of(data, name, layer, "weight");
+  const std::vector<float> transformed = winograd ? of_winograd(plain) : std::vector<float>();
+  const std::vector<float>& weights = winograd ? transformed : plain;
+  step.winograd = winograd;
   const std::vector<float>& bias = values_of(data, name, layer, "bias");
   const std::vector<float>* const slopes = activation && activation->kind == LayerKind::kPrelu
                                                ? &values_of(data, name, *activation, "weight")
@@ -65,8 +87,8 @@ Network::Step Network::pack(const Layer& layer, MapShape input, const ModelData&
   // A grouped dense layer is packed as a whole one with zeros: it is small and occurs once (L-Net).
   const int groups = dense ? 1 : layer.groups;
   const int zero_groups = dense ? layer.groups : 1;
-  const int rows = dense ? input.height : layer.kernel;
-  const int columns = dense ? input.width : layer.kernel;
+  const int rows = dense ? input.height : winograd ? 4 : layer.kernel;
+  const int columns = dense ? input.width : winograd ? 4 : layer.kernel;
   const int channels = input.channels / groups;
   const int outputs = layer.outputs / groups;
   const std::size_t blocks = blocks_of(outputs);
@@ -107,29 +129,6 @@ Network::Step Network::pack(const Layer& layer, MapShape input, const ModelData&
   return step;
 }
 
-void Network::use_winograd(Step& step, const std::vector<float>& weights) const {
-  // With few channels the sums of inputs cost what the multiplications save.
-  constexpr int kFewestChannels = 24;
-  const Layer& layer = *step.layer;
-  const int channels = step.input.channels;
-  step.winograd = kernels_->winograd && layer.kernel == 3 && layer.padding == 0 && layer.groups == 1 &&
-                  channels >= kFewestChannels;
-  if (!step.winograd) return;
-  const std::size_t blocks = blocks_of(layer.outputs), seen = static_cast<std::size_t>(channels);
-  const std::size_t place = blocks * seen * kBlock;
-  step.weights.assign(kWinogradPlaces * place, 0.f);
-  for (std::size_t o = 0; o < static_cast<std::size_t>(layer.outputs); ++o) {
-    for (std::size_t c = 0; c < seen; ++c) {
-      std::array<float, 9> kernel;
-      std::copy_n(weights.data() + (o * seen + c) * 9, 9, kernel.begin());
-      const auto places = winograd_weights(kernel);
-      for (std::size_t i = 0; i < places.size(); ++i) {
-        step.weights[i * place + (o / kBlock * seen + c) * kBlock + o % kBlock] = places[i];
-      }
-    }
-  }
-}
-
 Network::Network(const NetSpec& net, const std::string& name, const ModelData& data, const Kernels& kernels)
     : net_(&net), kernels_(&kernels) {
   MapShape shape{net.channels, net.side, net.side};
@@ -148,8 +147,7 @@ Network::Network(const NetSpec& net, const std::string& name, const ModelData& d
       }
     }
     assert(layer.kind != LayerKind::kPrelu);  // only behind a layer with weights
-    Step step = pack(layer, shape, data, name, activation);
-    if (layer.kind == LayerKind::kConv) use_winograd(step, values_of(data, name, layer, "weight"));
+    Step step = pack(layer, shape, data, name, activation, suits_winograd(layer, shape, kernels));
     shape = step.output;
     const bool dense = layer.kind == LayerKind::kDense;
     assert(dense || dense_.empty());
@@ -179,7 +177,7 @@ Network::Network(const NetSpec& net, const ModelData& data, const Kernels& kerne
   std::vector<Step> parts;
   for (const std::string_view name : heads) {
     const Layer& head = head_of(net, name);
-    parts.push_back(pack(head, shape, data, net.name, nullptr));
+    parts.push_back(pack(head, shape, data, net.name, nullptr, false));
     outputs_ += head.outputs;
   }
   const std::size_t taps = floats(shape);

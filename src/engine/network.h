@@ -64,10 +64,8 @@ class Network {
   // net's tensors begin with.
   Network(const NetSpec& net, const std::string& name, const ModelData& data, const Kernels& kernels);
 
-  // Packs the weights of a layer of pack() anew if it is one for Winograd's algorithm.
-  void use_winograd(Step& step, const std::vector<float>& weights) const;
   static Step pack(const Layer& layer, MapShape input, const ModelData& data, const std::string& name,
-                   const Layer* activation);
+                   const Layer* activation, bool winograd);
   void run(const float* inputs, int count, Size input, float* scratch, float* outputs, int output_stride,
            std::vector<Bounds>* bounds = nullptr) const;
   void run_spatial(const Step& step, MapShape input, const float* in, float* spare, float* out) const;

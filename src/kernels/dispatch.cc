@@ -56,27 +56,6 @@ std::span<const Kernels* const> available_kernels() {
   return {available.tables.data(), available.count};
 }
 
-std::size_t winograd_scratch(int channels, int outputs) {
-  const auto padded = [](int count) {
-    return static_cast<std::size_t>((count + kBlock - 1) / kBlock * kBlock);
-  };
-  return std::size_t{kWinogradPlaces * kWinogradTiles} * (padded(channels) + padded(outputs)) + kSlack;
-}
-
-std::array<float, kWinogradPlaces> winograd_weights(const std::array<float, 9>& kernel) {
-  const auto of_three = [](double a, double b, double c) {
-    return std::array{a, (a + b + c) / 2, (a - b + c) / 2, c};
-  };
-  std::array<std::array<double, 4>, 3> rows;
-  for (std::size_t y = 0; y < 3; ++y) rows[y] = of_three(kernel[3 * y], kernel[3 * y + 1], kernel[3 * y + 2]);
-  std::array<float, kWinogradPlaces> places{};
-  for (std::size_t x = 0; x < 4; ++x) {
-    const std::array<double, 4> column = of_three(rows[0][x], rows[1][x], rows[2][x]);
-    for (std::size_t y = 0; y < 4; ++y) places[4 * y + x] = static_cast<float>(column[y]);
-  }
-  return places;
-}
-
 const Kernels* find_kernels(std::string_view name) {
   const auto available = available_kernels();
   if (name == "auto") return available.back();

@@ -52,8 +52,8 @@ struct WinogradArgs {
   int rows = 0, columns = 0;     // of the output
   int channels = 0;
   int outputs = 0;
-  const float* weights =
-      nullptr;  // [place][block][channel][kBlock], see winograd_weights(); zeros beyond `outputs`
+  // As conv() would have those of 4 x 4 kernels that are winograd_weights(): [block][place][channel][kBlock], zeros beyond `outputs`.
+  const float* weights = nullptr;
   const float* bias = nullptr;    // [blocks * kBlock]
   const float* slopes = nullptr;  // [blocks * kBlock], or null for no PReLU
   float* output = nullptr;        // rows x columns x outputs

@@ -187,7 +187,8 @@ TEST_CASE("Winograd's algorithm gives what a convolution does, on every instruct
         for (std::size_t tap = 0; tap < 9; ++tap)
           plain[((o / kBlock * 9 + tap) * channels + i) * kBlock + o % kBlock] = kernel[tap];
         for (std::size_t place = 0; place < kWinogradPlaces; ++place)
-          packed[((place * blocks + o / kBlock) * channels + i) * kBlock + o % kBlock] = places[place];
+          packed[((o / kBlock * kWinogradPlaces + place) * channels + i) * kBlock + o % kBlock] =
+              places[place];
       }
     }
     const std::size_t pixels = static_cast<std::size_t>(c.rows * c.columns);

@@ -204,7 +204,7 @@ template <int Pixels, int Blocks>
 HWY_NOINLINE void winograd_tile(const float* sums, int channels, const float* weights, float* products) {
   constexpr int kWide = Blocks * kVectors;
   const F d;
-  const std::ptrdiff_t next = std::ptrdiff_t{channels} * kBlock;
+  const std::ptrdiff_t next = kWinogradPlaces * std::ptrdiff_t{channels} * kBlock;
   V sum[Pixels][kWide];
   for (int p = 0; p < Pixels; ++p) {
     for (int v = 0; v < kWide; ++v) sum[p][v] = hn::Zero(d);
@@ -284,12 +284,13 @@ void winograd(const WinogradArgs& a) {
   for (int part = 0, first = 0; part < parts; ++part) {
     const int count = (tiles - first) / (parts - part);
     winograd_inputs(a, first, count, sums);
-    const float* weights = a.weights;
     float* to = products;
     for (int place = 0; place < kWinogradPlaces; ++place) {
       const float* const from = sums + place * in_place;
       for (int block = 0; block < blocks;) {
         const bool wide = block + kTileBlocks <= blocks;
+        const float* const weights =
+            a.weights + (std::ptrdiff_t{block} * kWinogradPlaces + place) * weights_each;
         for (int tile = 0; tile < count; tile += kTilePixels) {
           const int now = std::min(kTilePixels, count - tile);
           if (wide) {
@@ -300,7 +301,6 @@ void winograd(const WinogradArgs& a) {
         }
         const int done = wide ? kTileBlocks : 1;
         block += done;
-        weights += done * weights_each;
         to += done * kWinogradBlock;
       }
     }
