@@ -360,15 +360,16 @@ void Network::run(const float* inputs, int count, Size input, float* scratch, fl
   run(inputs, count, input, scratch, outputs, outputs_);
 }
 
-std::vector<Network::Bounds> Network::measure(const float* inputs, int count, Size input, float* scratch,
-                                              float* outputs) const {
-  std::vector<Bounds> bounds(spatial_.size());
-  run(inputs, count, input, scratch, outputs, outputs_, &bounds);
-  return bounds;
+std::vector<std::vector<ChannelRange>> Network::measure(const float* inputs, int count, Size input,
+                                                        float* scratch, float* outputs) const {
+  std::vector<std::vector<ChannelRange>> ranges;
+  for (const Step& step : spatial_) ranges.emplace_back(static_cast<std::size_t>(step.output.channels));
+  run(inputs, count, input, scratch, outputs, outputs_, &ranges);
+  return ranges;
 }
 
 void Network::run(const float* inputs, int count, Size input, float* scratch, float* outputs,
-                  int output_stride, std::vector<Bounds>* bounds) const {
+                  int output_stride, std::vector<std::vector<ChannelRange>>* ranges) const {
   assert(net_->fully_convolutional || (input == Size{net_->side, net_->side}));
   float* const maps[2] = {scratch, scratch + map_size(input)};
   float* const features = maps[1] + map_size(input);
@@ -389,10 +390,12 @@ void Network::run(const float* inputs, int count, Size input, float* scratch, fl
       run_spatial(spatial_[s], in, source, spare, target);
       in = output_shape(*spatial_[s].layer, in);
       source = target;
-      if (bounds) {
-        const auto [low, high] = std::minmax_element(target, target + floats(in));
-        Bounds& all = (*bounds)[s];
-        all = {std::min(all.low, *low), std::max(all.high, *high)};
+      if (ranges) {
+        std::vector<ChannelRange>& channels = (*ranges)[s];
+        for (std::size_t at = 0; at < floats(in); ++at) {
+          ChannelRange& range = channels[at % channels.size()];
+          range = {std::min(range.low, target[at]), std::max(range.high, target[at])};
+        }
       }
     }
   }

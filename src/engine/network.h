@@ -17,6 +17,11 @@
 
 namespace mtcnn {
 
+// The least and the largest of a channel's values and 0.
+struct ChannelRange {
+  float low = 0, high = 0;
+};
+
 // Immutable; run() may be called from many threads, each with scratch of its own.
 class Network {
  public:
@@ -42,12 +47,9 @@ class Network {
   // kSlack floats past the end of `inputs` and touches as many past that of `outputs`.
   void run(const float* inputs, int count, Size input, float* scratch, float* outputs) const;
 
-  // The same, and the least and the largest value of what each layer on maps gives (a PReLU is part of the layer before it).
-  struct Bounds {
-    float low = 0, high = 0;
-  };
-  std::vector<Bounds> measure(const float* inputs, int count, Size input, float* scratch,
-                              float* outputs) const;
+  // The same, and the range of each channel of what each layer on maps gives (a PReLU is part of the layer before it).
+  std::vector<std::vector<ChannelRange>> measure(const float* inputs, int count, Size input, float* scratch,
+                                                 float* outputs) const;
 
  private:
   // A layer and the PReLU or ReLU behind it.
@@ -67,7 +69,7 @@ class Network {
   static Step pack(const Layer& layer, MapShape input, const ModelData& data, const std::string& name,
                    const Layer* activation, bool winograd);
   void run(const float* inputs, int count, Size input, float* scratch, float* outputs, int output_stride,
-           std::vector<Bounds>* bounds = nullptr) const;
+           std::vector<std::vector<ChannelRange>>* ranges = nullptr) const;
   void run_spatial(const Step& step, MapShape input, const float* in, float* spare, float* out) const;
   void run_dense(const Step& step, int count, const float* in, float* out, int output_stride) const;
   std::size_t map_size(Size input) const;

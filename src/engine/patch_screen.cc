@@ -44,11 +44,11 @@ PatchScreen::PatchScreen(const NetSpec& net, const ModelData& data, const Kernel
   const Size size{net.side, net.side};
   const std::size_t outputs = static_cast<std::size_t>(network.outputs());
   AlignedFloats scratch(network.scratch_size(size, kPainted)), exact(kPainted * outputs + kSlack);
-  const std::vector<Network::Bounds> bounds =
+  const std::vector<std::vector<ChannelRange>> ranges =
       network.measure(inputs.data(), kPainted, size, scratch.data(), exact.data());
 
-  ByteScale scale =
-      byte_scale((0 - data.pixel_mean) * data.pixel_scale, (255 - data.pixel_mean) * data.pixel_scale);
+  input_ = byte_scale({(0 - data.pixel_mean) * data.pixel_scale, (255 - data.pixel_mean) * data.pixel_scale});
+  std::vector<ByteScale> scales(static_cast<std::size_t>(net.channels), input_);
   MapShape shape{net.channels, net.side, net.side};
   const auto words = [](int quads, int length) {
     return static_cast<std::size_t>(quads * length * length * kScreenLanes);
@@ -73,21 +73,18 @@ PatchScreen::PatchScreen(const NetSpec& net, const ModelData& data, const Kernel
       assert((dense || layer.kind == LayerKind::kConv) && layer.padding == 0 && layer.groups == 1);
       assert(dense == (i + 2 == net.layers.size()) && net.layers[i + 1].kind == LayerKind::kPrelu);
       step.size = dense ? shape.width : layer.kernel;
-      ByteScale next{1, 0};
+      std::vector<ByteScale> next;
       if (!dense) {
         // Below what the pool lets through nothing matters.
         const bool pooled = net.layers[i + 2].kind == LayerKind::kMaxPool;
-        const Network::Bounds& range = bounds[spatial + (pooled ? 1 : 0)];
-        next = byte_scale(range.low, range.high);
+        next = byte_scales(ranges[spatial + (pooled ? 1 : 0)]);
         ++spatial;
       }
       layers_.emplace_back(values_of(data, net.name, layer, "weight"),
                            values_of(data, net.name, layer, "bias"),
-                           values_of(data, net.name, net.layers[i + 1], "weight"), shape.channels, step.size,
-                           scale, next.step);
+                           values_of(data, net.name, net.layers[i + 1], "weight"), step.size, scales, next);
       step.layer = static_cast<int>(layers_.size()) - 1;
-      step.zero = next.zero;
-      scale = next;
+      scales = std::move(next);
       quads = layers_.back().outputs / 4;
     }
     map_size_ = std::max(map_size_, words(quads, step.output));
@@ -126,8 +123,8 @@ void PatchScreen::run(const float* inputs, int count, std::uint32_t* scratch, fl
                  .map = std::ptrdiff_t{3} * side_ * side_,
                  .count = count,
                  .pixels = side_ * side_,
-                 .scale = 1 / layers_[0].input.step,
-                 .zero = layers_[0].input.zero,
+                 .scale = 1 / input_.step,
+                 .zero = static_cast<float>(input_.zero),
                  .output = maps[0]});
   constexpr int kMostRows = 8;
   const std::uint32_t* rows[kMostRows];
@@ -165,8 +162,9 @@ void PatchScreen::run(const float* inputs, int count, std::uint32_t* scratch, fl
                                 .weights = layer.weights.data(),
                                 .scale = layer.scale.data(),
                                 .bias = layer.bias.data(),
-                                .slopes = layer.slopes.data(),
-                                .zero = step.zero,
+                                .bend = layer.bend.data(),
+                                .slope = layer.slope.data(),
+                                .lift = layer.lift.data(),
                                 .output = maps[1] + y * (layer.outputs / 4) * out_plane,
                                 .output_plane = out_plane,
                                 .mix = mix_.data(),

@@ -42,13 +42,13 @@ class PatchScreen {
     int size = 0, stride = 1;
     int quads = 0;              // of what it looks at
     int input = 0, output = 0;  // sides of the maps
-    int zero = 0;               // of what it gives
   };
 
   const Kernels* kernels_;
   std::vector<Step> steps_;
   std::vector<RoughLayer> layers_;
   int side_ = 0;
+  ByteScale input_;
   std::size_t map_size_ = 0;
   AlignedFloats mix_;
   float mix_offset_ = 0;

@@ -40,8 +40,13 @@ std::vector<float> painted_picture() {
     float colour[3];
     const float grey = dice(0, 255);
     const float kind = dice(0, 1);
+    const bool noisy = kind >= .95f;
     for (float& value : colour) {
-      value = kind < .15f ? 0 : kind < .3f ? 255 : std::clamp(grey + dice(-60, 60), 0.f, 255.f);
+      const float own = dice(-1, 1);
+      value = kind < .15f  ? 0
+              : kind < .3f ? 255
+              : kind < .5f ? std::clamp(128 + 200 * own, 0.f, 255.f)  // strong: a third of them 0 or 255
+                           : std::clamp(grey + 60 * own, 0.f, 255.f);
     }
     const float reach = round ? std::max(size, height) : std::hypot(size, height);
     const int left = std::max(static_cast<int>(x - reach), 0);
@@ -54,7 +59,8 @@ std::vector<float> painted_picture() {
         const float u = std::abs(dx * c + dy * s) * across, v = std::abs(dy * c - dx * s) * down;
         if (round ? u * u + v * v >= 1 : u >= 1 || v >= 1) continue;
         for (int channel = 0; channel < 3; ++channel) {
-          pixels[static_cast<std::size_t>((row * side + column) * 3 + channel)] = colour[channel];
+          pixels[static_cast<std::size_t>((row * side + column) * 3 + channel)] =
+              noisy ? dice(0, 255) : colour[channel];
         }
       }
     }
@@ -69,46 +75,63 @@ float screening_margin(float worst, float typical, float factor) {
   return std::max(2 * worst, factor * typical);
 }
 
-ByteScale byte_scale(float low, float high) {
-  const float from = std::min(low, 0.f), to = std::max(high, 0.f);
-  const float step = std::max(to - from, 1e-20f) / 255;
+ByteScale byte_scale(ChannelRange range) {
+  const float low = std::min(range.low, 0.f), high = std::max(range.high, 0.f);
+  const float step = std::max(high - low, 1e-20f) / 255;
   if (!std::isfinite(step))
     return {step, 0};  // all that is made of it will be infinite or NaN, the margin too
-  return {step, static_cast<int>(std::clamp(std::nearbyint(-from / step), 0.f, 255.f))};
+  return {step, static_cast<int>(std::clamp(std::nearbyint(-low / step), 0.f, 255.f))};
+}
+
+std::vector<ByteScale> byte_scales(const std::vector<ChannelRange>& ranges) {
+  ChannelRange all;
+  for (const auto& [low, high] : ranges) all = {std::min(all.low, low), std::max(all.high, high)};
+  std::vector<ByteScale> scales;
+  for (const auto& [low, high] : ranges) {
+    scales.push_back(
+        byte_scale({std::min(low, kLeastRange * all.low), std::max(high, kLeastRange * all.high)}));
+  }
+  return scales;
 }
 
 RoughLayer::RoughLayer(const std::vector<float>& all, const std::vector<float>& biases,
-                       const std::vector<float>& prelu, int channels, int side, ByteScale in,
-                       float output_step)
-    : input(in), kernel(side), quads((channels + 3) / 4) {
+                       const std::vector<float>& prelu, int side, const std::vector<ByteScale>& input,
+                       const std::vector<ByteScale>& output)
+    : kernel(side), quads(static_cast<int>(input.size() + 3) / 4) {
+  const std::size_t channels = input.size(), taps = static_cast<std::size_t>(side * side);
   const std::size_t real = biases.size();
   const std::size_t padded = (real + kScreenBlock - 1) / kScreenBlock * kScreenBlock;
   outputs = static_cast<int>(padded);
   weights.assign(static_cast<std::size_t>(kernel * kernel * quads * 4) * padded, 0);
   scale.assign(padded, 0.f);
   bias.assign(padded, 0.f);
-  slopes.assign(padded, 0.f);
-  const float* weight = all.data();
+  for (AlignedFloats* values : {&bend, &slope, &lift}) values->assign(padded, 0.f);
   for (std::size_t o = 0; o < real; ++o) {
+    const float* const own = all.data() + o * channels * taps;
+    // A weight times the step of what it is multiplied with.
+    const auto weight = [&](std::size_t c, std::size_t tap) { return own[c * taps + tap] * input[c].step; };
     float most = 1e-20f;
-    const int taps = channels * kernel * kernel;
-    for (int tap = 0; tap < taps; ++tap) most = std::max(most, std::abs(weight[tap]));
+    for (std::size_t c = 0; c < channels; ++c) {
+      for (std::size_t tap = 0; tap < taps; ++tap) most = std::max(most, std::abs(weight(c, tap)));
+    }
     const float unit = most / 127;
-    int sum = 0;
-    for (int c = 0; c < channels; ++c) {
-      for (int y = 0; y < kernel; ++y) {
-        for (int x = 0; x < kernel; ++x) {
-          const int value = static_cast<int>(std::nearbyint(*weight++ / unit));
-          const int place = ((y * quads + c / 4) * kernel + x) * outputs + static_cast<int>(o);
-          weights[static_cast<std::size_t>(place * 4 + c % 4)] = static_cast<std::int8_t>(value);
-          sum += value;
-        }
+    int zeros = 0;
+    for (std::size_t c = 0; c < channels; ++c) {
+      for (std::size_t tap = 0; tap < taps; ++tap) {
+        const int value = static_cast<int>(std::nearbyint(weight(c, tap) / unit));
+        const std::size_t y = tap / static_cast<std::size_t>(side), x = tap % static_cast<std::size_t>(side);
+        const std::size_t place =
+            ((y * static_cast<std::size_t>(quads) + c / 4) * static_cast<std::size_t>(side) + x) * padded + o;
+        weights[place * 4 + c % 4] = static_cast<std::int8_t>(value);
+        zeros += value * input[c].zero;
       }
     }
-    const float one = input.step * unit;
-    scale[o] = one / output_step;
-    bias[o] = (biases[o] - one * static_cast<float>(input.zero * sum)) / output_step;
-    slopes[o] = prelu[o];
+    const ByteScale to = output.empty() ? ByteScale{} : output[o];
+    scale[o] = unit / to.step;
+    bend[o] = static_cast<float>(to.zero);
+    bias[o] = (biases[o] - unit * static_cast<float>(zeros)) / to.step + bend[o];
+    slope[o] = prelu[o];
+    lift[o] = bend[o] * (1 - prelu[o]);
   }
 }
 

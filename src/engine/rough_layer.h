@@ -5,28 +5,35 @@
 #include <cstdint>
 #include <vector>
 
+#include "engine/network.h"
 #include "util/aligned.h"
 
 namespace mtcnn {
 
-// What the bytes of a map stand for: (byte - zero) * step.
+// What the bytes of a channel stand for: (byte - zero) * step.
 struct ByteScale {
   float step = 1;
   int zero = 0;
 };
 
-// The scale on which values from `low` to `high`, and 0, are bytes.
-ByteScale byte_scale(float low, float high);
+// The scale on which values in this range, and 0, are bytes.
+ByteScale byte_scale(ChannelRange range);
+
+// The scales of a map whose channels have these ranges on the painted picture. Photographs may drive a channel further, but hardly one that is
+// weak there to where the strongest are: either end of a range is taken to be at least kLeastRange of the map's.
+inline constexpr float kLeastRange = .5f;
+std::vector<ByteScale> byte_scales(const std::vector<ChannelRange>& ranges);
 
 struct RoughLayer {
-  ByteScale input;
   int kernel = 0, quads = 0, outputs = 0;
-  AlignedBytes weights;               // as ScreenConvArgs says
-  AlignedFloats scale, bias, slopes;  // likewise
+  AlignedBytes weights;                          // as ScreenConvArgs says
+  AlignedFloats scale, bias, bend, slope, lift;  // likewise
 
-  // `weights`: [output][channel][row][column]. Values are given in steps of `output_step`.
+  // `weights`: [output][channel][row][column]. `input` has a scale for each channel, `output` one for each output, in which the
+  // outputs' values are given; none: in units.
   RoughLayer(const std::vector<float>& weights, const std::vector<float>& bias,
-             const std::vector<float>& slopes, int channels, int kernel, ByteScale input, float output_step);
+             const std::vector<float>& slopes, int kernel, const std::vector<ByteScale>& input,
+             const std::vector<ByteScale>& output);
 };
 
 // The picture on which screening measures itself: kPaintedSide^2 pixels of 0 to 255, channels last. It has the edges, corners, plain and

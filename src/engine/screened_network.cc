@@ -10,7 +10,7 @@
 namespace mtcnn {
 namespace {
 
-constexpr float kMargin = 10;  // of the root mean square error
+constexpr float kMargin = 8;  // of the root mean square error
 // Where more cells than this have to be looked at again, the first look is not worth it.
 constexpr float kMostAgain = .3f;
 
@@ -152,17 +152,25 @@ void ScreenedNetwork::calibrate(const NetSpec& net, const ModelData& data, const
       run_part(RowNetwork(net, data, kernels, {layers - 2, layers}, {"class"}), second, shrunk(second));
 
   const Planes* const maps[] = {&pooled, &second};
-  ByteScale scales[2];
+  std::vector<ByteScale> scales[3];  // of the last features there are none
   for (std::size_t i = 0; i < 2; ++i) {
-    const auto [low, high] = std::minmax_element(maps[i]->values.begin(), maps[i]->values.end());
-    scales[i] = byte_scale(*low, *high);
+    const auto plane = static_cast<std::ptrdiff_t>(maps[i]->size.width * maps[i]->size.height);
+    std::vector<ChannelRange> ranges;
+    for (auto from = maps[i]->values.begin(); from != maps[i]->values.end(); from += plane) {
+      const auto [low, high] = std::minmax_element(from, from + plane);
+      ranges.push_back({std::min(*low, 0.f), std::max(*high, 0.f)});
+    }
+    scales[i] = byte_scales(ranges);
+  }
+  for (const ByteScale& scale : scales[0]) {
+    pool_scale_.push_back(1 / scale.step);
+    pool_zero_.push_back(static_cast<float>(scale.zero));
   }
   for (std::size_t i = 0; i < 2; ++i) {
     const Layer& layer = net.layers[net.layers.size() - 4 + 2 * i];
     const Layer& prelu = net.layers[net.layers.size() - 3 + 2 * i];
     rough_.emplace_back(values_of(data, net.name, layer, "weight"), values_of(data, net.name, layer, "bias"),
-                        values_of(data, net.name, prelu, "weight"), exact_[i].channels, kKernel, scales[i],
-                        i == 0 ? scales[1].step : 1.f);
+                        values_of(data, net.name, prelu, "weight"), kKernel, scales[i], scales[i + 1]);
   }
 
   std::vector<float> rough(static_cast<std::size_t>(positions.width * positions.height));
@@ -242,8 +250,8 @@ int ScreenedNetwork::advance(Front& front, ScreenScratch& scratch, const float* 
                 .plane = plane,
                 .channels = exact_[0].channels,
                 .columns = front.columns + kReach,
-                .scale = 1 / first.input.step,
-                .zero = first.input.zero,
+                .scale = pool_scale_.data(),
+                .zero = pool_zero_.data(),
                 .output = row_of(front.first, first.quads, row),
                 .output_plane = front.quad_plane});
   const int middle = row - kKernel + 1;
@@ -260,8 +268,9 @@ int ScreenedNetwork::advance(Front& front, ScreenScratch& scratch, const float* 
                 .weights = first.weights.data(),
                 .scale = first.scale.data(),
                 .bias = first.bias.data(),
-                .slopes = first.slopes.data(),
-                .zero = second.input.zero,
+                .bend = first.bend.data(),
+                .slope = first.slope.data(),
+                .lift = first.lift.data(),
                 .output = row_of(front.second, second.quads, middle),
                 .output_plane = front.quad_plane});
   const std::size_t flags = static_cast<std::size_t>(front.columns + kKernel - 1);
@@ -279,7 +288,9 @@ int ScreenedNetwork::advance(Front& front, ScreenScratch& scratch, const float* 
                  .weights = second.weights.data(),
                  .scale = second.scale.data(),
                  .bias = second.bias.data(),
-                 .slopes = second.slopes.data(),
+                 .bend = second.bend.data(),
+                 .slope = second.slope.data(),
+                 .lift = second.lift.data(),
                  .mix = mix_.data(),
                  .offset = mix_offset_,
                  .scores = front.scores});

@@ -106,6 +106,7 @@ class ScreenedNetwork {
 
   const Kernels* kernels_;
   RowNetwork front_;
+  AlignedFloats pool_scale_, pool_zero_;  // of the bytes of the pool's map
   std::vector<RoughLayer> rough_;
   std::array<Exact, 2> exact_;
   Exact heads_;

@@ -186,14 +186,13 @@ struct PlaneSplitArgs {
 // Outputs of the screening convolutions are computed in blocks of this many.
 inline constexpr int kScreenBlock = 8;
 
-// Channel c of column x is round(input[c * plane + x] * scale) + zero, within 0 to 255; channels that fill up a quad are 0.
+// Channel c of column x is round(input[c * plane + x] * scale[c] + zero[c]), within 0 to 255; channels that fill up a quad are 0.
 struct ScreenPackArgs {
   const float* input = nullptr;
   std::ptrdiff_t plane = 0;
   int channels = 0;
   int columns = 0;
-  float scale = 1;
-  int zero = 0;  // 0 to 255
+  const float *scale = nullptr, *zero = nullptr;
   std::uint32_t* output = nullptr;
   std::ptrdiff_t output_plane = 0;
 };
@@ -201,7 +200,9 @@ struct ScreenPackArgs {
 // A row of a convolution. For every output o and column x
 //   sum = over rows r, quads q, columns k, channels i of a quad, of rows[r][q * plane + x + k * column_step] channel i *
 //       weights[(((r * quads + q) * kernel_columns + k) * outputs + o) * 4 + i]
-//   value = prelu(sum * scale[o] + bias[o])
+//   whole = sum * scale[o] + bias[o]
+//   value = whole < bend[o] ? whole * slope[o] + lift[o] : whole
+// which is a PReLU of values that are counted from bend[o], if lift[o] is bend[o] * (1 - slope[o]).
 struct ScreenConvArgs {
   const std::uint32_t* const* rows = nullptr;  // kernel_rows of them
   int kernel_rows = 0, kernel_columns = 0;
@@ -211,9 +212,8 @@ struct ScreenConvArgs {
   int column_step = 1;                   // words from one column of the kernel to the next
   int outputs = 0;                       // a multiple of kScreenBlock
   const std::int8_t* weights = nullptr;  // on a word's boundary
-  const float *scale = nullptr, *bias = nullptr, *slopes = nullptr;
-  // conv: channel o of column x is round(value) + zero, within 0 to 255.
-  int zero = 0;
+  const float *scale = nullptr, *bias = nullptr, *bend = nullptr, *slope = nullptr, *lift = nullptr;
+  // conv: channel o of column x is round(value), within 0 to 255.
   std::uint32_t* output = nullptr;
   std::ptrdiff_t output_plane = 0;
   // score: scores[x] = offset + sum over o of value * mix[o].
@@ -225,15 +225,14 @@ struct ScreenConvArgs {
 // Where many small maps are looked at together, lanes are maps: word x * kScreenLanes + m of a row is of column x of map m.
 inline constexpr int kScreenLanes = 16;
 
-// Maps of three channels as such rows: channel c of pixel i of map m is round(maps[m][3 i + c] * scale) + zero, within 0 to 255, in
+// Maps of three channels as such rows: channel c of pixel i of map m is round(maps[m][3 i + c] * scale + zero), within 0 to 255, in
 // word i * kScreenLanes + m. The fourth channel is anything. Maps m >= count are left as they are.
 struct ScreenLanesArgs {
   const float* maps = nullptr;
   std::ptrdiff_t map = 0;  // floats from one to the next
   int count = 0;           // 1 to kScreenLanes
   int pixels = 0;          // a multiple of 4
-  float scale = 1;
-  int zero = 0;
+  float scale = 1, zero = 0;
   std::uint32_t* output = nullptr;
 };
 

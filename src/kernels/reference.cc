@@ -139,9 +139,8 @@ void conv_at(const ConvAtArgs& a) {
   }
 }
 
-std::uint32_t byte_of(float value, int zero, int channel) {
-  const float rounded = std::nearbyint(value) + static_cast<float>(zero);
-  return static_cast<std::uint32_t>(std::clamp(rounded, 0.f, 255.f)) << (8 * channel);
+std::uint32_t byte_of(float value, int channel) {
+  return static_cast<std::uint32_t>(std::clamp(std::nearbyint(value), 0.f, 255.f)) << (8 * channel);
 }
 
 void screen_pack(const ScreenPackArgs& a) {
@@ -149,7 +148,8 @@ void screen_pack(const ScreenPackArgs& a) {
     for (int x = 0; x < a.columns; ++x) {
       std::uint32_t word = 0;
       for (int i = 0; i < 4 && 4 * q + i < a.channels; ++i) {
-        word |= byte_of(a.input[(4 * q + i) * a.plane + x] * a.scale, a.zero, i);
+        const int c = 4 * q + i;
+        word |= byte_of(a.input[c * a.plane + x] * a.scale[c] + a.zero[c], i);
       }
       a.output[q * a.output_plane + x] = word;
     }
@@ -168,15 +168,15 @@ float screen_value(const ScreenConvArgs& a, int o, int x) {
       }
     }
   }
-  const float value = static_cast<float>(sum) * a.scale[o] + a.bias[o];
-  return value < 0 ? value * a.slopes[o] : value;
+  const float whole = static_cast<float>(sum) * a.scale[o] + a.bias[o];
+  return whole < a.bend[o] ? whole * a.slope[o] + a.lift[o] : whole;
 }
 
 void screen_conv(const ScreenConvArgs& a) {
   for (int q = 0; 4 * q < a.outputs; ++q) {
     for (int x = 0; x < a.columns; ++x) {
       std::uint32_t word = 0;
-      for (int i = 0; i < 4; ++i) word |= byte_of(screen_value(a, 4 * q + i, x), a.zero, i);
+      for (int i = 0; i < 4; ++i) word |= byte_of(screen_value(a, 4 * q + i, x), i);
       a.output[q * a.output_plane + x] = word;
     }
   }
@@ -194,7 +194,7 @@ void screen_lanes(const ScreenLanesArgs& a) {
   for (int m = 0; m < a.count; ++m) {
     for (int i = 0; i < a.pixels; ++i) {
       std::uint32_t word = 0;
-      for (int c = 0; c < 3; ++c) word |= byte_of(a.maps[m * a.map + 3 * i + c] * a.scale, a.zero, c);
+      for (int c = 0; c < 3; ++c) word |= byte_of(a.maps[m * a.map + 3 * i + c] * a.scale + a.zero, c);
       a.output[i * kScreenLanes + m] = word;
     }
   }

@@ -13,7 +13,7 @@
 #endif
 #include <immintrin.h>
 
-#define MTCNN_VNNI __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")))
+#define MTCNN_VNNI __attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,fma")))
 #define MTCNN_VNNI_INLINE MTCNN_VNNI __attribute__((always_inline)) inline
 
 namespace mtcnn {
@@ -25,31 +25,28 @@ constexpr int kLanes = 16;
 constexpr int kMostVectors = 3;
 
 // From four vectors of 32 bits to bytes, side by side: saturation on the way does the clamping.
-MTCNN_VNNI_INLINE __m512i quad_of(__m512i a, __m512i b, __m512i c, __m512i d, __m512i zero) {
-  const __m512i ab = _mm512_adds_epi16(_mm512_packs_epi32(a, b), zero);
-  const __m512i cd = _mm512_adds_epi16(_mm512_packs_epi32(c, d), zero);
+MTCNN_VNNI_INLINE __m512i quad_of(__m512i a, __m512i b, __m512i c, __m512i d) {
+  const __m512i ab = _mm512_packs_epi32(a, b), cd = _mm512_packs_epi32(c, d);
   const __m512i order = _mm512_set4_epi32(0x0f0b0703, 0x0e0a0602, 0x0d090501, 0x0c080400);
   return _mm512_shuffle_epi8(_mm512_packus_epi16(ab, cd), order);
 }
 
 MTCNN_VNNI void pack(const ScreenPackArgs& a) {
-  const __m512i zero = _mm512_set1_epi16(static_cast<short>(a.zero));
-  const __m512 scale = _mm512_set1_ps(a.scale);
   for (int q = 0; 4 * q < a.channels; ++q) {
     const float* const plane = a.input + 4 * q * a.plane;
     std::uint32_t* const output = a.output + q * a.output_plane;
     const int channels = a.channels - 4 * q;
-    // What fills up the quad has weights of 0: any value will do, so long as it is one. It is 0.
-    const int bytes = channels < 4 ? (1 << 8 * channels) - 1 : -1;
     for (int x = 0; x < a.columns; x += kLanes) {
       __m512i value[4];
       for (int i = 0; i < 4; ++i) {
-        value[i] = i < channels
-                       ? _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_loadu_ps(plane + i * a.plane + x), scale))
-                       : _mm512_setzero_si512();
+        const int c = 4 * q + i;
+        value[i] =
+            i < channels
+                ? _mm512_cvtps_epi32(_mm512_fmadd_ps(_mm512_loadu_ps(plane + i * a.plane + x),
+                                                     _mm512_set1_ps(a.scale[c]), _mm512_set1_ps(a.zero[c])))
+                : _mm512_setzero_si512();
       }
-      _mm512_storeu_si512(output + x, _mm512_and_si512(quad_of(value[0], value[1], value[2], value[3], zero),
-                                                       _mm512_set1_epi32(bytes)));
+      _mm512_storeu_si512(output + x, quad_of(value[0], value[1], value[2], value[3]));
     }
   }
 }
@@ -91,8 +88,8 @@ MTCNN_VNNI_INLINE void add_up(const ScreenConvArgs& a, int first, int column,
 MTCNN_VNNI_INLINE __m512 value_of(const ScreenConvArgs& a, int o, Sums sum) {
   const __m512 x = _mm512_fmadd_ps(_mm512_cvtepi32_ps(reinterpret_cast<__m512i>(sum)),
                                    _mm512_set1_ps(a.scale[o]), _mm512_set1_ps(a.bias[o]));
-  return _mm512_mask_mul_ps(x, _mm512_cmp_ps_mask(x, _mm512_setzero_ps(), _CMP_LT_OQ), x,
-                            _mm512_set1_ps(a.slopes[o]));
+  const __mmask16 bent = _mm512_cmp_ps_mask(x, _mm512_set1_ps(a.bend[o]), _CMP_LT_OQ);
+  return _mm512_mask_fmadd_ps(x, bent, _mm512_set1_ps(a.slope[o]), _mm512_set1_ps(a.lift[o]));
 }
 
 MTCNN_VNNI_INLINE __m512i byte_of(const ScreenConvArgs& a, int o, Sums sum) {
@@ -103,12 +100,10 @@ template <int Quad, int Vector, int Vectors>
 MTCNN_VNNI_INLINE void store_quad(const ScreenConvArgs& a, int first, int column,
                                   const Sums (&sum)[kScreenBlock][Vectors]) {
   const int o = first + 4 * Quad;
-  const __m512i zero = _mm512_set1_epi16(static_cast<short>(a.zero));
   _mm512_storeu_si512(
       a.output + o / 4 * a.output_plane + column + Vector * kLanes,
       quad_of(byte_of(a, o, sum[4 * Quad][Vector]), byte_of(a, o + 1, sum[4 * Quad + 1][Vector]),
-              byte_of(a, o + 2, sum[4 * Quad + 2][Vector]), byte_of(a, o + 3, sum[4 * Quad + 3][Vector]),
-              zero));
+              byte_of(a, o + 2, sum[4 * Quad + 2][Vector]), byte_of(a, o + 3, sum[4 * Quad + 3][Vector])));
 }
 
 template <int Vectors, int... I>
@@ -173,18 +168,17 @@ void score(const ScreenConvArgs& a) {
 
 MTCNN_VNNI void lanes(const ScreenLanesArgs& a) {
   const __m128 scale = _mm_set1_ps(a.scale);
-  const __m128i zero = _mm_set1_epi16(static_cast<short>(a.zero));
+  const __m128 zero = _mm_set1_ps(a.zero);
   for (int m = 0; m < a.count; ++m) {
     const float* pixel = a.maps + m * a.map;
     std::uint32_t* output = a.output + m;
     for (int i = 0; i < a.pixels; i += 4, pixel += 12, output += 4 * kScreenLanes) {
       // Four floats for three channels; the fourth is the next pixel's.
-      const __m128i a0 = _mm_cvtps_epi32(_mm_mul_ps(_mm_loadu_ps(pixel), scale));
-      const __m128i a1 = _mm_cvtps_epi32(_mm_mul_ps(_mm_loadu_ps(pixel + 3), scale));
-      const __m128i a2 = _mm_cvtps_epi32(_mm_mul_ps(_mm_loadu_ps(pixel + 6), scale));
-      const __m128i a3 = _mm_cvtps_epi32(_mm_mul_ps(_mm_loadu_ps(pixel + 9), scale));
-      const __m128i four = _mm_packus_epi16(_mm_adds_epi16(_mm_packs_epi32(a0, a1), zero),
-                                            _mm_adds_epi16(_mm_packs_epi32(a2, a3), zero));
+      const __m128i a0 = _mm_cvtps_epi32(_mm_fmadd_ps(_mm_loadu_ps(pixel), scale, zero));
+      const __m128i a1 = _mm_cvtps_epi32(_mm_fmadd_ps(_mm_loadu_ps(pixel + 3), scale, zero));
+      const __m128i a2 = _mm_cvtps_epi32(_mm_fmadd_ps(_mm_loadu_ps(pixel + 6), scale, zero));
+      const __m128i a3 = _mm_cvtps_epi32(_mm_fmadd_ps(_mm_loadu_ps(pixel + 9), scale, zero));
+      const __m128i four = _mm_packus_epi16(_mm_packs_epi32(a0, a1), _mm_packs_epi32(a2, a3));
       output[0] = static_cast<std::uint32_t>(_mm_extract_epi32(four, 0));
       output[kScreenLanes] = static_cast<std::uint32_t>(_mm_extract_epi32(four, 1));
       output[2 * kScreenLanes] = static_cast<std::uint32_t>(_mm_extract_epi32(four, 2));
