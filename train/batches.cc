@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cmath>
 #include <condition_variable>
 #include <ctime>
 #include <map>
@@ -43,6 +44,10 @@ Result<BatchPlan> plan_batch(const Sampler& sampler, const std::array<double, kS
   return plan;
 }
 
+std::int64_t plain_from(std::int64_t steps, double plain_share) {
+  return steps - std::llround(static_cast<double>(steps) * plain_share);
+}
+
 Result<Batch> make_batch(const Sampler& sampler, const BatchPlan& plan, int side, std::int64_t step,
                          SamplerScratch& scratch) {
   std::size_t count = 0;
@@ -59,8 +64,9 @@ Result<Batch> make_batch(const Sampler& sampler, const BatchPlan& plan, int side
       const std::uint64_t position =
           static_cast<std::uint64_t>(step) * static_cast<std::uint64_t>(plan.counts[kind]) +
           static_cast<std::uint64_t>(i);
-      const Result<SampleTarget> target = sampler.cut(static_cast<SampleKind>(kind), position, scratch,
-                                                      batch.pixels.data() + batch.targets.size() * each);
+      const Result<SampleTarget> target =
+          sampler.cut(static_cast<SampleKind>(kind), position, scratch,
+                      batch.pixels.data() + batch.targets.size() * each, step >= plan.plain_from);
       if (!target) return target.error();
       batch.targets.push_back(*target);
     }

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -23,6 +24,7 @@ struct Batch {
 struct BatchPlan {
   std::array<int, kSampleKinds> counts{};  // over all ranks
   int rank = 0, ranks = 1;
+  std::int64_t plain_from = std::numeric_limits<std::int64_t>::max();  // the first step with plain crops
   // The part of a kind's samples that is this rank's: [begin, end) of its count.
   int begin(std::size_t kind) const;
   int end(std::size_t kind) const;
@@ -31,6 +33,9 @@ struct BatchPlan {
 // positives nor calibration windows, as of sets whose weights are 0.
 Result<BatchPlan> plan_batch(const Sampler& sampler, const std::array<double, kSampleKinds>& ratio, int size,
                              int rank, int ranks);
+
+// The first of so many steps at which crops are plain.
+std::int64_t plain_from(std::int64_t steps, double plain_share);
 
 // Step s's samples of a kind with count n are those at positions s n to (s + 1) n - 1.
 Result<Batch> make_batch(const Sampler& sampler, const BatchPlan& plan, int side, std::int64_t step,

@@ -110,6 +110,9 @@ void visit(V& v, StageConfig& c) {
   v("hard_share", c.hard_share,
     "online hard sample mining: this share of a batch's faces and negatives, the worst classified, counts; 1: off",
     Range{.01, 1});
+  v("plain_share", c.plain_share,
+    "the last so much of the samples is cut as the cascade cuts it, and mirrored: nothing else of [augment]",
+    kShare);
   v("face_share", c.face_share,
     "P-Net: of a window's side, what a face fills: overlaps are those of the window's middle, which has this share of its\n"
     "side. Below 1 faces are found that are smaller than the smallest window",
@@ -419,6 +422,12 @@ AugmentConfig AugmentConfig::none() {
   for (double* const p :
        {&a.flip, &a.rotate, &a.colour, &a.grey, &a.low_resolution, &a.blur, &a.jpeg, &a.noise, &a.occlude})
     *p = 0;
+  return a;
+}
+
+AugmentConfig AugmentConfig::plain() const {
+  AugmentConfig a = none();
+  a.flip = flip;
   return a;
 }
 

@@ -48,6 +48,8 @@ struct AugmentConfig {
 
   // Crops as the cascade cuts them.
   static AugmentConfig none();
+  // The same, mirrored as often as these.
+  AugmentConfig plain() const;
 };
 
 struct StageConfig {
@@ -64,6 +66,7 @@ struct StageConfig {
   bool dropout = true;
   double hard_share = .7;
   std::string landmark_loss = "squared";
+  double plain_share = 0;
   double face_share = 1;
   bool landmarks = true;
   bool keep_landmarks = false;

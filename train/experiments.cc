@@ -228,14 +228,15 @@ Result<Trial> Laboratory::trial(const Contestant& contestant, int seed, const Sa
   // Only what teaches something to either of the nets that are compared.
   if (stage.loss_weights[1] == 0) ratio[static_cast<std::size_t>(SampleKind::kPart)] = 0;
   if (has_head(net, "calibration")) ratio = kOnlyCalibration;
-  const Result<BatchPlan> planned = plan_batch(sampler, ratio, stage.batch, 0, 1);
+  Result<BatchPlan> planned = plan_batch(sampler, ratio, stage.batch, 0, 1);
   if (!planned) return planned.error();
-  const BatchPlan& plan = *planned;
+  BatchPlan& plan = *planned;
   std::int64_t batch = 0;
   for (const int count : plan.counts) batch += count;
   const std::int64_t steps = std::max<std::int64_t>(
       kCurvePoints,
       static_cast<std::int64_t>(options_.samples[contestant.stage] / static_cast<double>(batch)));
+  plan.plain_from = plain_from(steps, stage.plain_share);
 
   Trial trial;
   trial.name = contestant.name;

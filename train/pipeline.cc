@@ -663,13 +663,14 @@ Result<bool> Pipeline::train_stage(std::size_t stage, ModelData& model) {
   std::array<double, kSampleKinds> ratio{};
   std::copy(config_.samples.ratio.begin(), config_.samples.ratio.end(), ratio.begin());
   if (!config.landmarks) ratio[static_cast<std::size_t>(SampleKind::kLandmark)] = 0;
-  const Result<BatchPlan> planned = plan_batch(sampler, ratio, config.batch, ranks_.rank(), ranks_.size());
+  Result<BatchPlan> planned = plan_batch(sampler, ratio, config.batch, ranks_.rank(), ranks_.size());
   if (!planned) return planned.error();
-  const BatchPlan& plan = *planned;
+  BatchPlan& plan = *planned;
   std::int64_t batch = 0;
   for (const int count : plan.counts) batch += count;
   const std::int64_t steps = std::max<std::int64_t>(
       config.rounds, static_cast<std::int64_t>(config.samples / static_cast<double>(batch)));
+  plan.plain_from = plain_from(steps, config.plain_share);
   const auto round_end = [&](int round) { return steps * (round + 1) / config.rounds; };
   const auto is_check = [&](std::int64_t s) {
     return s == steps || (s * config.checks / steps) != ((s - 1) * config.checks / steps);

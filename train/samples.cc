@@ -87,6 +87,7 @@ Sampler::Sampler(const Photographs& photographs, ImageCache& images, const Train
     : photographs_(photographs),
       images_(images),
       config_(config),
+      plain_(config.augment.plain()),
       kernels_(*find_kernels("auto")),
       side_(side),
       stream_(stream),
@@ -280,8 +281,8 @@ bool Sampler::draw_mined(SampleKind kind, int photograph, Random& random, Drawn&
   return true;
 }
 
-bool Sampler::cut_from(SampleKind kind, bool mined, bool near, int index, Random& random,
-                       SamplerScratch& scratch, float* pixels, SampleTarget& target) const {
+bool Sampler::cut_from(SampleKind kind, bool mined, bool near, int index, const AugmentConfig& augment,
+                       Random& random, SamplerScratch& scratch, float* pixels, SampleTarget& target) const {
   const Photograph& photograph = photographs_.list[static_cast<std::size_t>(index)];
   const auto photo = images_.get(photograph.file);
   if (!photo) return false;
@@ -291,7 +292,7 @@ bool Sampler::cut_from(SampleKind kind, bool mined, bool near, int index, Random
   if (!found || !is_patchable(drawn.window)) return false;
 
   const bool has_face = kind != SampleKind::kNegative;
-  View view = draw_view(config_.augment, side_, random);
+  View view = draw_view(augment, side_, random);
   view.pivot = {(drawn.window.left + drawn.window.right) / 2, (drawn.window.top + drawn.window.bottom) / 2};
   target = {};
   target.kind = kind;
@@ -317,12 +318,12 @@ bool Sampler::cut_from(SampleKind kind, bool mined, bool near, int index, Random
   view.pivot = scaled(view.pivot, scale);
   cut_view((*photo)->image.view(), scaled(drawn.window, scale), view, side_, kPixelMean, kPixelScale,
            kernels_, scratch.patch, scratch.augment, pixels);
-  change_pixels(config_.augment, view.flip, side_, kPixelMean, kPixelScale, random, pixels);
+  change_pixels(augment, view.flip, side_, kPixelMean, kPixelScale, random, pixels);
   return true;
 }
 
 Result<SampleTarget> Sampler::cut(SampleKind kind, std::uint64_t position, SamplerScratch& scratch,
-                                  float* pixels) const {
+                                  float* pixels, bool plain) const {
   const std::uint64_t k = static_cast<std::uint64_t>(kind);
   // Several samples come from one visit of a photograph; a block's samples are mixed, so that those
   // of a visit do not stand beside one another.
@@ -354,7 +355,9 @@ Result<SampleTarget> Sampler::cut(SampleKind kind, std::uint64_t position, Sampl
                                                            : with_faces_;
     const int photograph = source.draw(visiting);
     Random random{config_.seed, stream_, k, position, attempt, 3};
-    if (!cut_from(kind, mined, near, photograph, random, scratch, pixels, target)) continue;
+    if (!cut_from(kind, mined, near, photograph, plain ? plain_ : config_.augment, random, scratch, pixels,
+                  target))
+      continue;
     target.seed = Random{config_.seed, stream_, k, position, 4}.bits();
     return target;
   }

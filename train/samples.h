@@ -78,9 +78,10 @@ class Sampler {
   std::size_t mined(SampleKind kind) const;
 
   // Cuts sample `position` of a kind and writes side x side x 3 floats (read_patch(), kSlack included)
-  // to `pixels`. Requires has(kind). Errors: kFormat if, after many tries, no photograph gave one.
-  Result<SampleTarget> cut(SampleKind kind, std::uint64_t position, SamplerScratch& scratch,
-                           float* pixels) const;
+  // to `pixels`. `plain`: not changed but mirrored. Requires has(kind). Errors: kFormat if, after many tries, no photograph
+  // gave one.
+  Result<SampleTarget> cut(SampleKind kind, std::uint64_t position, SamplerScratch& scratch, float* pixels,
+                           bool plain = false) const;
 
  private:
   // Photographs that have something, and how likely each set's are drawn.
@@ -108,12 +109,13 @@ class Sampler {
   bool draw_random(SampleKind kind, bool near, const Photograph& photograph, Size image, Random& random,
                    Drawn& drawn) const;
   bool draw_mined(SampleKind kind, int photograph, Random& random, Drawn& drawn) const;
-  bool cut_from(SampleKind kind, bool mined, bool near, int photograph, Random& random,
-                SamplerScratch& scratch, float* pixels, SampleTarget& target) const;
+  bool cut_from(SampleKind kind, bool mined, bool near, int photograph, const AugmentConfig& augment,
+                Random& random, SamplerScratch& scratch, float* pixels, SampleTarget& target) const;
 
   const Photographs& photographs_;
   ImageCache& images_;
   const TrainConfig& config_;
+  AugmentConfig plain_;
   const Kernels& kernels_;
   int side_;
   std::uint64_t stream_;

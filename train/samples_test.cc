@@ -552,6 +552,44 @@ TEST_CASE("batches have the ratio, are the same from any number of threads, and 
   }
 }
 
+TEST_CASE("the last steps' crops are plain, if they shall be") {
+  CHECK(plain_from(100, 0) == 100);
+  CHECK(plain_from(100, .25) == 75);
+  CHECK(plain_from(100, 1) == 0);
+  Album album;
+  TrainConfig changing;
+  changing.augment = {.flip = .5,
+                      .rotate = 1,
+                      .rotate_by = 20,
+                      .colour = 1,
+                      .grey = 1,
+                      .low_resolution = 1,
+                      .blur = 1,
+                      .jpeg = 1,
+                      .noise = 1,
+                      .occlude = 1};
+  TrainConfig mirroring;
+  mirroring.augment = AugmentConfig::none();
+  mirroring.augment.flip = .5;
+  ImageCache images(1 << 24);
+  const Sampler sampler(album.photographs, images, changing, 12, 1);
+  const Sampler expected(album.photographs, images, mirroring, 12, 1);
+  BatchPlan plan = *plan_batch(sampler, {3, 1, 1, 2, 0}, 70, 0, 1);
+  plan.plain_from = 6;
+  SamplerScratch scratch;
+  for (const int step : {5, 6, 7}) {
+    CAPTURE(step);
+    const Batch a = *make_batch(sampler, plan, 12, step, scratch);
+    const Batch b = *make_batch(expected, plan, 12, step, scratch);
+    CHECK(std::equal(a.pixels.begin(), a.pixels.end() - kSlack, b.pixels.begin()) == (step >= 6));
+    bool same_points = true;
+    for (std::size_t i = 0; i < a.targets.size(); ++i) {
+      same_points = same_points && a.targets[i].landmarks == b.targets[i].landmarks;
+    }
+    CHECK(same_points == (step >= 6));
+  }
+}
+
 TEST_CASE("without a kind the others fill the batch") {
   Album album;
   for (Photograph& photograph : album.photographs.list) {
