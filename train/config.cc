@@ -111,7 +111,7 @@ void visit(V& v, StageConfig& c) {
     "online hard sample mining: this share of a batch's faces and negatives, the worst classified, counts; 1: off",
     Range{.01, 1});
   v("plain_share", c.plain_share,
-    "the last so much of the samples is cut as the cascade cuts it, and mirrored: nothing else of [augment]",
+    "of the last so much of the samples, only `flip` of [augment]: a net may end on windows as the cascade cuts them",
     kShare);
   v("face_share", c.face_share,
     "P-Net: of a window's side, what a face fills: overlaps are those of the window's middle, which has this share of its\n"

@@ -126,6 +126,7 @@ Image sample_sheet(const Batch& batch) {
 
 BatchPlan sheet_plan(const BatchPlan& plan) {
   BatchPlan sheet;
+  sheet.plain_from = plan.plain_from;
   for (std::size_t kind = 0; kind < kSampleKinds; ++kind)
     sheet.counts[kind] = plan.counts[kind] > 0 ? 2 * kSheetColumns : 0;
   return sheet;

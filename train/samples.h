@@ -78,8 +78,8 @@ class Sampler {
   std::size_t mined(SampleKind kind) const;
 
   // Cuts sample `position` of a kind and writes side x side x 3 floats (read_patch(), kSlack included)
-  // to `pixels`. `plain`: not changed but mirrored. Requires has(kind). Errors: kFormat if, after many tries, no photograph
-  // gave one.
+  // to `pixels`. `plain`: of what changes crops, only `flip`. Requires has(kind). Errors: kFormat if, after many tries, no
+  // photograph gave one.
   Result<SampleTarget> cut(SampleKind kind, std::uint64_t position, SamplerScratch& scratch, float* pixels,
                            bool plain = false) const;
 

@@ -355,6 +355,51 @@ TEST_CASE("tiles give bit for bit what the whole gives") {
   }
 }
 
+TEST_CASE("a layer in bytes gives what it gives in floats, to a step of its output") {
+  const std::vector<ByteScale> input = byte_scales({{0, 0}, {-2, 8}, {-1, 1}});
+  // Half of the map's range at least.
+  CHECK(input[0].step == doctest::Approx(5. / 255));
+  CHECK(input[0].zero == 51);
+  CHECK(input[1].step == doctest::Approx(10. / 255));
+  CHECK(input[2].step == doctest::Approx(5. / 255));
+  const std::vector<float> weights{.5f, -1, 2, 1, .25f, -1}, bias{.3f, -.2f}, slopes{.25f, -.5f};
+  const std::vector<ByteScale> output{byte_scale({-5, 12}), byte_scale({-1, 6})};
+  const RoughLayer layer(weights, bias, slopes, 1, input, output);
+  CHECK(layer.quads == 1);
+  for (const auto& values :
+       {std::array{1.f, 3.f, -.5f}, std::array{-.9f, 7.f, -1.f}, std::array{3.5f, -2.f, 1.f}}) {
+    std::uint32_t word = 0;
+    for (std::size_t c = 0; c < 3; ++c) {
+      word |= static_cast<std::uint32_t>(std::nearbyint(values[c] / input[c].step) + input[c].zero) << 8 * c;
+    }
+    const std::uint32_t* const rows[] = {&word};
+    std::uint32_t bytes[2] = {};
+    reference_screen_kernels().conv({.rows = rows,
+                                     .kernel_rows = 1,
+                                     .kernel_columns = 1,
+                                     .quads = 1,
+                                     .plane = 1,
+                                     .columns = 1,
+                                     .outputs = layer.outputs,
+                                     .weights = layer.weights.data(),
+                                     .scale = layer.scale.data(),
+                                     .bias = layer.bias.data(),
+                                     .bend = layer.bend.data(),
+                                     .slope = layer.slope.data(),
+                                     .lift = layer.lift.data(),
+                                     .output = bytes,
+                                     .output_plane = 1});
+    for (std::size_t o = 0; o < 2; ++o) {
+      float expected = bias[o];
+      for (std::size_t c = 0; c < 3; ++c) expected += weights[3 * o + c] * values[c];
+      if (expected < 0) expected *= slopes[o];
+      const int byte = static_cast<int>(bytes[0] >> 8 * o & 255);
+      CHECK(std::abs(static_cast<float>(byte - output[o].zero) * output[o].step - expected) <
+            output[o].step + .06f);
+    }
+  }
+}
+
 TEST_CASE("screened, P-Net gives bit for bit what it gives without, wherever it is looked at again") {
   const ModelData data = random_model(19);
   for (const Kernels* const kernels : available_kernels()) {

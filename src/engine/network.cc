@@ -392,9 +392,11 @@ void Network::run(const float* inputs, int count, Size input, float* scratch, fl
       source = target;
       if (ranges) {
         std::vector<ChannelRange>& channels = (*ranges)[s];
-        for (std::size_t at = 0; at < floats(in); ++at) {
-          ChannelRange& range = channels[at % channels.size()];
-          range = {std::min(range.low, target[at]), std::max(range.high, target[at])};
+        for (const float* value = target; value != target + floats(in);) {
+          for (ChannelRange& range : channels) {
+            range = {std::min(range.low, *value), std::max(range.high, *value)};
+            ++value;
+          }
         }
       }
     }

@@ -17,7 +17,7 @@
 
 namespace mtcnn {
 
-// The least and the largest of a channel's values and 0.
+// What a channel's values lie between.
 struct ChannelRange {
   float low = 0, high = 0;
 };
@@ -47,7 +47,7 @@ class Network {
   // kSlack floats past the end of `inputs` and touches as many past that of `outputs`.
   void run(const float* inputs, int count, Size input, float* scratch, float* outputs) const;
 
-  // The same, and the range of each channel of what each layer on maps gives (a PReLU is part of the layer before it).
+  // The same, and the range of 0 and each channel of what each layer on maps gives (a PReLU is part of the layer before it).
   std::vector<std::vector<ChannelRange>> measure(const float* inputs, int count, Size input, float* scratch,
                                                  float* outputs) const;
 

@@ -14,7 +14,7 @@ namespace {
 constexpr float kLowestPaying = -1;
 
 // Of the root mean square error. More than for P-Net: few windows are painted, and they look less like what R-Net is shown.
-constexpr float kMargin = 14;
+constexpr float kMargin = 18;
 
 constexpr int kPainted = 48;  // windows
 

@@ -11,26 +11,28 @@ namespace {
 // Numbers that look random and are the same everywhere.
 class Dice {
  public:
+  explicit Dice(std::uint64_t seed) : state_(seed) {}
   float operator()(float low, float high) {
     state_ = state_ * 6364136223846793005u + 1442695040888963407u;
     return low + (high - low) * static_cast<float>(state_ >> 40) * 0x1p-24f;
   }
 
  private:
-  std::uint64_t state_ = 1;
+  std::uint64_t state_;
 };
 
 }  // namespace
 
-// "Dead leaves": rectangles and ellipses of all sizes and colours that cover one another have the edges, corners, plain
-// and busy places of photographs, and the nets' maps on them the range that they have on photographs.
+// "Dead leaves": rectangles and ellipses of all sizes and colours that cover one another, some of them noise.
 std::vector<float> painted_picture() {
   constexpr int side = kPaintedSide;
   constexpr int kLeaves = 500;
   std::vector<float> pixels(static_cast<std::size_t>(3 * side * side), 128.f);
-  Dice dice;
+  Dice dice(1);
   for (int leaf = 0; leaf < kLeaves; ++leaf) {
-    const float size = 3 * std::pow(10.f, dice(0, 1));
+    // Ever smaller ones, so that none hides all others.
+    const float largest = 1 - static_cast<float>(leaf) / kLeaves;
+    const float size = 2 * std::pow(15.f, dice(0, 1) * largest);
     const float height = size * dice(.5f, 1.5f);
     const float x = dice(0, static_cast<float>(side)), y = dice(0, static_cast<float>(side));
     const float angle = dice(0, 3.14f);
@@ -40,7 +42,9 @@ std::vector<float> painted_picture() {
     float colour[3];
     const float grey = dice(0, 255);
     const float kind = dice(0, 1);
-    const bool noisy = kind >= .95f;
+    const bool noisy = kind >= .9f;
+    // Its own: what a leaf covers changes no other leaf.
+    Dice noise(static_cast<std::uint64_t>(leaf));
     for (float& value : colour) {
       const float own = dice(-1, 1);
       value = kind < .15f  ? 0
@@ -60,7 +64,7 @@ std::vector<float> painted_picture() {
         if (round ? u * u + v * v >= 1 : u >= 1 || v >= 1) continue;
         for (int channel = 0; channel < 3; ++channel) {
           pixels[static_cast<std::size_t>((row * side + column) * 3 + channel)] =
-              noisy ? dice(0, 255) : colour[channel];
+              noisy ? noise(0, 255) : colour[channel];
         }
       }
     }
@@ -103,9 +107,7 @@ RoughLayer::RoughLayer(const std::vector<float>& all, const std::vector<float>& 
   const std::size_t padded = (real + kScreenBlock - 1) / kScreenBlock * kScreenBlock;
   outputs = static_cast<int>(padded);
   weights.assign(static_cast<std::size_t>(kernel * kernel * quads * 4) * padded, 0);
-  scale.assign(padded, 0.f);
-  bias.assign(padded, 0.f);
-  for (AlignedFloats* values : {&bend, &slope, &lift}) values->assign(padded, 0.f);
+  for (AlignedFloats* values : {&scale, &bias, &bend, &slope, &lift}) values->assign(padded, 0.f);
   for (std::size_t o = 0; o < real; ++o) {
     const float* const own = all.data() + o * channels * taps;
     // A weight times the step of what it is multiplied with.
@@ -118,7 +120,9 @@ RoughLayer::RoughLayer(const std::vector<float>& all, const std::vector<float>& 
     int zeros = 0;
     for (std::size_t c = 0; c < channels; ++c) {
       for (std::size_t tap = 0; tap < taps; ++tap) {
-        const int value = static_cast<int>(std::nearbyint(weight(c, tap) / unit));
+        const float times = weight(c, tap) / unit;
+        // Where the product overflows, the scale is infinite, and so is the margin or NaN.
+        const int value = std::isfinite(times) ? static_cast<int>(std::nearbyint(times)) : 0;
         const std::size_t y = tap / static_cast<std::size_t>(side), x = tap % static_cast<std::size_t>(side);
         const std::size_t place =
             ((y * static_cast<std::size_t>(quads) + c / 4) * static_cast<std::size_t>(side) + x) * padded + o;

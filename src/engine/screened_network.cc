@@ -158,7 +158,7 @@ void ScreenedNetwork::calibrate(const NetSpec& net, const ModelData& data, const
     std::vector<ChannelRange> ranges;
     for (auto from = maps[i]->values.begin(); from != maps[i]->values.end(); from += plane) {
       const auto [low, high] = std::minmax_element(from, from + plane);
-      ranges.push_back({std::min(*low, 0.f), std::max(*high, 0.f)});
+      ranges.push_back({*low, *high});
     }
     scales[i] = byte_scales(ranges);
   }

@@ -428,6 +428,16 @@ TEST_CASE("screening kernels on every instruction set that has them") {
           }
         }
         CHECK(furthest_byte <= 1);
+        if (channels % 4 != 0) {
+          bool filled = true;
+          for (int x = 0; x < columns + 2; ++x) {
+            filled = filled &&
+                     packed[(quads - 1) * static_cast<std::size_t>(plane) + static_cast<std::size_t>(x)] >>
+                             (8 * (channels % 4)) ==
+                         0;
+          }
+          CHECK(filled);
+        }
 
         std::vector<AlignedWords> maps;
         const std::uint32_t* rows[kRows];
