@@ -23,36 +23,18 @@ class Dice {
 
 }  // namespace
 
-// "Dead leaves": rectangles and ellipses of all sizes and colours that cover one another, some of them noise.
+// "Dead leaves": rectangles and ellipses of all sizes and colours that cover one another, some of them noise; then, in every other
+// square of kPaintedFace pixels, what could be a face, for most of what R-Net is shown is like one.
 std::vector<float> painted_picture() {
   constexpr int side = kPaintedSide;
   constexpr int kLeaves = 500;
   std::vector<float> pixels(static_cast<std::size_t>(3 * side * side), 128.f);
-  Dice dice(1);
-  for (int leaf = 0; leaf < kLeaves; ++leaf) {
-    // Ever smaller ones, so that none hides all others.
-    const float largest = 1 - static_cast<float>(leaf) / kLeaves;
-    const float size = 2 * std::pow(15.f, dice(0, 1) * largest);
-    const float height = size * dice(.5f, 1.5f);
-    const float x = dice(0, static_cast<float>(side)), y = dice(0, static_cast<float>(side));
-    const float angle = dice(0, 3.14f);
+  // Half of its width and of its height; colour(channel) is asked for every pixel.
+  const auto paint = [&](float x, float y, float width, float height, float angle, bool round,
+                         auto&& colour) {
     const float c = std::cos(angle), s = std::sin(angle);
-    const float across = 1 / size, down = 1 / height;
-    const bool round = dice(0, 1) < .5f;
-    float colour[3];
-    const float grey = dice(0, 255);
-    const float kind = dice(0, 1);
-    const bool noisy = kind >= .9f;
-    // Its own: what a leaf covers changes no other leaf.
-    Dice noise(static_cast<std::uint64_t>(leaf));
-    for (float& value : colour) {
-      const float own = dice(-1, 1);
-      value = kind < .15f  ? 0
-              : kind < .3f ? 255
-              : kind < .5f ? std::clamp(128 + 200 * own, 0.f, 255.f)  // strong: a third of them 0 or 255
-                           : std::clamp(grey + 60 * own, 0.f, 255.f);
-    }
-    const float reach = round ? std::max(size, height) : std::hypot(size, height);
+    const float across = 1 / width, down = 1 / height;
+    const float reach = round ? std::max(width, height) : std::hypot(width, height);
     const int left = std::max(static_cast<int>(x - reach), 0);
     const int right = std::min(static_cast<int>(x + reach) + 1, side);
     const int top = std::max(static_cast<int>(y - reach), 0);
@@ -63,11 +45,55 @@ std::vector<float> painted_picture() {
         const float u = std::abs(dx * c + dy * s) * across, v = std::abs(dy * c - dx * s) * down;
         if (round ? u * u + v * v >= 1 : u >= 1 || v >= 1) continue;
         for (int channel = 0; channel < 3; ++channel) {
-          pixels[static_cast<std::size_t>((row * side + column) * 3 + channel)] =
-              noisy ? noise(0, 255) : colour[channel];
+          pixels[static_cast<std::size_t>((row * side + column) * 3 + channel)] = colour(channel);
         }
       }
     }
+  };
+  Dice dice(1);
+  for (int leaf = 0; leaf < kLeaves; ++leaf) {
+    // Ever smaller ones, so that none hides all others.
+    const float largest = 1 - static_cast<float>(leaf) / kLeaves;
+    const float width = 2 * std::pow(15.f, dice(0, 1) * largest);
+    const float height = width * dice(.5f, 1.5f);
+    const float x = dice(0, static_cast<float>(side)), y = dice(0, static_cast<float>(side));
+    const float angle = dice(0, 3.14f);
+    const bool round = dice(0, 1) < .5f;
+    float colours[3];
+    const float grey = dice(0, 255);
+    const float kind = dice(0, 1);
+    const bool noisy = kind >= .9f;
+    // Its own: what a leaf covers changes no other leaf.
+    Dice noise(static_cast<std::uint64_t>(leaf));
+    for (float& value : colours) {
+      const float own = dice(-1, 1);
+      value = kind < .15f  ? 0
+              : kind < .3f ? 255
+              : kind < .5f ? std::clamp(128 + 200 * own, 0.f, 255.f)  // strong: a third of them 0 or 255
+                           : std::clamp(grey + 60 * own, 0.f, 255.f);
+    }
+    paint(x, y, width, height, angle, round,
+          [&](int channel) { return noisy ? noise(0, 255) : colours[channel]; });
+  }
+  constexpr float kHalf = kPaintedFace / 2.f;
+  for (int square = 0; square < side / kPaintedFace * (side / kPaintedFace); square += 2) {
+    const float x = static_cast<float>(square % (side / kPaintedFace)) * kPaintedFace + kHalf + dice(-2, 2);
+    const float y = static_cast<float>(square / (side / kPaintedFace)) * kPaintedFace + kHalf + dice(-2, 2);
+    const float w = kHalf * dice(.55f, .8f), h = w * dice(1.1f, 1.4f);
+    const float light = dice(50, 250), hair = dice(0, 150);
+    const float skin[] = {light, light * dice(.6f, .95f), light * dice(.45f, .9f)};
+    const auto part = [&](float right, float below, float width, float height, float share) {
+      paint(x + right * w, y + below * h, width * w, height * h, 0, true,
+            [&](int channel) { return share * skin[channel]; });
+    };
+    paint(x, y - .3f * h, 1.15f * w, h, 0, true, [&](int) { return hair; });
+    part(0, 0, 1, 1, 1);
+    for (const float eye : {-.4f, .4f}) {
+      part(eye, -.32f, .28f, .08f, .5f);
+      part(eye, -.15f, .2f, .12f, .25f);
+    }
+    part(0, .15f, .12f, .22f, .8f);
+    part(0, .52f, .38f, .1f, .5f);
   }
   return pixels;
 }
@@ -76,7 +102,7 @@ float screening_margin(float worst, float typical, float factor) {
   // The worst of few samples is not the worst that there is: the root mean square is the steadier measure.
   if (!std::isfinite(typical))
     return typical;  // the worst may have been overlooked: nothing compares with NaN
-  return std::max(2 * worst, factor * typical);
+  return std::max(1.5f * worst, factor * typical);
 }
 
 ByteScale byte_scale(ChannelRange range) {

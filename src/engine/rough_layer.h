@@ -38,10 +38,10 @@ struct RoughLayer {
 
 // The picture on which screening measures itself: kPaintedSide^2 pixels of 0 to 255, channels last. It has the edges, corners, plain,
 // busy and strongly coloured places of photographs, and the nets' maps of it about the range that they have on photographs.
-inline constexpr int kPaintedSide = 168;
+inline constexpr int kPaintedSide = 168, kPaintedFace = 24;
 std::vector<float> painted_picture();
 
-// How far a rough difference of logits may be off: twice the worst error on that picture, and at least `factor` times the root mean
+// How far a rough difference of logits may be off: half as much again as the worst error on that picture, and at least `factor` times the root mean
 // square error (docs/performance.md has what photographs need). Infinite or NaN if an error is.
 float screening_margin(float worst, float typical, float factor);
 

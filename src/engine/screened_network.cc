@@ -10,7 +10,7 @@
 namespace mtcnn {
 namespace {
 
-constexpr float kMargin = 8;  // of the root mean square error
+constexpr float kMargin = 11;  // of the root mean square error
 // Where more cells than this have to be looked at again, the first look is not worth it.
 constexpr float kMostAgain = .3f;
 
