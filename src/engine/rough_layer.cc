@@ -76,9 +76,11 @@ std::vector<float> painted_picture() {
           [&](int channel) { return noisy ? noise(0, 255) : colours[channel]; });
   }
   constexpr float kHalf = kPaintedFace / 2.f;
-  for (int square = 0; square < side / kPaintedFace * (side / kPaintedFace); square += 2) {
-    const float x = static_cast<float>(square % (side / kPaintedFace)) * kPaintedFace + kHalf + dice(-2, 2);
-    const float y = static_cast<float>(square / (side / kPaintedFace)) * kPaintedFace + kHalf + dice(-2, 2);
+  constexpr int kAcross = side / kPaintedFace;
+  for (int square = 0; square < kAcross * kAcross; square += 2) {
+    const int column = square % kAcross, row = square / kAcross;
+    const float x = static_cast<float>(column * kPaintedFace) + kHalf + dice(-2, 2);
+    const float y = static_cast<float>(row * kPaintedFace) + kHalf + dice(-2, 2);
     const float w = kHalf * dice(.55f, .8f), h = w * dice(1.1f, 1.4f);
     const float light = dice(50, 250), hair = dice(0, 150);
     const float skin[] = {light, light * dice(.6f, .95f), light * dice(.45f, .9f)};
