@@ -374,21 +374,11 @@ TEST_CASE("a layer in bytes gives what it gives in floats, to a step of its outp
     }
     const std::uint32_t* const rows[] = {&word};
     std::uint32_t bytes[2] = {};
-    reference_screen_kernels().conv({.rows = rows,
-                                     .kernel_rows = 1,
-                                     .kernel_columns = 1,
-                                     .quads = 1,
-                                     .plane = 1,
-                                     .columns = 1,
-                                     .outputs = layer.outputs,
-                                     .weights = layer.weights.data(),
-                                     .scale = layer.scale.data(),
-                                     .bias = layer.bias.data(),
-                                     .bend = layer.bend.data(),
-                                     .slope = layer.slope.data(),
-                                     .lift = layer.lift.data(),
-                                     .output = bytes,
-                                     .output_plane = 1});
+    ScreenConvArgs args = layer.args();
+    args.rows = rows;
+    args.plane = args.output_plane = args.columns = 1;
+    args.output = bytes;
+    reference_screen_kernels().conv(args);
     for (std::size_t o = 0; o < 2; ++o) {
       float expected = bias[o];
       for (std::size_t c = 0; c < 3; ++c) expected += weights[3 * o + c] * values[c];

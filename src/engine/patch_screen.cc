@@ -151,25 +151,16 @@ void PatchScreen::run(const float* inputs, int count, std::uint32_t* scratch, fl
       }
       const RoughLayer& layer = layers_[static_cast<std::size_t>(step.layer)];
       const bool last = &step == &steps_.back();
-      const ScreenConvArgs args{.rows = rows,
-                                .kernel_rows = step.size,
-                                .kernel_columns = step.size,
-                                .quads = layer.quads,
-                                .plane = in_plane,
-                                .columns = static_cast<int>(out_plane),
-                                .column_step = kScreenLanes,
-                                .outputs = layer.outputs,
-                                .weights = layer.weights.data(),
-                                .scale = layer.scale.data(),
-                                .bias = layer.bias.data(),
-                                .bend = layer.bend.data(),
-                                .slope = layer.slope.data(),
-                                .lift = layer.lift.data(),
-                                .output = maps[1] + y * (layer.outputs / 4) * out_plane,
-                                .output_plane = out_plane,
-                                .mix = mix_.data(),
-                                .offset = mix_offset_,
-                                .scores = scores};
+      ScreenConvArgs args = layer.args();
+      args.rows = rows;
+      args.plane = in_plane;
+      args.columns = static_cast<int>(out_plane);
+      args.column_step = kScreenLanes;
+      args.output = maps[1] + y * (layer.outputs / 4) * out_plane;
+      args.output_plane = out_plane;
+      args.mix = mix_.data();
+      args.offset = mix_offset_;
+      args.scores = scores;
       (last ? kernels.score : kernels.conv)(args);
     }
     std::swap(maps[0], maps[1]);

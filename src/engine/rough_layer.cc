@@ -21,6 +21,10 @@ class Dice {
   std::uint64_t state_;
 };
 
+constexpr int kPaintedFace = 24;  // the squares of the faces
+
+constexpr float kLeastRange = .5f;
+
 }  // namespace
 
 // "Dead leaves": rectangles and ellipses of all sizes and colours that cover one another, some of them noise; then, in every other
@@ -165,6 +169,19 @@ RoughLayer::RoughLayer(const std::vector<float>& all, const std::vector<float>& 
     slope[o] = prelu[o];
     lift[o] = bend[o] * (1 - prelu[o]);
   }
+}
+
+ScreenConvArgs RoughLayer::args() const {
+  return {.kernel_rows = kernel,
+          .kernel_columns = kernel,
+          .quads = quads,
+          .outputs = outputs,
+          .weights = weights.data(),
+          .scale = scale.data(),
+          .bias = bias.data(),
+          .bend = bend.data(),
+          .slope = slope.data(),
+          .lift = lift.data()};
 }
 
 }  // namespace mtcnn

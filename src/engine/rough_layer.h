@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/network.h"
+#include "kernels/kernels.h"
 #include "util/aligned.h"
 
 namespace mtcnn {
@@ -20,8 +21,7 @@ struct ByteScale {
 ByteScale byte_scale(ChannelRange range);
 
 // The scales of a map whose channels have these ranges on the painted picture. Photographs may drive a channel further, but hardly one that is
-// weak there to where the strongest are: either end of a range is taken to be at least kLeastRange of the map's.
-inline constexpr float kLeastRange = .5f;
+// weak there to where the strongest are: either end of a range is taken to be at least half of the map's.
 std::vector<ByteScale> byte_scales(const std::vector<ChannelRange>& ranges);
 
 struct RoughLayer {
@@ -34,11 +34,14 @@ struct RoughLayer {
   RoughLayer(const std::vector<float>& weights, const std::vector<float>& bias,
              const std::vector<float>& slopes, int kernel, const std::vector<ByteScale>& input,
              const std::vector<ByteScale>& output);
+
+  // With all that is the layer's.
+  ScreenConvArgs args() const;
 };
 
 // The picture on which screening measures itself: kPaintedSide^2 pixels of 0 to 255, channels last. It has the edges, corners, plain,
 // busy and strongly coloured places of photographs, and the nets' maps of it about the range that they have on photographs.
-inline constexpr int kPaintedSide = 168, kPaintedFace = 24;
+inline constexpr int kPaintedSide = 168;
 std::vector<float> painted_picture();
 
 // How far a rough difference of logits may be off: half as much again as the worst error on that picture, and at least `factor` times the root mean

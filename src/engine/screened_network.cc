@@ -258,42 +258,26 @@ int ScreenedNetwork::advance(Front& front, ScreenScratch& scratch, const float* 
   if (middle < 0) return 0;
   const std::uint32_t* rows[kKernel];
   for (int r = 0; r < kKernel; ++r) rows[r] = row_of(front.first, first.quads, middle + r);
-  kernels.conv({.rows = rows,
-                .kernel_rows = kKernel,
-                .kernel_columns = kKernel,
-                .quads = first.quads,
-                .plane = front.quad_plane,
-                .columns = front.columns + kKernel - 1,
-                .outputs = first.outputs,
-                .weights = first.weights.data(),
-                .scale = first.scale.data(),
-                .bias = first.bias.data(),
-                .bend = first.bend.data(),
-                .slope = first.slope.data(),
-                .lift = first.lift.data(),
-                .output = row_of(front.second, second.quads, middle),
-                .output_plane = front.quad_plane});
+  ScreenConvArgs conv = first.args();
+  conv.rows = rows;
+  conv.plane = front.quad_plane;
+  conv.columns = front.columns + kKernel - 1;
+  conv.output = row_of(front.second, second.quads, middle);
+  conv.output_plane = front.quad_plane;
+  kernels.conv(conv);
   const std::size_t flags = static_cast<std::size_t>(front.columns + kKernel - 1);
   std::fill_n(scratch.done.begin() + static_cast<std::ptrdiff_t>(flags) * (middle % kKernel), flags, 0);
   const int last = middle - kKernel + 1;
   if (last < 0) return 0;
   for (int r = 0; r < kKernel; ++r) rows[r] = row_of(front.second, second.quads, last + r);
-  kernels.score({.rows = rows,
-                 .kernel_rows = kKernel,
-                 .kernel_columns = kKernel,
-                 .quads = second.quads,
-                 .plane = front.quad_plane,
-                 .columns = front.columns,
-                 .outputs = second.outputs,
-                 .weights = second.weights.data(),
-                 .scale = second.scale.data(),
-                 .bias = second.bias.data(),
-                 .bend = second.bend.data(),
-                 .slope = second.slope.data(),
-                 .lift = second.lift.data(),
-                 .mix = mix_.data(),
-                 .offset = mix_offset_,
-                 .scores = front.scores});
+  ScreenConvArgs score = second.args();
+  score.rows = rows;
+  score.plane = front.quad_plane;
+  score.columns = front.columns;
+  score.mix = mix_.data();
+  score.offset = mix_offset_;
+  score.scores = front.scores;
+  kernels.score(score);
   if (front.rough) front.rough = std::copy_n(front.scores, front.columns, front.rough);
   int left = 0;
   for (int x = 0; x < front.columns; ++x) {
