@@ -15,6 +15,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "apps/command_line.h"
@@ -56,7 +57,7 @@ int write_example(const std::string& file) {
   return kExitOk;
 }
 
-// The table to stdout; the figures, for machines, into the output folder.
+// The table to stdout; the figures, for machines, and the curves into the output folder.
 int print_experiment(const TrainConfig& config, const ExperimentOptions& options,
                      const Result<ExperimentResult>& result) {
   if (!result) {
@@ -64,16 +65,19 @@ int print_experiment(const TrainConfig& config, const ExperimentOptions& options
     return result.error().code == ErrorCode::kInvalidArgument ? kExitUsage : kExitFailed;
   }
   std::printf("Of %zu validation crops:\n%s", result->crops, experiment_table(options, *result).c_str());
-  const std::string file = config.output + "/experiment-" + experiment_name(options.experiment) + ".json";
-  const std::string text = experiment_json(options, *result);
+  const std::string name = config.output + "/experiment-" + experiment_name(options.experiment);
+  const std::pair<std::string, std::string> files[] = {{name + ".json", experiment_json(options, *result)},
+                                                       {name + ".svg", experiment_chart(options, *result)}};
   std::error_code error;  // write_file() says what is wrong
   std::filesystem::create_directories(config.output, error);
-  const Status status = write_file(file, {reinterpret_cast<const std::byte*>(text.data()), text.size()});
-  if (!status) {
-    std::fprintf(stderr, "mtcnn train: %s\n", printable(status.error().message).c_str());
-    return kExitFailed;
+  for (const auto& [file, text] : files) {
+    const Status status = write_file(file, {reinterpret_cast<const std::byte*>(text.data()), text.size()});
+    if (!status) {
+      std::fprintf(stderr, "mtcnn train: %s\n", printable(status.error().message).c_str());
+      return kExitFailed;
+    }
+    std::printf("Wrote %s\n", printable(file).c_str());
   }
-  std::printf("Wrote %s\n", printable(file).c_str());
   return kExitOk;
 }
 

@@ -268,6 +268,18 @@ TEST_CASE("a chart draws its points where they belong") {
   CHECK(on_log[1][0] == doctest::Approx((left + right) / 2));
 }
 
+TEST_CASE("a chart stands alone as a file") {
+  SvgPlot plot;
+  plot.title = "alone";
+  plot.series = {{"first", "", 0, {{0, 0}, {1, 1}}}};
+  const Page page(svg_file(plot));
+  const pugi::xml_node svg = page.document.child("svg");
+  CHECK(std::string(svg.attribute("xmlns").value()) == "http://www.w3.org/2000/svg");
+  CHECK(std::string(svg.child("style").text().get()).find(svg_plot_style()) != std::string::npos);
+  CHECK(page.text("/svg/title") == "alone");
+  CHECK(page.count("//path[@class='line s0']") == 1);
+}
+
 TEST_CASE("a curve of many points stays small and keeps its shape") {
   SvgPlot plot;
   plot.x = {"x", 0, 1};

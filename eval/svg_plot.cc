@@ -199,6 +199,18 @@ std::string svg_plot(const SvgPlot& plot, std::string_view id) {
   return svg + "</svg>\n";
 }
 
+std::string svg_file(const SvgPlot& plot) {
+  // Alone it has no page to take its letters and their colour from.
+  const std::string root = "<svg xmlns=\"http://www.w3.org/2000/svg\" ";
+  const std::string style =
+      "<style>\nsvg{color:#1b1d22;font-family:sans-serif}\n"
+      "@media screen and (prefers-color-scheme:dark){svg{color:#e4e6ea}}\n" +
+      svg_plot_style() + "</style>\n";
+  std::string svg = root + svg_plot(plot, "plot").substr(std::string_view("<svg ").size());
+  svg.insert(svg.find('\n') + 1, style);
+  return svg;
+}
+
 std::string svg_plot_style() {
   // Light: each at least 4.5 : 1 against white. Dark: at least 7 : 1 against #16181d. Hue and lightness
   // differ, so that they stay apart with any kind of colour vision; the dashes do without colour.

@@ -1,4 +1,4 @@
-// Line charts as SVG, to be put into an HTML page.
+// Line charts as SVG, to be put into an HTML page or to stand alone.
 //
 // By hand: what PLplot writes is a picture with a background and with colours in every line, which
 // a dark page can't change, without words for those who can't see it, and by way of global state;
@@ -45,6 +45,9 @@ inline constexpr std::size_t kSvgStyles = 6;
 // skipped. All text is escaped. `id` must be unique on the page and of letters, digits and hyphens.
 // Requires finite axes, low < high, both above 0 if logarithmic.
 std::string svg_plot(const SvgPlot& plot, std::string_view id);
+
+// The same as a file of its own, as a page or a README shows it by <img>.
+std::string svg_file(const SvgPlot& plot);
 
 // The CSS that charts, and svg_swatch(), need once on the page: colours for light and dark pages
 // (by prefers-color-scheme) that people of all kinds of colour vision can tell apart, and, for print

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 import unittest
+import xml.etree.ElementTree
 
 PROGRAM = ""
 CONFIG = """
@@ -184,6 +185,14 @@ class SmokeTest(Workshop):
         for trial in trials:
             self.assertGreater(trial["accuracy"], .9, trial)  # .75 by always saying "no"
             self.assertEqual(len(trial["curve"]), 10)
+            self.assertEqual(trial["curve"][-1], trial["accuracy"])
+        chart = xml.etree.ElementTree.parse(self.folder / "out/experiment-hard-mining.svg").getroot()
+        svg = "{http://www.w3.org/2000/svg}"
+        self.assertEqual(chart.tag, svg + "svg")
+        curves = [path for path in chart.iter(svg + "path") if path.get("class").startswith("line")]
+        self.assertEqual(len(curves), 2)
+        words = [text.text for text in chart.iter(svg + "text")]
+        self.assertIn("O-Net without online hard sample mining", words)
         # Other settings, the same folder: no.
         self.config(more="seed = 2\n")
         refused = self.train("--config", "c.toml", status=2).stderr.decode()

@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "engine/network.h"
+#include "eval/svg_plot.h"
 #include "mtcnn/model.h"
 #include "nets/baseline_nets.h"
 #include "nets/mtcnn_nets.h"
@@ -271,9 +272,7 @@ Result<Trial> Laboratory::trial(const Contestant& contestant, int seed, const Sa
     }
     if (done * kCurvePoints / steps != step * kCurvePoints / steps) {
       trainer.save(data, true);
-      // On the way a part of them is enough.
-      const std::span<const Batch> all(crops);
-      measure(net, data, done == steps ? all : all.first(all.size() / 8), trial);
+      measure(net, data, crops, trial);
       trial.curve.push_back(trial.accuracy);
     }
   }
@@ -390,6 +389,15 @@ Result<ExperimentResult> Laboratory::run() {
   return result;
 }
 
+// Of the nets, in order, once for all seeds.
+std::vector<std::string> names_of(const ExperimentResult& result) {
+  std::vector<std::string> names;
+  for (const Trial& trial : result.trials) {
+    if (std::find(names.begin(), names.end(), trial.name) == names.end()) names.push_back(trial.name);
+  }
+  return names;
+}
+
 // "95.41 %", "95.41 % ± 0.12" of several: the mean, and the sample standard deviation.
 std::string spread(const std::vector<double>& values, double unit, int digits, const char* suffix) {
   double mean = 0, squares = 0;
@@ -442,6 +450,44 @@ std::string experiment_json(const ExperimentOptions& options, const ExperimentRe
          "\n";
 }
 
+std::string experiment_chart(const ExperimentOptions& options, const ExperimentResult& result) {
+  SvgPlot plot;
+  plot.title = std::string("Experiment ") + experiment_name(options.experiment) + ": validation accuracy";
+  plot.description = "Share of the validation crops that each net tells right, over the share of its samples; " +
+                     std::string(options.seeds > 1 ? "means over the runs." : "one run each.");
+  plot.x = {"share of the samples", 0, 1, false, true};
+  double least = 1, most = 0;
+  for (const std::string& name : names_of(result)) {
+    std::vector<double> sum;
+    double runs = 0;
+    for (const Trial& trial : result.trials) {
+      if (trial.name != name) continue;
+      sum.resize(trial.curve.size());
+      for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += trial.curve[i];
+      ++runs;
+    }
+    SvgSeries series;
+    series.name = name;
+    series.style = plot.series.size();
+    for (std::size_t i = 0; i < sum.size(); ++i) {
+      const double accuracy = sum[i] / runs;
+      series.points.emplace_back(static_cast<double>(i + 1) / static_cast<double>(sum.size()), accuracy);
+      least = std::min(least, accuracy);
+      most = std::max(most, accuracy);
+    }
+    if (!series.points.empty()) {
+      char figure[40];
+      std::snprintf(figure, sizeof figure, "%.2f %%", 100 * series.points.back().second);
+      series.figure = figure;
+    }
+    plot.series.push_back(std::move(series));
+  }
+  constexpr double kStep = .05;
+  plot.y = {"told right", std::floor(least / kStep) * kStep, (std::floor(most / kStep) + 1) * kStep, false, true};
+  if (plot.y.high <= plot.y.low) plot.y.low = 0, plot.y.high = 1;
+  return svg_file(plot);
+}
+
 std::string experiment_table(const ExperimentOptions& options, const ExperimentResult& result) {
   const bool table1 = options.experiment == Experiment::kTable1;
   std::string text =
@@ -450,11 +496,7 @@ std::string experiment_table(const ExperimentOptions& options, const ExperimentR
           ? "| net | samples | validation accuracy |\n|---|---|---|\n"
           : "| net | samples | validation accuracy | box error | cascade's average precision | points off "
             "by |\n|---|---|---|---|---|---|\n";
-  std::vector<std::string> names;
-  for (const Trial& trial : result.trials) {
-    if (std::find(names.begin(), names.end(), trial.name) == names.end()) names.push_back(trial.name);
-  }
-  for (const std::string& name : names) {
+  for (const std::string& name : names_of(result)) {
     std::vector<double> accuracy, box, precision, landmarks;
     double samples = 0, milliseconds = 0;
     for (const Trial& trial : result.trials) {

@@ -66,6 +66,9 @@ Result<ExperimentResult> run_experiment(const TrainConfig& config, const Experim
 // The result as a file, for machines: {"experiment", "crops", "trials": [{"name", ...}]}.
 std::string experiment_json(const ExperimentOptions& options, const ExperimentResult& result);
 
+// The accuracies on the way, means over the seeds, as a picture: an SVG file's content.
+std::string experiment_chart(const ExperimentOptions& options, const ExperimentResult& result);
+
 // As a table in Markdown, over the seeds: mean, and the spread where there are several.
 std::string experiment_table(const ExperimentOptions& options, const ExperimentResult& result);
 
