@@ -200,14 +200,14 @@ std::string svg_plot(const SvgPlot& plot, std::string_view id) {
 }
 
 std::string svg_file(const SvgPlot& plot) {
-  // Alone it has no page to take its letters and their colour from.
-  const std::string root = "<svg xmlns=\"http://www.w3.org/2000/svg\" ";
+  // Alone it has no page to take letters and colours from: those of the report (report_page.cc).
   const std::string style =
-      "<style>\nsvg{color:#1b1d22;font-family:sans-serif}\n"
-      "@media screen and (prefers-color-scheme:dark){svg{color:#e4e6ea}}\n" +
+      "<style>\nsvg{background:#fff;color:#1b1d21;font-family:sans-serif}\n"
+      "@media screen and (prefers-color-scheme:dark){svg{background:#16181d;color:#e8eaee}}\n" +
       svg_plot_style() + "</style>\n";
-  std::string svg = root + svg_plot(plot, "plot").substr(std::string_view("<svg ").size());
+  std::string svg = svg_plot(plot, "plot");
   svg.insert(svg.find('\n') + 1, style);
+  svg.insert(std::string_view("<svg").size(), " xmlns=\"http://www.w3.org/2000/svg\"");
   return svg;
 }
 

@@ -46,7 +46,7 @@ inline constexpr std::size_t kSvgStyles = 6;
 // Requires finite axes, low < high, both above 0 if logarithmic.
 std::string svg_plot(const SvgPlot& plot, std::string_view id);
 
-// The same as a file of its own, as a page or a README shows it by <img>.
+// The same as a file of its own, as browsers show it.
 std::string svg_file(const SvgPlot& plot);
 
 // The CSS that charts, and svg_swatch(), need once on the page: colours for light and dark pages

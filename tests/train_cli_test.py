@@ -179,20 +179,19 @@ class SmokeTest(Workshop):
         self.assertEqual(before, (self.folder / "out/model.safetensors").read_bytes())
         # A comparison of the paper's, in small.
         table = self.train("--config", "c.toml", "--experiment", "hard-mining", "--samples", "1,1,3000").stdout.decode()
-        self.assertIn("| O-Net without online hard sample mining | ", table)
+        self.assertIn("| O-Net without hard mining | ", table)
         trials = json.loads((self.folder / "out/experiment-hard-mining.json").read_text())["trials"]
         self.assertEqual(len(trials), 2)
         for trial in trials:
             self.assertGreater(trial["accuracy"], .9, trial)  # .75 by always saying "no"
             self.assertEqual(len(trial["curve"]), 10)
-            self.assertEqual(trial["curve"][-1], trial["accuracy"])
         chart = xml.etree.ElementTree.parse(self.folder / "out/experiment-hard-mining.svg").getroot()
         svg = "{http://www.w3.org/2000/svg}"
         self.assertEqual(chart.tag, svg + "svg")
         curves = [path for path in chart.iter(svg + "path") if path.get("class").startswith("line")]
         self.assertEqual(len(curves), 2)
         words = [text.text for text in chart.iter(svg + "text")]
-        self.assertIn("O-Net without online hard sample mining", words)
+        self.assertIn("O-Net without hard mining", words)
         # Other settings, the same folder: no.
         self.config(more="seed = 2\n")
         refused = self.train("--config", "c.toml", status=2).stderr.decode()

@@ -76,10 +76,6 @@ void visit(V& v, AugmentConfig& c) {
   v("jpeg", c.jpeg, "compressed as JPEG, at quality 20 to 80", kShare);
   v("noise", c.noise, "noise added", kShare);
   v("occlude", c.occlude, "a part hidden by a patch", kShare);
-  v("clear_points", c.clear_points,
-    "this share of the crops that teach points is mirrored, turned and recoloured, but not made worse: points that can't\n"
-    "be seen can't be learned",
-    kShare);
 }
 
 template <typename V>
@@ -432,12 +428,6 @@ AugmentConfig AugmentConfig::none() {
 AugmentConfig AugmentConfig::plain() const {
   AugmentConfig a = none();
   a.flip = flip;
-  return a;
-}
-
-AugmentConfig AugmentConfig::clear() const {
-  AugmentConfig a = *this;
-  for (double* const p : {&a.low_resolution, &a.blur, &a.jpeg, &a.noise, &a.occlude}) *p = 0;
   return a;
 }
 

@@ -45,14 +45,11 @@ struct AugmentConfig {
   double rotate = .3, rotate_by = 20;
   double colour = .8, grey = .1;
   double low_resolution = .15, blur = .1, jpeg = .1, noise = .1, occlude = .1;
-  double clear_points = 0;
 
   // Crops as the cascade cuts them.
   static AugmentConfig none();
   // The same, mirrored as often as these.
   AugmentConfig plain() const;
-  // These, but nothing that takes detail away.
-  AugmentConfig clear() const;
 };
 
 struct StageConfig {

@@ -1,8 +1,9 @@
 // Started twice by mpirun: two processes that learn together must learn what one does.
 #include <cmath>
 
-#include <doctest/doctest.h>
 #include <torch/types.h>
+#undef CHECK  // libtorch's own would end the program
+#include <doctest/doctest.h>
 
 #include "nets/mtcnn_nets.h"
 #include "train/net_trainer.h"
@@ -79,8 +80,8 @@ TEST_CASE("two ranks give one rank's result with the joined batch") {
                                    static_cast<std::byte>(ranks.rank()));
   const std::vector<std::vector<std::byte>> all = ranks.gather(own);
   REQUIRE(all.size() == 2);
-  CHECK(all[0] == std::vector<std::byte>(3, std::byte{0}));
-  CHECK(all[1] == std::vector<std::byte>(4, std::byte{1}));
+  CHECK((all[0] == std::vector<std::byte>(3, std::byte{0})));
+  CHECK((all[1] == std::vector<std::byte>(4, std::byte{1})));
 }
 
 }  // namespace

@@ -88,7 +88,6 @@ Sampler::Sampler(const Photographs& photographs, ImageCache& images, const Train
       images_(images),
       config_(config),
       plain_(config.augment.plain()),
-      clear_(config.augment.clear()),
       kernels_(*find_kernels("auto")),
       side_(side),
       stream_(stream),
@@ -356,9 +355,9 @@ Result<SampleTarget> Sampler::cut(SampleKind kind, std::uint64_t position, Sampl
                                                            : with_faces_;
     const int photograph = source.draw(visiting);
     Random random{config_.seed, stream_, k, position, attempt, 3};
-    const bool clear = kind == SampleKind::kLandmark && random.chance(config_.augment.clear_points);
-    const AugmentConfig& augment = plain ? plain_ : clear ? clear_ : config_.augment;
-    if (!cut_from(kind, mined, near, photograph, augment, random, scratch, pixels, target)) continue;
+    if (!cut_from(kind, mined, near, photograph, plain ? plain_ : config_.augment, random, scratch, pixels,
+                  target))
+      continue;
     target.seed = Random{config_.seed, stream_, k, position, 4}.bits();
     return target;
   }

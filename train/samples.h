@@ -115,7 +115,7 @@ class Sampler {
   const Photographs& photographs_;
   ImageCache& images_;
   const TrainConfig& config_;
-  AugmentConfig plain_, clear_;
+  AugmentConfig plain_;
   const Kernels& kernels_;
   int side_;
   std::uint64_t stream_;

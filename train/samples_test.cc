@@ -590,28 +590,6 @@ TEST_CASE("the last steps' crops are plain, if they shall be") {
   }
 }
 
-TEST_CASE("crops that teach points may be left clear") {
-  Album album;
-  TrainConfig worse;
-  worse.augment = {.low_resolution = 1, .blur = 1, .jpeg = 1, .noise = 1, .occlude = 1, .clear_points = 1};
-  TrainConfig clear;
-  clear.augment.low_resolution = clear.augment.blur = clear.augment.jpeg = clear.augment.noise =
-      clear.augment.occlude = 0;
-  ImageCache images(1 << 24);
-  const Sampler sampler(album.photographs, images, worse, 12, 1);
-  const Sampler expected(album.photographs, images, clear, 12, 1);
-  SamplerScratch scratch;
-  constexpr std::size_t kCrop = 12 * 12 * 3;
-  std::vector<float> a(kCrop + kSlack), b(kCrop + kSlack);
-  for (const SampleKind kind : {SampleKind::kPositive, SampleKind::kLandmark}) {
-    for (std::uint64_t position = 0; position < 8; ++position) {
-      REQUIRE(sampler.cut(kind, position, scratch, a.data()));
-      REQUIRE(expected.cut(kind, position, scratch, b.data()));
-      CHECK(std::equal(a.begin(), a.end() - kSlack, b.begin()) == (kind == SampleKind::kLandmark));
-    }
-  }
-}
-
 TEST_CASE("without a kind the others fill the batch") {
   Album album;
   for (Photograph& photograph : album.photographs.list) {

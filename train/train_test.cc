@@ -1,14 +1,18 @@
 // What needs libtorch: nets, losses, the step.
 #include <algorithm>
 #include <cmath>
+#include <string>
+#include <vector>
 
-#include <doctest/doctest.h>
 #include <torch/torch.h>
+#undef CHECK  // libtorch's own would end the program
+#include <doctest/doctest.h>
 
 #include "engine/network.h"
 #include "nets/baseline_nets.h"
 #include "nets/mtcnn_nets.h"
 #include "support/random_model.h"
+#include "train/experiments.h"
 #include "train/losses.h"
 #include "train/net_trainer.h"
 #include "train/random.h"
@@ -102,9 +106,9 @@ TEST_CASE("in 16 bits PReLU and nets give about what they give in 32") {
     const torch::Tensor leaf = x.to(type).detach().requires_grad_(true),
                         a = slopes.clone().requires_grad_(true);
     const torch::Tensor y = mtcnn::prelu(leaf, a);
-    CHECK(y.scalar_type() == type);
+    CHECK((y.scalar_type() == type));
     y.to(torch::kFloat).sum().backward();
-    CHECK(a.grad().scalar_type() == torch::kFloat);
+    CHECK((a.grad().scalar_type() == torch::kFloat));
     return std::vector<torch::Tensor>{y.detach().to(torch::kFloat), leaf.grad().to(torch::kFloat), a.grad()};
   };
   const auto fine = gradients(torch::kFloat), coarse = gradients(torch::kBFloat16);
@@ -119,7 +123,7 @@ TEST_CASE("in 16 bits PReLU and nets give about what they give in 32") {
     const torch::NoGradGuard no_gradients;
     const torch::Tensor whole = torch::cat(torch_net.forward(input, heads), 1),
                         half = torch::cat(torch_net.forward(input, heads, {}, torch::kBFloat16), 1);
-    CHECK(half.scalar_type() == torch::kFloat);
+    CHECK((half.scalar_type() == torch::kFloat));
     const double off = (whole - half).abs().max().item<double>();
     CHECK(off < .1 * whole.abs().max().item<double>());
     CHECK(off > 0);
@@ -355,6 +359,42 @@ TEST_CASE("dropout takes away the share it should, and what a sample's seed says
   const torch::Tensor off = (mean - outputs({})).abs() / (deviation / std::sqrt(double{kDraws}) + 1e-6);
   CHECK(deviation.min().item<float>() > 0);
   CHECK(off.max().item<float>() < 4.5);
+}
+
+TEST_CASE("an experiment's curves are means over its runs") {
+  ExperimentOptions options;
+  options.seeds = 2;
+  ExperimentResult result;
+  for (int seed = 0; seed < 2; ++seed) {
+    for (const char* name : {"first", "second"}) {
+      const bool first = std::string(name) == "first";
+      Trial trial;
+      trial.name = name;
+      trial.accuracy = first ? 1 : .89 + .02 * seed;
+      trial.curve = first ? std::vector<double>{1, 1} : std::vector<double>{.7, .8 + .2 * seed};
+      result.trials.push_back(trial);
+    }
+  }
+  const std::string chart = experiment_chart(options, result);
+  const auto has = [&](const char* text) { return chart.find(text) != std::string::npos; };
+  CHECK(has(">first</text>"));
+  CHECK(has(">second</text>"));
+  CHECK(has(">90.00 % ± 1.41</text>"));
+  CHECK(has(">70 %</text>"));
+  CHECK(has(">100 %</text>"));
+  CHECK_FALSE(has(">105 %</text>"));
+  CHECK_FALSE(has(">65 %</text>"));
+  const auto path_of_second = [](const std::string& svg) {
+    const std::size_t at = svg.find("<path class=\"line s1");
+    REQUIRE(at != std::string::npos);
+    return svg.substr(at, svg.find("/>", at) - at);
+  };
+  ExperimentResult means;
+  means.trials = {result.trials[0], result.trials[1]};
+  means.trials[1].curve = {.7, .9};
+  CHECK(path_of_second(chart) == path_of_second(experiment_chart({}, means)));
+  // Nothing learned yet: axes alone.
+  CHECK(experiment_chart(options, {}).find("</svg>") != std::string::npos);
 }
 
 TEST_CASE("a loss that is no number is an error") {
