@@ -43,7 +43,7 @@ struct Trial {
   // negatives and positives told right, with calibration nets of the 45 patterns; mean squared distance of the four offsets of positives and parts, NaN if
   // the net has no such head.
   double accuracy = 0, box_error = 0;
-  // The accuracy on the way, at equal distances.
+  // The accuracy on the way, at equal distances, of a quarter of the crops.
   std::vector<double> curve;
   // O-Net's experiments: the whole cascade with this O-Net on the validation photographs (check.h).
   double average_precision = 0, landmark_error = 0;
