@@ -91,7 +91,7 @@ void visit(V& v, StageConfig& c) {
   v("rounds", c.rounds,
     "after each round but the last, the net's own false positives join the mined negatives", Range{1, 100});
   v("precision", c.precision,
-    "\"float32\", or \"bf16\": layers compute in 16 bits, quicker where processor or GPU have instructions for it\n"
+    "\"float32\", or \"bf16\": convolutions, PReLUs and pools compute in 16 bits, quicker where processor or GPU have instructions for it\n"
     "(AVX512_BF16, AMX), slower elsewhere. Weights, losses and optimiser keep 32",
     Range{});
   v("optimizer", c.optimizer, "\"adamw\", or \"sgd\" with momentum .9", Range{});

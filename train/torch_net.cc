@@ -1,6 +1,8 @@
 #include "train/torch_net.h"
 
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <cstring>
 
 #include <ATen/Parallel.h>
@@ -24,6 +26,36 @@ torch::Tensor as_rows(const torch::Tensor& t) {
   return t.dim() == 4 ? t.contiguous(torch::MemoryFormat::ChannelsLast) : t.contiguous();
 }
 
+// BFloat16 as the 16 upper bits of a float. In these loops is no branch and no comparison of floats, so that a compiler can vectorise
+// them; c10's own conversions, which ask for NaN, cannot be.
+using Bf16 = std::uint16_t;
+float to_float(float value) { return value; }
+float to_float(Bf16 value) { return std::bit_cast<float>(std::uint32_t{value} << 16); }
+void store(float value, float& to) { to = value; }
+void store(float value, Bf16& to) {
+  const auto bits = std::bit_cast<std::uint32_t>(value);
+  to = static_cast<Bf16>((bits + 0x7fff + ((bits >> 16) & 1)) >>
+                         16);  // to the nearest, of two to the even one
+}
+
+// `value` where it is below 0, else 0.
+float negative_part(float value) {
+  const auto bits = std::bit_cast<std::int32_t>(value);
+  return std::bit_cast<float>(bits & (bits >> 31));
+}
+
+// `slope` where `value` is below 0, else 1.
+float derivative(float value, float slope) {
+  const std::int32_t below = std::bit_cast<std::int32_t>(value) >> 31;
+  return std::bit_cast<float>((std::bit_cast<std::int32_t>(slope) & below) |
+                              (std::bit_cast<std::int32_t>(1.f) & ~below));
+}
+
+template <typename T>
+T* values_of(const torch::Tensor& t) {
+  return static_cast<T*>(t.data_ptr());
+}
+
 // Of floats or of BFloat16, computed in floats.
 template <typename T>
 struct Prelu : torch::autograd::Function<Prelu<T>> {
@@ -33,17 +65,18 @@ struct Prelu : torch::autograd::Function<Prelu<T>> {
     context->save_for_backward({input, slopes});
     torch::Tensor output = torch::empty_like(input);
     const auto [count, channels] = rows_of(input);
-    const T* const x = input.data_ptr<T>();
+    const T* const x = values_of<T>(input);
     const float* const a = slopes.data_ptr<float>();
-    T* const y = output.data_ptr<T>();
+    T* const y = values_of<T>(output);
     at::parallel_for(0, count, 16384 / channels + 1,
                      [&, channels = channels](std::int64_t begin, std::int64_t end) {
                        for (std::int64_t row = begin; row < end; ++row) {
                          const T* const from = x + row * channels;
-                         T* const to = y + row * channels;
+                         T* __restrict const to = y + row * channels;
                          for (std::int64_t c = 0; c < channels; ++c) {
-                           const float value = from[c];
-                           to[c] = std::max(value, 0.f) + a[c] * std::min(value, 0.f);
+                           const float value = to_float(from[c]);
+                           const float below = negative_part(value);
+                           store((value - below) + a[c] * below, to[c]);
                          }
                        }
                      });
@@ -56,9 +89,9 @@ struct Prelu : torch::autograd::Function<Prelu<T>> {
     const torch::Tensor gradient = as_rows(gradients[0]);
     torch::Tensor input_gradient = torch::empty_like(input);
     const auto [count, channels] = rows_of(input);
-    const T *x = input.data_ptr<T>(), *g = gradient.data_ptr<T>();
+    const T *x = values_of<T>(input), *g = values_of<T>(gradient);
     const float* const a = slopes.data_ptr<float>();
-    T* const gx = input_gradient.data_ptr<T>();
+    T* const gx = values_of<T>(input_gradient);
     // Parts of fixed size, summed up in their order: the sum does not depend on the number of threads.
     const std::int64_t part_rows = std::max<std::int64_t>(1, 65536 / channels);
     const std::int64_t parts = (count + part_rows - 1) / part_rows;
@@ -67,14 +100,14 @@ struct Prelu : torch::autograd::Function<Prelu<T>> {
     at::parallel_for(
         0, parts, 1, [&, count = count, channels = channels](std::int64_t begin, std::int64_t end) {
           for (std::int64_t part = begin; part < end; ++part) {
-            float* const sum = ga + part * channels;
+            float* __restrict const sum = ga + part * channels;
             for (std::int64_t row = part * part_rows; row < std::min(count, (part + 1) * part_rows); ++row) {
               const T *from = x + row * channels, *grad = g + row * channels;
-              T* const to = gx + row * channels;
+              T* __restrict const to = gx + row * channels;
               for (std::int64_t c = 0; c < channels; ++c) {
-                const float value = from[c], change = grad[c];
-                to[c] = value > 0 ? change : a[c] * change;
-                sum[c] += change * std::min(value, 0.f);
+                const float value = to_float(from[c]), change = to_float(grad[c]);
+                store(change * derivative(value, a[c]), to[c]);
+                sum[c] += change * negative_part(value);
               }
             }
           }
@@ -105,8 +138,7 @@ torch::Tensor dropout_mask(const torch::Tensor& x, double rate, std::span<const 
 
 torch::Tensor prelu(const torch::Tensor& input, const torch::Tensor& slopes) {
   if (input.is_cpu() && input.scalar_type() == torch::kFloat) return Prelu<float>::apply(input, slopes);
-  if (input.is_cpu() && input.scalar_type() == torch::kBFloat16)
-    return Prelu<c10::BFloat16>::apply(input, slopes);
+  if (input.is_cpu() && input.scalar_type() == torch::kBFloat16) return Prelu<Bf16>::apply(input, slopes);
   return torch::prelu(input, slopes.to(input.scalar_type()));
 }
 
@@ -174,6 +206,7 @@ torch::Tensor TorchNet::features(const NetSpec& net, const std::string& name, co
       case LayerKind::kDense:
         TORCH_CHECK(layer.groups == 1, "grouped dense layers (L-Net) can't be trained");
         // In the order channel, row, column, whatever the layout.
+        x = x.to(torch::kFloat);
         x = torch::linear(x.contiguous().flatten(1), weight(), bias());
         break;
       case LayerKind::kDropout:
@@ -201,12 +234,12 @@ std::vector<torch::Tensor> TorchNet::forward(const torch::Tensor& input,
                                              const std::vector<std::string>& heads,
                                              std::span<const std::uint64_t> seeds,
                                              torch::ScalarType type) const {
-  const torch::Tensor seen = features(*net_, net_->name, input.to(type), seeds);
+  // Eight bits of mantissa are too coarse for offsets and points.
+  const torch::Tensor seen = features(*net_, net_->name, input.to(type), seeds).to(torch::kFloat);
   std::vector<torch::Tensor> outputs;
   for (const std::string& head : heads) {
-    const torch::Tensor output = torch::linear(seen, parameter(net_->name, head, "weight").to(type),
-                                               parameter(net_->name, head, "bias").to(type));
-    outputs.push_back(output.to(torch::kFloat));
+    outputs.push_back(
+        torch::linear(seen, parameter(net_->name, head, "weight"), parameter(net_->name, head, "bias")));
   }
   return outputs;
 }
