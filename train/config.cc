@@ -91,8 +91,8 @@ void visit(V& v, StageConfig& c) {
   v("rounds", c.rounds,
     "after each round but the last, the net's own false positives join the mined negatives", Range{1, 100});
   v("precision", c.precision,
-    "\"float32\", or \"bf16\": convolutions, PReLUs and pools compute in 16 bits, quicker where processor or GPU have instructions for it\n"
-    "(AVX512_BF16, AMX), slower elsewhere. Weights, losses and optimiser keep 32",
+    "\"float32\", or \"bf16\": what stands before the first dense layer or head computes in 16 bits, the rest in 32; quicker where\n"
+    "processor or GPU have instructions for it (AVX512_BF16, AMX), slower elsewhere",
     Range{});
   v("optimizer", c.optimizer, "\"adamw\", or \"sgd\" with momentum .9", Range{});
   v("learning_rate", c.learning_rate, "the highest; it falls to 0 as a cosine", Range{0, 1e3});

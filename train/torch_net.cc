@@ -27,24 +27,26 @@ torch::Tensor as_rows(const torch::Tensor& t) {
 }
 
 // BFloat16 as the 16 upper bits of a float. In these loops is no branch and no comparison of floats, so that a compiler can vectorise
-// them; c10's own conversions, which ask for NaN, cannot be.
+// them, which it can't with c10's own conversions.
 using Bf16 = std::uint16_t;
 float to_float(float value) { return value; }
 float to_float(Bf16 value) { return std::bit_cast<float>(std::uint32_t{value} << 16); }
 void store(float value, float& to) { to = value; }
+// To the nearest, of two to the even one.
 void store(float value, Bf16& to) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
-  to = static_cast<Bf16>((bits + 0x7fff + ((bits >> 16) & 1)) >>
-                         16);  // to the nearest, of two to the even one
+  const std::uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+  to =
+      static_cast<Bf16>((bits & 0x7fffffff) > 0x7f800000 ? 0x7fc0 : rounded);  // what is no number stays none
 }
 
-// `value` where it is below 0, else 0.
+// `value` where its sign is set, else 0.
 float negative_part(float value) {
   const auto bits = std::bit_cast<std::int32_t>(value);
   return std::bit_cast<float>(bits & (bits >> 31));
 }
 
-// `slope` where `value` is below 0, else 1.
+// `slope` where the sign of `value` is set, else 1.
 float derivative(float value, float slope) {
   const std::int32_t below = std::bit_cast<std::int32_t>(value) >> 31;
   return std::bit_cast<float>((std::bit_cast<std::int32_t>(slope) & below) |
@@ -87,6 +89,7 @@ struct Prelu : torch::autograd::Function<Prelu<T>> {
     const auto saved = context->get_saved_variables();
     const torch::Tensor &input = saved[0], &slopes = saved[1];
     const torch::Tensor gradient = as_rows(gradients[0]);
+    TORCH_CHECK(gradient.scalar_type() == input.scalar_type());
     torch::Tensor input_gradient = torch::empty_like(input);
     const auto [count, channels] = rows_of(input);
     const T *x = values_of<T>(input), *g = values_of<T>(gradient);
@@ -206,8 +209,8 @@ torch::Tensor TorchNet::features(const NetSpec& net, const std::string& name, co
       case LayerKind::kDense:
         TORCH_CHECK(layer.groups == 1, "grouped dense layers (L-Net) can't be trained");
         // In the order channel, row, column, whatever the layout.
-        x = x.to(torch::kFloat);
-        x = torch::linear(x.contiguous().flatten(1), weight(), bias());
+        x = x.contiguous().flatten(1).to(torch::kFloat);
+        x = torch::linear(x, weight(), bias());
         break;
       case LayerKind::kDropout:
         if (!seeds.empty()) x = x * dropout_mask(x, layer.rate, seeds, i);

@@ -23,8 +23,8 @@ class TorchNet {
   TorchNet(const NetSpec& net, std::uint64_t seed, torch::Device device = torch::kCPU);
 
   // Requires a batch x channels x side x side input. Returns the outputs of `heads`, in this order, batch
-  // x outputs each, floats. `seeds`: one for each of the batch, from which it draws what dropout takes away; none: no dropout. `type`:
-  // what convolutions, PReLUs and pools compute in, kFloat or kBFloat16; dense layers, heads, all weights and their gradients are
+  // x outputs each, floats. `seeds`: one for each of the batch, from which it draws what dropout takes away; none: no dropout. `type`: what
+  // stands before the first dense layer or head computes in, kFloat or kBFloat16; the rest, all weights and their gradients are
   // floats (mixed precision as torch's autocast has it, but alike in every version of libtorch).
   std::vector<torch::Tensor> forward(const torch::Tensor& input, const std::vector<std::string>& heads,
                                      std::span<const std::uint64_t> seeds = {},

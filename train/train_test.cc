@@ -98,6 +98,26 @@ TEST_CASE("our PReLU and its gradients are torch's") {
   }
 }
 
+TEST_CASE("PReLU in 16 bits is that in 32, rounded") {
+  torch::manual_seed(5);
+  const torch::ScalarType half = torch::kBFloat16;
+  torch::Tensor start = torch::randn({50, 40}).to(half);
+  start[0][0] = 3e38f;
+  start[0][1] = -3e38f;
+  start[0][2] = 0;
+  const torch::Tensor slopes = torch::rand({40}), weights = torch::randn({50, 40}).to(half);
+  const auto gradients = [&](torch::ScalarType type) {
+    const torch::Tensor x = start.to(type).detach().requires_grad_(true);
+    const torch::Tensor y = mtcnn::prelu(x, slopes);
+    y.backward(weights.to(type));
+    return std::vector<torch::Tensor>{y.detach().to(half), x.grad().to(half)};
+  };
+  const auto whole = gradients(torch::kFloat), rounded = gradients(half);
+  for (std::size_t i = 0; i < 2; ++i) CHECK(torch::equal(whole[i], rounded[i]));
+  start[0][0] = std::nanf("");
+  CHECK(std::isnan(mtcnn::prelu(start, slopes)[0][0].item<float>()));
+}
+
 TEST_CASE("in 16 bits PReLU and nets give about what they give in 32") {
   torch::manual_seed(4);
   const torch::Tensor x = torch::randn({3, 10, 7, 5}).contiguous(torch::MemoryFormat::ChannelsLast);

@@ -155,22 +155,36 @@ TEST_CASE("refine judges each window by itself and keeps their order") {
   std::vector<AcceptedWindow> single;
   workspace.use_threads(1);
   const RefineSpec spec{onet, kernels, 127.5f, 1 / 128.f, .45f, true, false};
-  for (const ScoredBox& window : windows) {
-    workspace.windows = {window};
+  for (std::size_t i = 0; i < windows.size(); ++i) {
+    workspace.windows = {windows[i]};
     refine(spec, image, workspace);
-    single.insert(single.end(), workspace.detections.begin(), workspace.detections.end());
+    for (AcceptedWindow found : workspace.detections) {
+      found.index = static_cast<int>(i);
+      single.push_back(found);
+    }
   }
   REQUIRE(single.size() > 5);
   REQUIRE(single.size() < windows.size());
-  for (const int threads : {1, 4}) {
+  for (const int threads : {1, 2, 4, 7}) {
     workspace.use_threads(threads);
-    workspace.windows = windows;
-    refine(spec, image, workspace);
-    REQUIRE(workspace.detections.size() == single.size());
-    for (std::size_t i = 0; i < single.size(); ++i) {
-      CHECK(workspace.detections[i].window.box == single[i].window.box);
-      CHECK(workspace.detections[i].window.score == single[i].window.score);
-      CHECK(workspace.detections[i].landmarks == single[i].landmarks);
+    for (const std::size_t count : {0, 1, 2, 3, 5, 16, 17, 33, 45}) {
+      CAPTURE(threads);
+      CAPTURE(count);
+      REQUIRE(count <= windows.size());
+      workspace.windows.assign(windows.begin(), windows.begin() + static_cast<std::ptrdiff_t>(count));
+      refine(spec, image, workspace);
+      const auto end = std::find_if(single.begin(), single.end(), [&](const AcceptedWindow& found) {
+        return found.index >= static_cast<int>(count);
+      });
+      REQUIRE(workspace.detections.size() == static_cast<std::size_t>(end - single.begin()));
+      for (std::size_t i = 0; i < workspace.detections.size(); ++i) {
+        const AcceptedWindow& found = workspace.detections[i];
+        CHECK(found.index == single[i].index);
+        CHECK(found.window.box == single[i].window.box);
+        CHECK(found.window.score == single[i].window.score);
+        CHECK(found.offsets == single[i].offsets);
+        CHECK(found.landmarks == single[i].landmarks);
+      }
     }
   }
 }

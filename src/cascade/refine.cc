@@ -8,8 +8,8 @@
 namespace mtcnn {
 namespace {
 
-// Windows that one thread takes at a time: enough that the dense layers' weights are not read anew
-// for each, few enough that two threads share a handful of faces.
+// Windows that one thread takes at a time, at most: enough that the dense layers' weights are not read anew
+// for each.
 constexpr std::size_t kBatch = 16;
 
 void mirror_patches(float* patches, std::size_t count, int side) {
@@ -100,16 +100,25 @@ void refine_batch(const RefineSpec& spec, const ImageView& rgb, std::span<const 
 
 void refine(const RefineSpec& spec, const ImageView& rgb, CascadeWorkspace& workspace) {
   const std::span<const ScoredBox> windows = workspace.windows;
-  const std::size_t batches = (windows.size() + kBatch - 1) / kBatch;
+  workspace.detections.clear();
+  if (windows.empty()) return;
+  std::size_t each = kBatch;
+  if (!spec.screen) {
+    // As many for each thread. (Screening takes as long for one window as for a whole batch.)
+    const std::size_t threads = static_cast<std::size_t>(workspace.pool->threads());
+    const std::size_t rounds = (windows.size() + kBatch * threads - 1) / (kBatch * threads);
+    each = (windows.size() + rounds * threads - 1) / (rounds * threads);
+  }
+  const std::size_t batches = (windows.size() + each - 1) / each;
   if (workspace.batch_detections.size() < batches) workspace.batch_detections.resize(batches);
   workspace.pool->for_each(static_cast<int>(batches), [&](int task, int worker) {
-    const std::size_t first = static_cast<std::size_t>(task) * kBatch;
+    const std::size_t first = static_cast<std::size_t>(task) * each;
     std::vector<AcceptedWindow>& found = workspace.batch_detections[static_cast<std::size_t>(task)];
     found.clear();
-    refine_batch(spec, rgb, windows.subspan(first, std::min(kBatch, windows.size() - first)), first,
+    found.reserve(kBatch);
+    refine_batch(spec, rgb, windows.subspan(first, std::min(each, windows.size() - first)), first,
                  workspace.workers[static_cast<std::size_t>(worker)], found);
   });
-  workspace.detections.clear();
   for (std::size_t i = 0; i < batches; ++i) {
     const std::vector<AcceptedWindow>& found = workspace.batch_detections[i];
     workspace.detections.insert(workspace.detections.end(), found.begin(), found.end());
