@@ -42,17 +42,19 @@ struct ConvArgs {
   int output_stride = 0;           // >= outputs
 };
 
-// A convolution with 3 x 3 kernels by Winograd's algorithm F(2 x 2, 3 x 3) (Lavin and Gray, "Fast Algorithms for Convolutional Neural
-// Networks", 2016): 16 multiplications where 36 would be, of sums of inputs with sums of weights. A result is as conv() has it but for
-// rounding, and depends on nothing but the input around it and whether its row and column are odd.
-inline constexpr int kWinogradPlaces = 16;  // of a tile: 4 x 4 inputs, which give 2 x 2 outputs
-inline constexpr int kWinogradTiles = 12;   // are worked on together
+// A convolution with 3 x 3 kernels by Winograd's algorithm F(3 x 3, 3 x 3) (Lavin and Gray, "Fast Algorithms for Convolutional Neural
+// Networks", 2016; at the points 0, 1, -1, 2 and infinity): 25 multiplications where 81 would be, of sums of inputs with sums of weights.
+// Three divides the maps of R-Net and O-Net, 9 and 21 wide. A result is as conv() has it but for rounding, and depends on nothing but
+// the input around it and what its row and column leave when divided by three.
+inline constexpr int kWinogradSide = 3;  // outputs of a tile, which looks at two inputs more
+inline constexpr int kWinogradPlaces = (kWinogradSide + 2) * (kWinogradSide + 2);
+inline constexpr int kWinogradTiles = 12;  // are worked on together
 struct WinogradArgs {
   const float* input = nullptr;  // (rows + 2) x (columns + 2) x channels
   int rows = 0, columns = 0;     // of the output
   int channels = 0;
   int outputs = 0;
-  // As conv() would have those of 4 x 4 kernels that are winograd_weights(): [block][place][channel][kBlock], zeros beyond `outputs`.
+  // As conv() would have those of 5 x 5 kernels that are winograd_weights(): [block][place][channel][kBlock], zeros beyond `outputs`.
   const float* weights = nullptr;
   const float* bias = nullptr;    // [blocks * kBlock]
   const float* slopes = nullptr;  // [blocks * kBlock], or null for no PReLU

@@ -148,9 +148,10 @@ TEST_CASE("convolution on every instruction set") {
 }
 
 TEST_CASE("Winograd's algorithm by hand: what stands at its places") {
-  const auto places = winograd_weights({1, 2, 3, 4, 5, 6, 7, 8, 9});
-  // Rows (1, 2, 3) give 1, 3, 1, 3; (4, 5, 6) 4, 7.5, 2.5, 6; (7, 8, 9) 7, 12, 4, 9.
-  const float expected[] = {1, 3, 1, 3, 6, 11.25f, 3.75f, 9, 2, 3.75f, 1.25f, 3, 7, 12, 4, 9};
+  const auto places = winograd_weights({36, 72, 108, 144, 180, 216, 252, 288, 324});
+  // Rows (36, 72, 108) give 18, -108, -12, 102, 108; (144, 180, 216) 72, -270, -30, 228, 216; (252, 288, 324) 126, -432, -48, 354, 324.
+  const float expected[] = {9,   -54, -6,  51,   54,  -108, 405, 45,  -342, -324, -12, 45, 5,
+                            -38, -36, 111, -396, -44, 329,  306, 126, -432, -48,  354, 324};
   for (std::size_t i = 0; i < places.size(); ++i) CHECK(places[i] == expected[i]);
 }
 

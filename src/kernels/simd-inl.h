@@ -157,13 +157,24 @@ void conv_at(const ConvAtArgs& a) {
   }
 }
 
-// From the rows or columns a to d of a tile's inputs, in place.
-HWY_INLINE void winograd_input(V& a, V& b, V& c, V& d) {
-  const V first = hn::Sub(a, c), last = hn::Sub(b, d), sum = hn::Add(b, c);
-  c = hn::Sub(c, b);
-  b = sum;
-  a = first;
-  d = last;
+// From the rows or columns a to e of a tile's inputs, in place: 2a - b - 2c + d, d - 2b - c, 2b - 3c + d, d - b, 2b - c - 2d + e.
+HWY_INLINE void winograd_input(V& a, V& b, V& c, V& d, V& e) {
+  const V two = hn::Set(F(), 2.f);
+  const V fourth = hn::Sub(d, b), near = hn::Sub(d, c);
+  a = hn::MulAdd(two, hn::Sub(a, c), fourth);
+  e = hn::NegMulAdd(two, fourth, hn::Sub(e, c));
+  c = hn::MulAdd(two, hn::Sub(b, c), near);
+  b = hn::NegMulAdd(two, b, near);
+  d = fourth;
+}
+
+// From the products of a row or column of a tile to three outputs.
+HWY_INLINE void winograd_output(V a, V b, V c, V d, V e, V (&out)[kWinogradSide]) {
+  const F tag;
+  const V sum = hn::Add(b, c);
+  out[0] = hn::Add(hn::Add(a, sum), d);
+  out[1] = hn::MulAdd(hn::Set(tag, 2.f), d, hn::Sub(b, c));
+  out[2] = hn::MulAdd(hn::Set(tag, 4.f), d, hn::Add(sum, e));
 }
 
 // Of a place, what the algorithm has between inputs and outputs: [block of channels][tile][channel of the block], so that the tiles of a
@@ -173,27 +184,28 @@ constexpr std::ptrdiff_t kWinogradBlock = std::ptrdiff_t{kWinogradTiles} * kBloc
 // `tiles` tiles from `first` on, counted row by row.
 HWY_NOINLINE void winograd_inputs(const WinogradArgs& a, int first, int tiles, float* sums) {
   const F d;
-  const int across = (a.columns + 1) / 2;
+  constexpr int kSide = kWinogradSide + 2;
+  const int across = (a.columns + kWinogradSide - 1) / kWinogradSide;
   const std::ptrdiff_t place = (a.channels + kBlock - 1) / kBlock * kWinogradBlock;
   for (int tile = 0; tile < tiles; ++tile) {
-    const int top = (first + tile) / across * 2, left = (first + tile) % across * 2;
-    // Outputs beyond an odd edge are not kept, and no others see the inputs beyond: any will do.
-    const float* rows[4];
-    std::ptrdiff_t columns[4];
-    for (int i = 0; i < 4; ++i) {
+    const int top = (first + tile) / across * kWinogradSide, left = (first + tile) % across * kWinogradSide;
+    // Outputs beyond the edges are not kept, and no others see the inputs beyond: any will do.
+    const float* rows[kSide];
+    std::ptrdiff_t columns[kSide];
+    for (int i = 0; i < kSide; ++i) {
       rows[i] = a.input + std::ptrdiff_t{std::min(top + i, a.rows + 1)} * (a.columns + 2) * a.channels;
       columns[i] = std::ptrdiff_t{std::min(left + i, a.columns + 1)} * a.channels;
     }
     for (int c = 0; c < a.channels; c += kLanes) {
-      V at[4][4];
-      for (int y = 0; y < 4; ++y) {
-        for (int x = 0; x < 4; ++x) at[y][x] = hn::LoadU(d, rows[y] + columns[x] + c);
-        winograd_input(at[y][0], at[y][1], at[y][2], at[y][3]);
+      V at[kSide][kSide];
+      for (int y = 0; y < kSide; ++y) {
+        for (int x = 0; x < kSide; ++x) at[y][x] = hn::LoadU(d, rows[y] + columns[x] + c);
+        winograd_input(at[y][0], at[y][1], at[y][2], at[y][3], at[y][4]);
       }
       float* const to = sums + c / kBlock * kWinogradBlock + tile * kBlock + c % kBlock;
-      for (int x = 0; x < 4; ++x) {
-        winograd_input(at[0][x], at[1][x], at[2][x], at[3][x]);
-        for (int y = 0; y < 4; ++y) hn::Store(at[y][x], d, to + (4 * y + x) * place);
+      for (int x = 0; x < kSide; ++x) {
+        winograd_input(at[0][x], at[1][x], at[2][x], at[3][x], at[4][x]);
+        for (int y = 0; y < kSide; ++y) hn::Store(at[y][x], d, to + (kSide * y + x) * place);
       }
     }
   }
@@ -240,24 +252,24 @@ void winograd_tiles(int tiles, const float* sums, int channels, const float* wei
 HWY_NOINLINE void winograd_outputs(const WinogradArgs& a, int first, int tiles, const float* products) {
   const F d;
   const V zero = hn::Zero(d);
-  const int across = (a.columns + 1) / 2;
+  constexpr int kSide = kWinogradSide + 2;
+  const int across = (a.columns + kWinogradSide - 1) / kWinogradSide;
   const std::ptrdiff_t place = (a.outputs + kBlock - 1) / kBlock * kWinogradBlock;
   for (int tile = 0; tile < tiles; ++tile) {
-    const int top = (first + tile) / across * 2, left = (first + tile) % across * 2;
+    const int top = (first + tile) / across * kWinogradSide, left = (first + tile) % across * kWinogradSide;
     for (int o = 0; o < a.outputs; o += kLanes) {
       const float* const from = products + o / kBlock * kWinogradBlock + tile * kBlock + o % kBlock;
-      V half[4][2];
-      for (int y = 0; y < 4; ++y) {
-        const auto at = [&](int x) { return hn::Load(d, from + (4 * y + x) * place); };
-        half[y][0] = hn::Add(hn::Add(at(0), at(1)), at(2));
-        half[y][1] = hn::Sub(hn::Sub(at(1), at(2)), at(3));
+      V part[kSide][kWinogradSide];
+      for (int y = 0; y < kSide; ++y) {
+        const auto at = [&](int x) { return hn::Load(d, from + (kSide * y + x) * place); };
+        winograd_output(at(0), at(1), at(2), at(3), at(4), part[y]);
       }
       const V bias = hn::Load(d, a.bias + o);
       const V slope = a.slopes ? hn::Load(d, a.slopes + o) : hn::Set(d, 1.f);
-      for (int x = 0; x < std::min(2, a.columns - left); ++x) {
-        const V sums[2] = {hn::Add(hn::Add(half[0][x], half[1][x]), half[2][x]),
-                           hn::Sub(hn::Sub(half[1][x], half[2][x]), half[3][x])};
-        for (int y = 0; y < std::min(2, a.rows - top); ++y) {
+      for (int x = 0; x < std::min(kWinogradSide, a.columns - left); ++x) {
+        V sums[kWinogradSide];
+        winograd_output(part[0][x], part[1][x], part[2][x], part[3][x], part[4][x], sums);
+        for (int y = 0; y < std::min(kWinogradSide, a.rows - top); ++y) {
           const V sum = hn::Add(sums[y], bias);
           const V value = hn::IfThenElse(hn::Lt(sum, zero), hn::Mul(sum, slope), sum);
           float* const to = a.output + (std::ptrdiff_t{top + y} * a.columns + left + x) * a.outputs + o;
@@ -278,7 +290,8 @@ void winograd(const WinogradArgs& a) {
   const std::ptrdiff_t weights_each = std::ptrdiff_t{a.channels} * kBlock;
   float* const sums = reinterpret_cast<float*>((reinterpret_cast<std::uintptr_t>(a.scratch) + 63) / 64 * 64);
   float* const products = sums + kWinogradPlaces * in_place;
-  const int tiles = ((a.rows + 1) / 2) * ((a.columns + 1) / 2);
+  const auto along = [](int outputs) { return (outputs + kWinogradSide - 1) / kWinogradSide; };
+  const int tiles = along(a.rows) * along(a.columns);
   // Parts of equal size: their weights are read anew for each.
   const int parts = (tiles + kWinogradTiles - 1) / kWinogradTiles;
   for (int part = 0, first = 0; part < parts; ++part) {
