@@ -87,8 +87,8 @@ Network::Step Network::pack(const Layer& layer, MapShape input, const ModelData&
   // A grouped dense layer is packed as a whole one with zeros: it is small and occurs once (L-Net).
   const int groups = dense ? 1 : layer.groups;
   const int zero_groups = dense ? layer.groups : 1;
-  const int rows = dense ? input.height : winograd ? kWinogradSide + 2 : layer.kernel;
-  const int columns = dense ? input.width : winograd ? kWinogradSide + 2 : layer.kernel;
+  const int rows = dense ? input.height : winograd ? kWinogradInputs : layer.kernel;
+  const int columns = dense ? input.width : winograd ? kWinogradInputs : layer.kernel;
   const int channels = input.channels / groups;
   const int outputs = layer.outputs / groups;
   const std::size_t blocks = blocks_of(outputs);

@@ -44,10 +44,12 @@ struct ConvArgs {
 
 // A convolution with 3 x 3 kernels by Winograd's algorithm F(3 x 3, 3 x 3) (Lavin and Gray, "Fast Algorithms for Convolutional Neural
 // Networks", 2016; at the points 0, 1, -1, 2 and infinity): 25 multiplications where 81 would be, of sums of inputs with sums of weights.
-// Three divides the maps of R-Net and O-Net, 9 and 21 wide. A result is as conv() has it but for rounding, and depends on nothing but
-// the input around it and what its row and column leave when divided by three.
-inline constexpr int kWinogradSide = 3;  // outputs of a tile, which looks at two inputs more
-inline constexpr int kWinogradPlaces = (kWinogradSide + 2) * (kWinogradSide + 2);
+// Three divides the maps of R-Net's and O-Net's second convolution, 9 and 21 wide. A result is as conv() has it but for rounding, and
+// depends on nothing but the input up to one row and column beyond its window, the map's edges, and what its row and column leave
+// when divided by three.
+inline constexpr int kWinogradOutputs = 3;  // of a tile, along either axis
+inline constexpr int kWinogradInputs = kWinogradOutputs + 2;
+inline constexpr int kWinogradPlaces = kWinogradInputs * kWinogradInputs;
 inline constexpr int kWinogradTiles = 12;  // are worked on together
 struct WinogradArgs {
   const float* input = nullptr;  // (rows + 2) x (columns + 2) x channels

@@ -169,7 +169,7 @@ HWY_INLINE void winograd_input(V& a, V& b, V& c, V& d, V& e) {
 }
 
 // From the products of a row or column of a tile to three outputs.
-HWY_INLINE void winograd_output(V a, V b, V c, V d, V e, V (&out)[kWinogradSide]) {
+HWY_INLINE void winograd_output(V a, V b, V c, V d, V e, V (&out)[kWinogradOutputs]) {
   const F tag;
   const V sum = hn::Add(b, c);
   out[0] = hn::Add(hn::Add(a, sum), d);
@@ -181,31 +181,35 @@ HWY_INLINE void winograd_output(V a, V b, V c, V d, V e, V (&out)[kWinogradSide]
 // channel lie at offsets that the compiler knows.
 constexpr std::ptrdiff_t kWinogradBlock = std::ptrdiff_t{kWinogradTiles} * kBlock;
 
+// Tiles beside or below one another.
+inline int winograd_along(int outputs) { return (outputs + kWinogradOutputs - 1) / kWinogradOutputs; }
+
 // `tiles` tiles from `first` on, counted row by row.
 HWY_NOINLINE void winograd_inputs(const WinogradArgs& a, int first, int tiles, float* sums) {
   const F d;
-  constexpr int kSide = kWinogradSide + 2;
-  const int across = (a.columns + kWinogradSide - 1) / kWinogradSide;
+  const int across = winograd_along(a.columns);
   const std::ptrdiff_t place = (a.channels + kBlock - 1) / kBlock * kWinogradBlock;
   for (int tile = 0; tile < tiles; ++tile) {
-    const int top = (first + tile) / across * kWinogradSide, left = (first + tile) % across * kWinogradSide;
-    // Outputs beyond the edges are not kept, and no others see the inputs beyond: any will do.
-    const float* rows[kSide];
-    std::ptrdiff_t columns[kSide];
-    for (int i = 0; i < kSide; ++i) {
+    const int top = (first + tile) / across * kWinogradOutputs,
+              left = (first + tile) % across * kWinogradOutputs;
+    // Outputs beyond the edges are not kept; what stands for the inputs beyond cancels out of the others but for rounding.
+    const float* rows[kWinogradInputs];
+    std::ptrdiff_t columns[kWinogradInputs];
+    for (int i = 0; i < kWinogradInputs; ++i) {
       rows[i] = a.input + std::ptrdiff_t{std::min(top + i, a.rows + 1)} * (a.columns + 2) * a.channels;
       columns[i] = std::ptrdiff_t{std::min(left + i, a.columns + 1)} * a.channels;
     }
     for (int c = 0; c < a.channels; c += kLanes) {
-      V at[kSide][kSide];
-      for (int y = 0; y < kSide; ++y) {
-        for (int x = 0; x < kSide; ++x) at[y][x] = hn::LoadU(d, rows[y] + columns[x] + c);
+      V at[kWinogradInputs][kWinogradInputs];
+      for (int y = 0; y < kWinogradInputs; ++y) {
+        for (int x = 0; x < kWinogradInputs; ++x) at[y][x] = hn::LoadU(d, rows[y] + columns[x] + c);
         winograd_input(at[y][0], at[y][1], at[y][2], at[y][3], at[y][4]);
       }
       float* const to = sums + c / kBlock * kWinogradBlock + tile * kBlock + c % kBlock;
-      for (int x = 0; x < kSide; ++x) {
+      for (int x = 0; x < kWinogradInputs; ++x) {
         winograd_input(at[0][x], at[1][x], at[2][x], at[3][x], at[4][x]);
-        for (int y = 0; y < kSide; ++y) hn::Store(at[y][x], d, to + (kSide * y + x) * place);
+        for (int y = 0; y < kWinogradInputs; ++y)
+          hn::Store(at[y][x], d, to + (kWinogradInputs * y + x) * place);
       }
     }
   }
@@ -252,24 +256,24 @@ void winograd_tiles(int tiles, const float* sums, int channels, const float* wei
 HWY_NOINLINE void winograd_outputs(const WinogradArgs& a, int first, int tiles, const float* products) {
   const F d;
   const V zero = hn::Zero(d);
-  constexpr int kSide = kWinogradSide + 2;
-  const int across = (a.columns + kWinogradSide - 1) / kWinogradSide;
+  const int across = winograd_along(a.columns);
   const std::ptrdiff_t place = (a.outputs + kBlock - 1) / kBlock * kWinogradBlock;
   for (int tile = 0; tile < tiles; ++tile) {
-    const int top = (first + tile) / across * kWinogradSide, left = (first + tile) % across * kWinogradSide;
+    const int top = (first + tile) / across * kWinogradOutputs,
+              left = (first + tile) % across * kWinogradOutputs;
     for (int o = 0; o < a.outputs; o += kLanes) {
       const float* const from = products + o / kBlock * kWinogradBlock + tile * kBlock + o % kBlock;
-      V part[kSide][kWinogradSide];
-      for (int y = 0; y < kSide; ++y) {
-        const auto at = [&](int x) { return hn::Load(d, from + (kSide * y + x) * place); };
+      V part[kWinogradInputs][kWinogradOutputs];
+      for (int y = 0; y < kWinogradInputs; ++y) {
+        const auto at = [&](int x) { return hn::Load(d, from + (kWinogradInputs * y + x) * place); };
         winograd_output(at(0), at(1), at(2), at(3), at(4), part[y]);
       }
       const V bias = hn::Load(d, a.bias + o);
       const V slope = a.slopes ? hn::Load(d, a.slopes + o) : hn::Set(d, 1.f);
-      for (int x = 0; x < std::min(kWinogradSide, a.columns - left); ++x) {
-        V sums[kWinogradSide];
+      for (int x = 0; x < std::min(kWinogradOutputs, a.columns - left); ++x) {
+        V sums[kWinogradOutputs];
         winograd_output(part[0][x], part[1][x], part[2][x], part[3][x], part[4][x], sums);
-        for (int y = 0; y < std::min(kWinogradSide, a.rows - top); ++y) {
+        for (int y = 0; y < std::min(kWinogradOutputs, a.rows - top); ++y) {
           const V sum = hn::Add(sums[y], bias);
           const V value = hn::IfThenElse(hn::Lt(sum, zero), hn::Mul(sum, slope), sum);
           float* const to = a.output + (std::ptrdiff_t{top + y} * a.columns + left + x) * a.outputs + o;
@@ -290,8 +294,7 @@ void winograd(const WinogradArgs& a) {
   const std::ptrdiff_t weights_each = std::ptrdiff_t{a.channels} * kBlock;
   float* const sums = reinterpret_cast<float*>((reinterpret_cast<std::uintptr_t>(a.scratch) + 63) / 64 * 64);
   float* const products = sums + kWinogradPlaces * in_place;
-  const auto along = [](int outputs) { return (outputs + kWinogradSide - 1) / kWinogradSide; };
-  const int tiles = along(a.rows) * along(a.columns);
+  const int tiles = winograd_along(a.rows) * winograd_along(a.columns);
   // Parts of equal size: their weights are read anew for each.
   const int parts = (tiles + kWinogradTiles - 1) / kWinogradTiles;
   for (int part = 0, first = 0; part < parts; ++part) {
@@ -304,13 +307,16 @@ void winograd(const WinogradArgs& a) {
         const bool wide = block + kTileBlocks <= blocks;
         const float* const weights =
             a.weights + (std::ptrdiff_t{block} * kWinogradPlaces + place) * weights_each;
-        for (int tile = 0; tile < count; tile += kTilePixels) {
-          const int now = std::min(kTilePixels, count - tile);
+        // Passes of equal size, too: few tiles wait for one another's sums.
+        const int passes = (count + kTilePixels - 1) / kTilePixels;
+        for (int pass = 0, tile = 0; pass < passes; ++pass) {
+          const int now = (count - tile) / (passes - pass);
           if (wide) {
             winograd_tiles<kTileBlocks>(now, from + tile * kBlock, a.channels, weights, to + tile * kBlock);
           } else {
             winograd_tiles<1>(now, from + tile * kBlock, a.channels, weights, to + tile * kBlock);
           }
+          tile += now;
         }
         const int done = wide ? kTileBlocks : 1;
         block += done;

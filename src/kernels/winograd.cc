@@ -14,7 +14,7 @@ std::size_t winograd_scratch(int channels, int outputs) {
 }
 
 std::array<float, kWinogradPlaces> winograd_weights(const std::array<float, 9>& kernel) {
-  constexpr std::size_t kSide = kWinogradSide + 2;
+  constexpr std::size_t kSide = kWinogradInputs;
   const auto of_three = [](double a, double b, double c) {
     return std::array{a / 2, -(a + b + c) / 2, (-a + b - c) / 6, (a + 2 * b + 4 * c) / 6, c};
   };
