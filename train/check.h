@@ -15,7 +15,7 @@ namespace mtcnn {
 // The score down to which curves go.
 inline constexpr double kLeastChecked = .01;
 
-inline constexpr std::size_t kTimesMore = 10;
+inline constexpr std::size_t kTimesMore = 20;
 
 struct CheckOptions {
   int stages = 1;  // nets that are there

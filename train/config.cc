@@ -125,7 +125,7 @@ void visit(V& v, StageConfig& c) {
   v("mining_windows", c.mining_windows, "most windows mined from an image", kCount);
   v("check_windows", c.check_windows,
     "P-Net, R-Net: windows of a validation image that pass; checkpoints are chosen by the share of faces kept so. "
-    "O-Net: false positives of a validation image at its default threshold; at a score of .3 there are ten times as many",
+    "O-Net: false positives of a validation image at its default threshold; at a score of .3 there are twenty times as many",
     Range{.001, 1e6});
   v("checks", c.checks, "how often the validation sets are searched, over all rounds", kCount);
 }
