@@ -168,7 +168,11 @@ def test_pil_modes(detector, photo, mode):
     else:
         image = image.convert(mode)
     assert image.mode == mode
-    assert_close(detector.detect(image), expected)
+    if mode in ("YCbCr", "HSV"):
+        # What these round may be enough for something else to be taken for a face.
+        assert_same(detector.detect(image), detector.detect(np.array(image.convert("RGB"))))
+    else:
+        assert_close(detector.detect(image), expected)
 
 
 def test_pil_black_and_white(photo):
