@@ -9,7 +9,7 @@ namespace {
 
 // All in units of the view box; a page shows about one pixel for each.
 constexpr double kWidth = 420;
-constexpr double kLeft = 50, kRight = kWidth - 14;
+constexpr double kLeft = 60, kRight = kWidth - 20;
 constexpr double kTop = 34, kBottom = 280;
 constexpr double kLegendTop = kBottom + 60, kLegendRow = 18;
 constexpr std::size_t kLegendCharacters = 43;  // that fit into a row, in a wide font
