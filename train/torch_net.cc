@@ -32,12 +32,11 @@ using Bf16 = std::uint16_t;
 float to_float(float value) { return value; }
 float to_float(Bf16 value) { return std::bit_cast<float>(std::uint32_t{value} << 16); }
 void store(float value, float& to) { to = value; }
-// To the nearest, of two to the even one.
+// To the nearest, of two to the even one; what is no number stays none.
 void store(float value, Bf16& to) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
   const std::uint32_t rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
-  to =
-      static_cast<Bf16>((bits & 0x7fffffff) > 0x7f800000 ? 0x7fc0 : rounded);  // what is no number stays none
+  to = static_cast<Bf16>((bits & 0x7fffffff) > 0x7f800000 ? 0x7fc0 : rounded);
 }
 
 // `value` where its sign is set, else 0.
