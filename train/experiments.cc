@@ -453,7 +453,7 @@ std::string experiment_json(const ExperimentOptions& options, const ExperimentRe
 
 std::string experiment_chart(const ExperimentOptions& options, const ExperimentResult& result) {
   SvgPlot plot;
-  plot.title = std::string("Experiment ") + experiment_name(options.experiment) + ": validation accuracy";
+  plot.title = std::string(experiment_name(options.experiment)) + ": validation accuracy";
   plot.description =
       "Share of the validation crops that each net tells right, over the share of its samples; " +
       std::string(options.seeds > 1 ? "means over the runs." : "one run each.");
