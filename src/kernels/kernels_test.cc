@@ -161,6 +161,76 @@ TEST_CASE("Winograd's algorithm by hand: what stands at its places") {
   for (std::size_t i = 0; i < places.size(); ++i) CHECK(places[i] == expected[i]);
 }
 
+// A convolution with 3 x 3 kernels, for conv() and for winograd().
+struct ThreeByThree {
+  int rows, columns, channels, outputs;                        // rows and columns of the output
+  AlignedFloats input{}, plain{}, packed{}, bias{}, slopes{};  // slopes: none, no PReLU
+
+  std::size_t blocks() const { return static_cast<std::size_t>((outputs + kBlock - 1) / kBlock); }
+  std::size_t inputs() const { return static_cast<std::size_t>((rows + 2) * (columns + 2) * channels); }
+  std::size_t results() const { return static_cast<std::size_t>(rows * columns * outputs); }
+
+  // `weights`: [output][channel][9].
+  void pack(const AlignedFloats& weights) {
+    const auto in = static_cast<std::size_t>(channels), out = static_cast<std::size_t>(outputs);
+    plain.assign(blocks() * 9 * in * kBlock, 0);
+    packed.assign(blocks() * kWinogradPlaces * in * kBlock, 0);
+    for (std::size_t o = 0; o < out; ++o) {
+      for (std::size_t i = 0; i < in; ++i) {
+        std::array<float, 9> kernel;
+        std::copy_n(weights.data() + (o * in + i) * 9, 9, kernel.begin());
+        const auto places = winograd_weights(kernel);
+        for (std::size_t tap = 0; tap < 9; ++tap)
+          plain[((o / kBlock * 9 + tap) * in + i) * kBlock + o % kBlock] = kernel[tap];
+        for (std::size_t place = 0; place < kWinogradPlaces; ++place)
+          packed[((o / kBlock * kWinogradPlaces + place) * in + i) * kBlock + o % kBlock] = places[place];
+      }
+    }
+  }
+
+  AlignedFloats expected() const {
+    AlignedFloats result(results() + kSlack);
+    const int row = (columns + 2) * channels;
+    const int offsets[] = {0, row, 2 * row};
+    find_kernels("scalar")->conv({.input = input.data(),
+                                  .rows = rows,
+                                  .columns = columns,
+                                  .row_stride = row,
+                                  .pixel_stride = channels,
+                                  .run_offsets = offsets,
+                                  .runs = 3,
+                                  .run_length = 3 * channels,
+                                  .outputs = outputs,
+                                  .weights = plain.data(),
+                                  .bias = bias.data(),
+                                  .slopes = slopes.empty() ? nullptr : slopes.data(),
+                                  .output = result.data(),
+                                  .output_stride = outputs});
+    return result;
+  }
+
+  // What winograd() gives, kGuard behind it; checks that it keeps to its scratch.
+  AlignedFloats by_winograd(const Kernels& kernels) const {
+    AlignedFloats result(results() + kSlack, kGuard);
+    // No number, so that what is read before it is written shows.
+    AlignedFloats scratch(winograd_scratch(channels, outputs) + 2, std::nanf(""));
+    scratch.front() = scratch.back() = kGuard;
+    kernels.winograd({.input = input.data(),
+                      .rows = rows,
+                      .columns = columns,
+                      .channels = channels,
+                      .outputs = outputs,
+                      .weights = packed.data(),
+                      .bias = bias.data(),
+                      .slopes = slopes.empty() ? nullptr : slopes.data(),
+                      .output = result.data(),
+                      .scratch = scratch.data() + 1});
+    CHECK(scratch.front() == kGuard);
+    CHECK(scratch.back() == kGuard);
+    return result;
+  }
+};
+
 TEST_CASE("Winograd's algorithm gives what a convolution does, on every instruction set") {
   struct Case {
     int rows, columns, channels, outputs;
@@ -177,150 +247,56 @@ TEST_CASE("Winograd's algorithm gives what a convolution does, on every instruct
   for (const Case& c : cases) {
     CAPTURE(c.rows);
     CAPTURE(c.columns);
-    const std::size_t channels = static_cast<std::size_t>(c.channels);
-    const std::size_t outputs = static_cast<std::size_t>(c.outputs);
-    const std::size_t blocks = (outputs + kBlock - 1) / kBlock;
-    const AlignedFloats input =
-        random_floats(static_cast<std::size_t>((c.rows + 2) * (c.columns + 2)) * channels + kSlack, random);
-    const AlignedFloats weights = random_floats(outputs * channels * 9, random);
-    const AlignedFloats bias = random_floats(blocks * kBlock, random);
-    const AlignedFloats slopes = random_floats(blocks * kBlock, random);
-    AlignedFloats plain(blocks * 9 * channels * kBlock), packed(blocks * kWinogradPlaces * channels * kBlock);
-    for (std::size_t o = 0; o < outputs; ++o) {
-      for (std::size_t i = 0; i < channels; ++i) {
-        std::array<float, 9> kernel;
-        std::copy_n(weights.data() + (o * channels + i) * 9, 9, kernel.begin());
-        const auto places = winograd_weights(kernel);
-        for (std::size_t tap = 0; tap < 9; ++tap)
-          plain[((o / kBlock * 9 + tap) * channels + i) * kBlock + o % kBlock] = kernel[tap];
-        for (std::size_t place = 0; place < kWinogradPlaces; ++place)
-          packed[((o / kBlock * kWinogradPlaces + place) * channels + i) * kBlock + o % kBlock] =
-              places[place];
-      }
-    }
-    const std::size_t pixels = static_cast<std::size_t>(c.rows * c.columns);
-    AlignedFloats expected(pixels * outputs + kSlack);
-    const int row = (c.columns + 2) * c.channels;
-    const int offsets[] = {0, row, 2 * row};
-    find_kernels("scalar")->conv({.input = input.data(),
-                                  .rows = c.rows,
-                                  .columns = c.columns,
-                                  .row_stride = row,
-                                  .pixel_stride = c.channels,
-                                  .run_offsets = offsets,
-                                  .runs = 3,
-                                  .run_length = 3 * c.channels,
-                                  .outputs = c.outputs,
-                                  .weights = plain.data(),
-                                  .bias = bias.data(),
-                                  .slopes = c.prelu ? slopes.data() : nullptr,
-                                  .output = expected.data(),
-                                  .output_stride = c.outputs});
+    ThreeByThree layer{c.rows, c.columns, c.channels, c.outputs};
+    layer.input = random_floats(layer.inputs() + kSlack, random);
+    layer.pack(random_floats(static_cast<std::size_t>(c.outputs * c.channels * 9), random));
+    layer.bias = random_floats(layer.blocks() * kBlock, random);
+    if (c.prelu) layer.slopes = random_floats(layer.blocks() * kBlock, random);
+    const AlignedFloats expected = layer.expected();
     for (const Kernels* kernels : available_kernels()) {
       if (!kernels->winograd) continue;
       CAPTURE(kernels->name);
-      AlignedFloats got(pixels * outputs + kSlack, kGuard);
-      const std::size_t size = winograd_scratch(c.channels, c.outputs);
-      // No number, so that what is read before it is written shows.
-      AlignedFloats scratch(size + 2, std::nanf(""));
-      scratch.front() = scratch.back() = kGuard;
-      kernels->winograd({.input = input.data(),
-                         .rows = c.rows,
-                         .columns = c.columns,
-                         .channels = c.channels,
-                         .outputs = c.outputs,
-                         .weights = packed.data(),
-                         .bias = bias.data(),
-                         .slopes = c.prelu ? slopes.data() : nullptr,
-                         .output = got.data(),
-                         .scratch = scratch.data() + 1});
-      check_equal(got, expected, pixels * outputs, 3 * tolerance(9 * c.channels));
-      for (std::size_t i = got.size() - kSlack; i < got.size(); ++i) CHECK(got[i] == kGuard);
-      CHECK(scratch.front() == kGuard);
-      CHECK(scratch.back() == kGuard);
+      const AlignedFloats got = layer.by_winograd(*kernels);
+      check_equal(got, expected, layer.results(), 3 * tolerance(9 * c.channels));
+      for (std::size_t i = layer.results(); i < got.size(); ++i) CHECK(got[i] == kGuard);
     }
   }
 }
 
 TEST_CASE("Winograd's algorithm: exact where no sum is rounded, and alike for all tiles") {
-  // A ninth of the input is the whole of it, over and over, so that all tiles see the same.
-  constexpr int kRows = 9, kColumns = 9, kChannels = 40, kOutputs = 20, kBlocks = 2;
+  ThreeByThree layer{9, 9, 40, 20};
   std::mt19937 random(12);
   const auto whole = [&](int low, int high) {
     return static_cast<float>(std::uniform_int_distribution<int>(low, high)(random));
   };
-  AlignedFloats input((kRows + 2) * (kColumns + 2) * kChannels + kSlack);
-  std::array<float, 9 * kChannels> pattern;
+  // A tile's part of the input over and over, so that all tiles see the same.
+  std::vector<float> pattern(9 * static_cast<std::size_t>(layer.channels));
   for (float& value : pattern) value = whole(-1, 1);
-  for (int y = 0; y < kRows + 2; ++y) {
-    for (int x = 0; x < kColumns + 2; ++x) {
-      for (int c = 0; c < kChannels; ++c) {
-        input[static_cast<std::size_t>((y * (kColumns + 2) + x) * kChannels + c)] =
-            pattern[static_cast<std::size_t>((y % 3 * 3 + x % 3) * kChannels + c)];
-      }
-    }
+  layer.input.assign(layer.inputs() + kSlack, 0);
+  float* to = layer.input.data();
+  for (int y = 0; y < layer.rows + 2; ++y) {
+    for (int x = 0; x < layer.columns + 2; ++x, to += layer.channels)
+      std::copy_n(pattern.data() + (y % 3 * 3 + x % 3) * layer.channels, layer.channels, to);
   }
-  AlignedFloats plain(kBlocks * 9 * kChannels * kBlock),
-      packed(kBlocks * kWinogradPlaces * kChannels * kBlock);
-  for (int o = 0; o < kOutputs; ++o) {
-    for (int i = 0; i < kChannels; ++i) {
-      std::array<float, 9> kernel;
-      for (float& weight : kernel) weight = 36 * whole(-1, 1);
-      const auto places = winograd_weights(kernel);
-      const auto at = [&](int count, int place) {
-        return static_cast<std::size_t>(((o / kBlock * count + place) * kChannels + i) * kBlock + o % kBlock);
-      };
-      for (int tap = 0; tap < 9; ++tap) plain[at(9, tap)] = kernel[static_cast<std::size_t>(tap)];
-      for (int place = 0; place < kWinogradPlaces; ++place)
-        packed[at(kWinogradPlaces, place)] = places[static_cast<std::size_t>(place)];
-    }
-  }
-  AlignedFloats bias(kBlocks * kBlock);
-  for (float& value : bias) value = whole(-50, 50);
-  constexpr std::size_t kCount = std::size_t{kRows} * kColumns * kOutputs;
-  AlignedFloats expected(kCount + kSlack);
-  constexpr int kRow = (kColumns + 2) * kChannels;
-  const int offsets[] = {0, kRow, 2 * kRow};
-  find_kernels("scalar")->conv({.input = input.data(),
-                                .rows = kRows,
-                                .columns = kColumns,
-                                .row_stride = kRow,
-                                .pixel_stride = kChannels,
-                                .run_offsets = offsets,
-                                .runs = 3,
-                                .run_length = 3 * kChannels,
-                                .outputs = kOutputs,
-                                .weights = plain.data(),
-                                .bias = bias.data(),
-                                .slopes = nullptr,
-                                .output = expected.data(),
-                                .output_stride = kOutputs});
+  AlignedFloats weights(static_cast<std::size_t>(layer.outputs * layer.channels * 9));
+  for (float& weight : weights) weight = 36 * whole(-1, 1);
+  layer.pack(weights);
+  layer.bias.resize(layer.blocks() * kBlock);
+  for (float& value : layer.bias) value = whole(-50, 50);
+  const AlignedFloats expected = layer.expected();
+  ThreeByThree rounded = layer;
+  for (float& weight : rounded.packed) weight *= .1f;
   for (const Kernels* kernels : available_kernels()) {
     if (!kernels->winograd) continue;
     CAPTURE(kernels->name);
-    AlignedFloats got(kCount + kSlack), scratch(winograd_scratch(kChannels, kOutputs));
-    WinogradArgs args{.input = input.data(),
-                      .rows = kRows,
-                      .columns = kColumns,
-                      .channels = kChannels,
-                      .outputs = kOutputs,
-                      .weights = packed.data(),
-                      .bias = bias.data(),
-                      .slopes = nullptr,
-                      .output = got.data(),
-                      .scratch = scratch.data()};
-    kernels->winograd(args);
-    check_equal(got, expected, kCount, 0);
-    // Rounded now.
-    AlignedFloats odd = packed;
-    for (float& weight : odd) weight *= .1f;
-    args.weights = odd.data();
-    kernels->winograd(args);
-    for (int y = 3; y < kRows; ++y) {
-      for (int x = 3; x < kColumns; ++x) {
-        const float* const here = got.data() + (y * kColumns + x) * kOutputs;
-        CHECK(std::memcmp(here, here - 3 * kColumns * kOutputs, kOutputs * sizeof(float)) == 0);
-        CHECK(std::memcmp(here, here - 3 * kOutputs, kOutputs * sizeof(float)) == 0);
+    check_equal(layer.by_winograd(*kernels), expected, layer.results(), 0);
+    const AlignedFloats got = rounded.by_winograd(*kernels);
+    const std::size_t bytes = static_cast<std::size_t>(layer.outputs) * sizeof(float);
+    for (int y = 3; y < layer.rows; ++y) {
+      for (int x = 3; x < layer.columns; ++x) {
+        const float* const here = got.data() + (y * layer.columns + x) * layer.outputs;
+        CHECK(std::memcmp(here, here - 3 * layer.columns * layer.outputs, bytes) == 0);
+        CHECK(std::memcmp(here, here - 3 * layer.outputs, bytes) == 0);
       }
     }
   }
