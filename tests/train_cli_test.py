@@ -161,6 +161,7 @@ class SmokeTest(Workshop):
                 running.wait(60)
                 kills += 1
         self.assertGreater(kills, 0)
+        # The one killed last may have written the model: then it says so.
         done = self.train("--config", "c.toml")
         self.assertIn("model.safetensors", done.stderr.decode())
         self.check_model()
@@ -176,6 +177,7 @@ class SmokeTest(Workshop):
         before = (self.folder / "out/model.safetensors").read_bytes()
         again = self.train("--config", "c.toml").stderr.decode()
         self.assertIn("O-Net is done already", again)
+        self.assertIn("model.safetensors is written already", again)
         self.assertEqual(before, (self.folder / "out/model.safetensors").read_bytes())
         # A comparison of the paper's, in small.
         table = self.train("--config", "c.toml", "--experiment", "hard-mining", "--samples", "1,1,3000").stdout.decode()

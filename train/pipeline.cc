@@ -961,7 +961,10 @@ bool Pipeline::is_finished(const Model& model) const {
 Result<bool> Pipeline::finish() {
   const Result<Model> model = Model::load(path("onet.safetensors"));
   if (!model) return model.error();
-  if (is_finished(*model)) return true;
+  if (is_finished(*model)) {
+    note(path("model.safetensors") + " is written already");
+    return true;
+  }
   const Result<std::optional<std::string>> figures = evaluate(*model);
   if (!figures) return figures.error();
   if (!*figures) return false;
