@@ -112,6 +112,14 @@ void winograd(const WinogradArgs& a) {
                   static_cast<double>(kWinogradPlaces) * a.channels * a.outputs + pixels * a.outputs));
 }
 
+void thin_conv(const ThinConvArgs& a) {
+  const double pixels = static_cast<double>(a.rows) * a.columns;
+  layer(watch.inner->thin_conv, a, {0, 3 * kThinChannels, a.outputs, 3},
+        2 * pixels * 9 * kThinChannels * a.outputs,
+        kFloat * (static_cast<double>(a.rows + 2) * (a.columns + 2) * kThinChannels +
+                  1. * kThinPlaces * kThinChannels * a.outputs + pixels * a.outputs));
+}
+
 void max_pool(const PoolArgs& a) {
   const double outputs = static_cast<double>(a.output_rows) * a.output_columns * a.channels;
   layer(watch.inner->max_pool, a, {1, a.channels, 0, a.size}, outputs * (a.size * a.size - 1),
@@ -125,6 +133,14 @@ void plane_conv(const PlaneConvArgs& a) {
   layer(watch.inner->plane_conv, a, {0, a.kernel_columns * a.channels, a.outputs, a.kernel_rows},
         2 * taps * a.columns * a.outputs,
         kFloat * (static_cast<double>(a.columns) * (a.channels + a.outputs) + taps * a.outputs));
+}
+
+// As many operations as both layers ask for.
+void plane_conv_pool(const PlaneConvPoolArgs& a) {
+  const double outputs = static_cast<double>(a.columns) * a.outputs;
+  layer(watch.inner->plane_conv_pool, a, {0, 3 * kThinChannels, a.outputs, 3},
+        outputs * (2 * 4 * 9 * kThinChannels + 3),
+        kFloat * (4. * a.columns * kThinChannels + 1. * kThinPlaces * kThinChannels * a.outputs + outputs));
 }
 
 void plane_pool(const PlanePoolArgs& a) {
@@ -241,6 +257,8 @@ Profile::Profile(const Kernels& kernels) {
   watch.outer = {kernels.name,  conv,       max_pool,   lrn,         blend_rows,
                  blend_columns, plane_conv, plane_pool, plane_split, conv_at};
   if (kernels.winograd) watch.outer.winograd = winograd;
+  if (kernels.thin_conv) watch.outer.thin_conv = thin_conv;
+  if (kernels.plane_conv_pool) watch.outer.plane_conv_pool = plane_conv_pool;
   if (kernels.screen) {
     static constexpr ScreenKernels kWatched{screen_pack, screen_conv, screen_score, screen_lanes,
                                             screen_pool};

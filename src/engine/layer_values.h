@@ -3,7 +3,9 @@
 #define MTCNN_ENGINE_LAYER_VALUES_H_
 
 #include <algorithm>
+#include <array>
 #include <cassert>
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,6 +29,20 @@ inline const Layer& head_of(const NetSpec& net, std::string_view name) {
                                  [&](const Layer& candidate) { return candidate.name == name; });
   assert(head != net.heads.end());
   return *head;
+}
+
+// For Winograd's algorithm: what stands at its places, kernel after kernel, for 3 x 3 ones.
+template <std::size_t Places>
+std::vector<float> winograd_kernels(const std::vector<float>& weights,
+                                    std::array<float, Places> (*places_of)(const std::array<float, 9>&)) {
+  std::vector<float> all;
+  for (std::size_t i = 0; i < weights.size(); i += 9) {
+    std::array<float, 9> kernel;
+    std::copy_n(weights.data() + i, 9, kernel.begin());
+    const auto places = places_of(kernel);
+    all.insert(all.end(), places.begin(), places.end());
+  }
+  return all;
 }
 
 }  // namespace mtcnn

@@ -1,7 +1,6 @@
 #include "engine/network.h"
 
 #include <algorithm>
-#include <array>
 #include <cassert>
 #include <utility>
 
@@ -43,31 +42,24 @@ void halve(const float* in, MapShape shape, float* out) {
   }
 }
 
-bool suits_winograd(const Layer& layer, MapShape input, const Kernels& kernels) {
+}  // namespace
+
+Network::Algorithm Network::algorithm_for(const Layer& layer, MapShape input) const {
   // With few channels the sums of inputs cost what the multiplications save.
   constexpr int kFewestChannels = 24;
-  return kernels.winograd && layer.kind == LayerKind::kConv && layer.kernel == 3 && layer.padding == 0 &&
-         layer.groups == 1 && input.channels >= kFewestChannels;
+  if (layer.kind != LayerKind::kConv || layer.kernel != 3 || layer.padding != 0 || layer.groups != 1)
+    return Algorithm::kPlain;
+  if (kernels_->winograd && input.channels >= kFewestChannels) return Algorithm::kWinograd;
+  if (kernels_->thin_conv && input.channels == kThinChannels && input.width <= kMostThinColumns + 2 &&
+      !net_->fully_convolutional)
+    return Algorithm::kThin;
+  return Algorithm::kPlain;
 }
-
-// 5 x 5 kernels of 3 x 3 ones.
-std::vector<float> of_winograd(const std::vector<float>& weights) {
-  std::vector<float> all;
-  for (std::size_t i = 0; i < weights.size(); i += 9) {
-    std::array<float, 9> kernel;
-    std::copy_n(weights.data() + i, 9, kernel.begin());
-    const auto places = winograd_weights(kernel);
-    all.insert(all.end(), places.begin(), places.end());
-  }
-  return all;
-}
-
-}  // namespace
 
 // From [output][channel][row][column] to [group][block][row][column][channel][kBlock]: the order in
 // which the kernel meets channels-last input.
 Network::Step Network::pack(const Layer& layer, MapShape input, const ModelData& data,
-                            const std::string& name, const Layer* activation, bool winograd) {
+                            const std::string& name, const Layer* activation, Algorithm algorithm) {
   Step step;
   step.layer = &layer;
   step.input = input;
@@ -76,9 +68,11 @@ Network::Step Network::pack(const Layer& layer, MapShape input, const ModelData&
 
   const bool dense = layer.kind == LayerKind::kDense;
   const std::vector<float>& plain = values_of(data, name, layer, "weight");
-  const std::vector<float> transformed = winograd ? of_winograd(plain) : std::vector<float>();
-  const std::vector<float>& weights = winograd ? transformed : plain;
-  step.winograd = winograd;
+  std::vector<float> places;
+  if (algorithm == Algorithm::kWinograd) places = winograd_kernels(plain, winograd_weights);
+  if (algorithm == Algorithm::kThin) places = winograd_kernels(plain, thin_weights);
+  const std::vector<float>& weights = algorithm == Algorithm::kPlain ? plain : places;
+  step.algorithm = algorithm;
   const std::vector<float>& bias = values_of(data, name, layer, "bias");
   const std::vector<float>* const slopes = activation && activation->kind == LayerKind::kPrelu
                                                ? &values_of(data, name, *activation, "weight")
@@ -87,8 +81,11 @@ Network::Step Network::pack(const Layer& layer, MapShape input, const ModelData&
   // A grouped dense layer is packed as a whole one with zeros: it is small and occurs once (L-Net).
   const int groups = dense ? 1 : layer.groups;
   const int zero_groups = dense ? layer.groups : 1;
-  const int rows = dense ? input.height : winograd ? kWinogradInputs : layer.kernel;
-  const int columns = dense ? input.width : winograd ? kWinogradInputs : layer.kernel;
+  const int kernel = algorithm == Algorithm::kWinograd ? kWinogradInputs
+                     : algorithm == Algorithm::kThin   ? kThinInputs
+                                                       : layer.kernel;
+  const int rows = dense ? input.height : kernel;
+  const int columns = dense ? input.width : kernel;
   const int channels = input.channels / groups;
   const int outputs = layer.outputs / groups;
   const std::size_t blocks = blocks_of(outputs);
@@ -147,7 +144,7 @@ Network::Network(const NetSpec& net, const std::string& name, const ModelData& d
       }
     }
     assert(layer.kind != LayerKind::kPrelu);  // only behind a layer with weights
-    Step step = pack(layer, shape, data, name, activation, suits_winograd(layer, shape, kernels));
+    Step step = pack(layer, shape, data, name, activation, algorithm_for(layer, shape));
     shape = step.output;
     const bool dense = layer.kind == LayerKind::kDense;
     assert(dense || dense_.empty());
@@ -177,7 +174,7 @@ Network::Network(const NetSpec& net, const ModelData& data, const Kernels& kerne
   std::vector<Step> parts;
   for (const std::string_view name : heads) {
     const Layer& head = head_of(net, name);
-    parts.push_back(pack(head, shape, data, net.name, nullptr, false));
+    parts.push_back(pack(head, shape, data, net.name, nullptr, Algorithm::kPlain));
     outputs_ += head.outputs;
   }
   const std::size_t taps = floats(shape);
@@ -219,7 +216,8 @@ std::size_t Network::spare_size(Size input) const {
   std::size_t most = 0;
   MapShape shape{net_->channels, input.height, input.width};
   for (const Step& step : spatial_) {
-    if (step.winograd) most = std::max(most, winograd_scratch(shape.channels, step.layer->outputs));
+    if (step.algorithm == Algorithm::kWinograd)
+      most = std::max(most, winograd_scratch(shape.channels, step.layer->outputs));
     const int around = 2 * step.layer->padding;
     if (around > 0) {
       most = std::max(most, floats({shape.channels, shape.height + around, shape.width + around}) + kSlack);
@@ -284,7 +282,18 @@ void Network::run_spatial(const Step& step, MapShape in, const float* source, fl
                         .output = target});
     return;
   }
-  if (step.winograd) {
+  if (step.algorithm == Algorithm::kThin) {
+    kernels_->thin_conv({.input = source,
+                         .rows = out.height,
+                         .columns = out.width,
+                         .outputs = out.channels,
+                         .weights = step.weights.data(),
+                         .bias = step.bias.data(),
+                         .slopes = step.slopes.empty() ? nullptr : step.slopes.data(),
+                         .output = target});
+    return;
+  }
+  if (step.algorithm == Algorithm::kWinograd) {
     kernels_->winograd({.input = source,
                         .rows = out.height,
                         .columns = out.width,

@@ -52,12 +52,15 @@ class Network {
                                                  float* outputs) const;
 
  private:
+  // By which kernel a convolution is computed.
+  enum class Algorithm { kPlain, kWinograd, kThin };
+
   // A layer and the PReLU or ReLU behind it.
   struct Step {
     const Layer* layer = nullptr;
     MapShape input{}, output{};  // at the net's own size
-    AlignedFloats weights;       // group after group, packed as ConvArgs says, or as WinogradArgs does
-    bool winograd = false;
+    AlignedFloats weights;  // group after group, packed as ConvArgs says, or as the algorithm's arguments do
+    Algorithm algorithm = Algorithm::kPlain;
     AlignedFloats bias;    // a group's blocks, then the next group's
     AlignedFloats slopes;  // likewise, or empty
   };
@@ -67,7 +70,8 @@ class Network {
   Network(const NetSpec& net, const std::string& name, const ModelData& data, const Kernels& kernels);
 
   static Step pack(const Layer& layer, MapShape input, const ModelData& data, const std::string& name,
-                   const Layer* activation, bool winograd);
+                   const Layer* activation, Algorithm algorithm);
+  Algorithm algorithm_for(const Layer& layer, MapShape input) const;
   void run(const float* inputs, int count, Size input, float* scratch, float* outputs, int output_stride,
            std::vector<std::vector<ChannelRange>>* ranges = nullptr) const;
   void run_spatial(const Step& step, MapShape input, const float* in, float* spare, float* out) const;

@@ -23,6 +23,14 @@ void pack(const std::vector<float>& weights, int outputs, int channels, int kern
   }
 }
 
+// Whether layer i of the net and those behind it are what plane_conv_pool() computes at once.
+bool suits_pooled(const NetSpec& net, std::size_t i) {
+  const Layer& layer = net.layers[i];
+  const Layer& pool = net.layers[i + 2];
+  return layer.kernel == 3 && net.layers[i + 1].kind == LayerKind::kPrelu &&
+         pool.kind == LayerKind::kMaxPool && pool.kernel == 2 && pool.stride == 2;
+}
+
 }  // namespace
 
 RowNetwork::RowNetwork(const NetSpec& net, const ModelData& data, const Kernels& kernels, Range layers,
@@ -48,16 +56,25 @@ RowNetwork::RowNetwork(const NetSpec& net, const ModelData& data, const Kernels&
       continue;
     }
     assert(layer.kind == LayerKind::kConv && layer.padding == 0 && layer.groups == 1);
+    step.conv = true;
     step.outputs = channels = layer.outputs;
-    step.weights.resize(static_cast<std::size_t>(step.channels * layer.kernel * layer.kernel * step.outputs));
-    pack(values_of(data, net.name, layer, "weight"), step.outputs, step.channels, layer.kernel, 0,
-         step.outputs, step.weights);
+    const std::vector<float>& weights = values_of(data, net.name, layer, "weight");
+    std::vector<float> places;
+    if (kernels.plane_conv_pool && step.channels == kThinChannels && i + 2 < end && suits_pooled(net, i)) {
+      step.pool = true;
+      step.kernel = kThinInputs;
+      places = winograd_kernels(weights, thin_weights);
+    }
+    step.weights.resize(static_cast<std::size_t>(step.channels * step.kernel * step.kernel * step.outputs));
+    pack(places.empty() ? weights : places, step.outputs, step.channels, step.kernel, 0, step.outputs,
+         step.weights);
     const std::vector<float>& bias = values_of(data, net.name, layer, "bias");
     step.bias.assign(bias.begin(), bias.end());
     if (i + 1 < end && net.layers[i + 1].kind == LayerKind::kPrelu) {
       const std::vector<float>& slopes = values_of(data, net.name, net.layers[++i], "weight");
       step.slopes.assign(slopes.begin(), slopes.end());
     }
+    if (step.pool) ++i;
   }
   assert(steps_.size() + 1 < kMostMaps);
   if (heads.size() == 0) return;
@@ -91,7 +108,9 @@ void RowNetwork::lay_out(const Tile& tile, Map* maps) const {
   maps[0].channels = inputs_;
   for (std::size_t i = 0; i < steps_.size(); ++i) {
     const Step& step = steps_[i];
-    const auto side = [&](int in) { return step.pool ? (in + 1) / 2 : in - step.kernel + 1; };
+    const auto side = [&](int in) {
+      return step.conv && step.pool ? (in - 1) / 2 : step.pool ? (in + 1) / 2 : in - step.kernel + 1;
+    };
     maps[i + 1].size = {side(maps[i].size.width), side(maps[i].size.height)};
     maps[i + 1].channels = step.outputs;
     maps[i].kept = step.kernel;
@@ -105,7 +124,8 @@ void RowNetwork::lay_out(const Tile& tile, Map* maps) const {
     const Map& out = maps[i + 1];
     Map& in = maps[i];
     if (step.pool) {
-      in.columns = {2 * out.columns.begin, std::min(2 * out.columns.end, in.size.width)};
+      in.columns = {2 * out.columns.begin,
+                    std::min(2 * out.columns.end + (step.conv ? 2 : 0), in.size.width)};
       in.first_row = 2 * out.first_row;
     } else {
       in.columns = {out.columns.begin, out.columns.end + step.kernel - 1};
@@ -162,6 +182,26 @@ void RowNetwork::run(const Tile& tile, float* scratch, Read read, void* read_con
       const Map& in = maps[map - 1];
       const Map& out = maps[map];
       const int columns = out.columns.end - out.columns.begin;
+      const float* slopes = step.slopes.empty() ? nullptr : step.slopes.data();
+      if (step.conv && step.pool) {
+        const int top = 2 * next[map];
+        const int bottom = std::min(top + 3, in.size.height - 1);
+        self(self, map - 1, bottom);
+        const float* rows[kThinInputs];
+        for (int r = 0; r < kThinInputs; ++r) rows[r] = place(map - 1, std::min(top + r, bottom));
+        kernels_->plane_conv_pool({.rows = rows,
+                                   .conv_rows = bottom - top - 1,
+                                   .conv_columns = in.columns.end - in.columns.begin - 2,
+                                   .plane = in.plane,
+                                   .columns = columns,
+                                   .outputs = step.outputs,
+                                   .weights = step.weights.data(),
+                                   .bias = step.bias.data(),
+                                   .slopes = slopes,
+                                   .output = output,
+                                   .output_plane = out.plane});
+        continue;
+      }
       if (step.pool) {
         const int top = 2 * next[map];
         const int bottom = std::min(top + 1, in.size.height - 1);
@@ -190,7 +230,7 @@ void RowNetwork::run(const Tile& tile, float* scratch, Read read, void* read_con
                             .outputs = step.outputs,
                             .weights = step.weights.data(),
                             .bias = step.bias.data(),
-                            .slopes = step.slopes.empty() ? nullptr : step.slopes.data(),
+                            .slopes = slopes,
                             .output = output,
                             .output_plane = out.plane});
     }

@@ -78,10 +78,10 @@ class RowNetwork {
   void run(const Tile& tile, float* scratch, Read read, void* read_context, Found found,
            void* found_context) const;
 
-  // A convolution with the PReLU behind it, or a pool.
+  // A convolution with the PReLU behind it, a pool, or all of these.
   struct Step {
-    bool pool = false;
-    int kernel = 0;
+    bool conv = false, pool = false;
+    int kernel = 0;  // rows of the input
     int channels = 0, outputs = 0;
     AlignedFloats weights, bias, slopes;  // as PlaneConvArgs says
   };

@@ -68,6 +68,27 @@ std::size_t winograd_scratch(int channels, int outputs);
 // Of one kernel, nine weights row by row, what stands at each place.
 std::array<float, kWinogradPlaces> winograd_weights(const std::array<float, 9>& kernel);
 
+// The same of the three channels of an image, with tiles of 2 x 2 outputs: F(2 x 2, 3 x 3) at the points 0, 1, -1 and infinity, 16
+// multiplications where 36 would be. A result depends on nothing but its tile's windows.
+inline constexpr int kThinInputs = 4;  // of a tile, along either axis
+inline constexpr int kThinPlaces = kThinInputs * kThinInputs;
+inline constexpr int kThinChannels = 3;
+
+// Of one kernel, nine weights row by row, what stands at each place.
+std::array<float, kThinPlaces> thin_weights(const std::array<float, 9>& kernel);
+
+inline constexpr int kMostThinColumns = 46;  // O-Net's
+struct ThinConvArgs {
+  const float* input = nullptr;  // (rows + 2) x (columns + 2) x kThinChannels
+  int rows = 0, columns = 0;     // of the output
+  int outputs = 0;
+  // As conv() would have those of 4 x 4 kernels that are thin_weights(): [block][place][channel][kBlock], zeros beyond `outputs`.
+  const float* weights = nullptr;
+  const float* bias = nullptr;    // [blocks * kBlock]
+  const float* slopes = nullptr;  // [blocks * kBlock], or null for no PReLU
+  float* output = nullptr;        // rows x columns x outputs
+};
+
 // conv() at chosen places: window i to targets[i]. Bit for bit what conv() and plane_conv() give for the same sums in the same
 // order, whichever windows there are.
 struct ConvAtArgs {
@@ -160,6 +181,24 @@ struct PlanePoolArgs {
   int input_columns = 0;
   int channels = 0;
   int columns = 0;  // of the output
+  float* output = nullptr;
+  std::ptrdiff_t output_plane = 0;
+};
+
+// plane_conv() with 3 x 3 kernels on kThinChannels channels and the plane_pool() behind it, by Winograd's algorithm with tiles of 2 x 2
+// outputs, a window of the pool each. A result is as these have it but for rounding.
+struct PlaneConvPoolArgs {
+  const float* const* rows = nullptr;  // of the input, four of them
+  int conv_rows = 2;                   // 1: the window is cut, and rows[3] may be anything that can be read
+  int conv_columns = 0;                // of the convolution, more than 2 * (columns - 1)
+  int channels = kThinChannels;        // (GCC makes better code where it does not know how many)
+  std::ptrdiff_t plane = 0;
+  int columns = 0;  // of the output
+  int outputs = 0;
+  // thin_weights(): [row of places][channel][place of the row][output].
+  const float* weights = nullptr;
+  const float* bias = nullptr;
+  const float* slopes = nullptr;  // or null for no PReLU
   float* output = nullptr;
   std::ptrdiff_t output_plane = 0;
 };
@@ -272,8 +311,10 @@ struct Kernels {
 #undef MTCNN_KERNEL_POINTER
   // Null where products of bytes are no faster than those of floats.
   const ScreenKernels* screen = nullptr;
-  // Null in the scalar reference, which multiplies as the nets say.
+  // Null in the scalar reference, which computes as the nets say.
   void (*winograd)(const WinogradArgs&) = nullptr;
+  void (*thin_conv)(const ThinConvArgs&) = nullptr;  // null, too, where conv() is as fast
+  void (*plane_conv_pool)(const PlaneConvPoolArgs&) = nullptr;
 };
 
 // What the screening kernels mean; too slow to screen with.

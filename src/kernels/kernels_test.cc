@@ -161,10 +161,22 @@ TEST_CASE("Winograd's algorithm by hand: what stands at its places") {
   for (std::size_t i = 0; i < places.size(); ++i) CHECK(places[i] == expected[i]);
 }
 
-// A convolution with 3 x 3 kernels, for conv() and for winograd().
+TEST_CASE("tiles of 2 x 2 outputs by hand: what stands at their places") {
+  const auto places = thin_weights({4, 8, 12, 16, 20, 24, 28, 32, 36});
+  // Rows (4, 8, 12) give 4, 12, 4, 12; (16, 20, 24) 16, 30, 10, 24; (28, 32, 36) 28, 48, 16, 36.
+  const float expected[] = {4, 12, 4, 12, 24, 45, 15, 36, 8, 15, 5, 12, 28, 48, 16, 36};
+  for (std::size_t i = 0; i < places.size(); ++i) CHECK(places[i] == expected[i]);
+}
+
+// A convolution with 3 x 3 kernels, for conv() and for what computes it otherwise: winograd(), or thin_conv() where there are kThinChannels.
 struct ThreeByThree {
   int rows, columns, channels, outputs;                        // rows and columns of the output
   AlignedFloats input{}, plain{}, packed{}, bias{}, slopes{};  // slopes: none, no PReLU
+
+  bool thin() const { return channels == kThinChannels; }
+  bool computed_by(const Kernels& kernels) const {
+    return thin() ? kernels.thin_conv != nullptr : kernels.winograd != nullptr;
+  }
 
   std::size_t blocks() const { return static_cast<std::size_t>((outputs + kBlock - 1) / kBlock); }
   std::size_t inputs() const { return static_cast<std::size_t>((rows + 2) * (columns + 2) * channels); }
@@ -174,16 +186,24 @@ struct ThreeByThree {
   void pack(const AlignedFloats& weights) {
     const auto in = static_cast<std::size_t>(channels), out = static_cast<std::size_t>(outputs);
     plain.assign(blocks() * 9 * in * kBlock, 0);
-    packed.assign(blocks() * kWinogradPlaces * in * kBlock, 0);
+    const std::size_t all = thin() ? kThinPlaces : kWinogradPlaces;
+    packed.assign(blocks() * all * in * kBlock, 0);
     for (std::size_t o = 0; o < out; ++o) {
       for (std::size_t i = 0; i < in; ++i) {
         std::array<float, 9> kernel;
         std::copy_n(weights.data() + (o * in + i) * 9, 9, kernel.begin());
-        const auto places = winograd_weights(kernel);
+        std::vector<float> places;
+        if (thin()) {
+          const auto own = thin_weights(kernel);
+          places.assign(own.begin(), own.end());
+        } else {
+          const auto own = winograd_weights(kernel);
+          places.assign(own.begin(), own.end());
+        }
         for (std::size_t tap = 0; tap < 9; ++tap)
           plain[((o / kBlock * 9 + tap) * in + i) * kBlock + o % kBlock] = kernel[tap];
-        for (std::size_t place = 0; place < kWinogradPlaces; ++place)
-          packed[((o / kBlock * kWinogradPlaces + place) * in + i) * kBlock + o % kBlock] = places[place];
+        for (std::size_t place = 0; place < all; ++place)
+          packed[((o / kBlock * all + place) * in + i) * kBlock + o % kBlock] = places[place];
       }
     }
   }
@@ -209,9 +229,20 @@ struct ThreeByThree {
     return result;
   }
 
-  // What winograd() gives, kGuard behind it; checks that it keeps to its scratch.
+  // What it gives, kGuard behind it; checks that winograd() keeps to its scratch.
   AlignedFloats by_winograd(const Kernels& kernels) const {
     AlignedFloats result(results() + kSlack, kGuard);
+    if (thin()) {
+      kernels.thin_conv({.input = input.data(),
+                         .rows = rows,
+                         .columns = columns,
+                         .outputs = outputs,
+                         .weights = packed.data(),
+                         .bias = bias.data(),
+                         .slopes = slopes.empty() ? nullptr : slopes.data(),
+                         .output = result.data()});
+      return result;
+    }
     // No number, so that what is read before it is written shows.
     AlignedFloats scratch(winograd_scratch(channels, outputs) + 2, std::nanf(""));
     scratch.front() = scratch.back() = kGuard;
@@ -243,6 +274,10 @@ TEST_CASE("Winograd's algorithm gives what a convolution does, on every instruct
     }
   }
   cases.push_back({2, 3, 70, 250, false});
+  for (const int columns : {1, 2, 3, 4, 7, 9, 22, 45, kMostThinColumns}) {
+    for (const int rows : {1, 2, 3, 8})
+      cases.push_back({rows, columns, kThinChannels, 5 * rows + columns, rows != 3});
+  }
   std::mt19937 random(11);
   for (const Case& c : cases) {
     CAPTURE(c.rows);
@@ -254,7 +289,7 @@ TEST_CASE("Winograd's algorithm gives what a convolution does, on every instruct
     if (c.prelu) layer.slopes = random_floats(layer.blocks() * kBlock, random);
     const AlignedFloats expected = layer.expected();
     for (const Kernels* kernels : available_kernels()) {
-      if (!kernels->winograd) continue;
+      if (!layer.computed_by(*kernels)) continue;
       CAPTURE(kernels->name);
       const AlignedFloats got = layer.by_winograd(*kernels);
       check_equal(got, expected, layer.results(), 3 * tolerance(9 * c.channels));
@@ -264,40 +299,147 @@ TEST_CASE("Winograd's algorithm gives what a convolution does, on every instruct
 }
 
 TEST_CASE("Winograd's algorithm: exact where no sum is rounded, and alike for all tiles") {
-  ThreeByThree layer{9, 9, 40, 20};
-  std::mt19937 random(12);
-  const auto whole = [&](int low, int high) {
-    return static_cast<float>(std::uniform_int_distribution<int>(low, high)(random));
-  };
-  // A tile's part of the input over and over, so that all tiles see the same.
-  std::vector<float> pattern(9 * static_cast<std::size_t>(layer.channels));
-  for (float& value : pattern) value = whole(-1, 1);
-  layer.input.assign(layer.inputs() + kSlack, 0);
-  float* to = layer.input.data();
-  for (int y = 0; y < layer.rows + 2; ++y) {
-    for (int x = 0; x < layer.columns + 2; ++x, to += layer.channels)
-      std::copy_n(pattern.data() + (y % 3 * 3 + x % 3) * layer.channels, layer.channels, to);
-  }
-  AlignedFloats weights(static_cast<std::size_t>(layer.outputs * layer.channels * 9));
-  for (float& weight : weights) weight = 36 * whole(-1, 1);
-  layer.pack(weights);
-  layer.bias.resize(layer.blocks() * kBlock);
-  for (float& value : layer.bias) value = whole(-50, 50);
-  const AlignedFloats expected = layer.expected();
-  ThreeByThree rounded = layer;
-  for (float& weight : rounded.packed) weight *= .1f;
-  for (const Kernels* kernels : available_kernels()) {
-    if (!kernels->winograd) continue;
-    CAPTURE(kernels->name);
-    check_equal(layer.by_winograd(*kernels), expected, layer.results(), 0);
-    const AlignedFloats got = rounded.by_winograd(*kernels);
-    const std::size_t bytes = static_cast<std::size_t>(layer.outputs) * sizeof(float);
-    for (int y = 3; y < layer.rows; ++y) {
-      for (int x = 3; x < layer.columns; ++x) {
-        const float* const here = got.data() + (y * layer.columns + x) * layer.outputs;
-        CHECK(std::memcmp(here, here - 3 * layer.columns * layer.outputs, bytes) == 0);
-        CHECK(std::memcmp(here, here - 3 * layer.outputs, bytes) == 0);
+  for (ThreeByThree layer : {ThreeByThree{9, 9, 40, 20}, ThreeByThree{8, 12, kThinChannels, 20}}) {
+    const int side = layer.thin() ? 2 : 3;  // of a tile
+    std::mt19937 random(12);
+    const auto whole = [&](int low, int high) {
+      return static_cast<float>(std::uniform_int_distribution<int>(low, high)(random));
+    };
+    // A tile's part of the input over and over, so that all tiles see the same.
+    std::vector<float> pattern(static_cast<std::size_t>(side * side * layer.channels));
+    for (float& value : pattern) value = whole(-1, 1);
+    layer.input.assign(layer.inputs() + kSlack, 0);
+    float* to = layer.input.data();
+    for (int y = 0; y < layer.rows + 2; ++y) {
+      for (int x = 0; x < layer.columns + 2; ++x, to += layer.channels)
+        std::copy_n(pattern.data() + (y % side * side + x % side) * layer.channels, layer.channels, to);
+    }
+    AlignedFloats weights(static_cast<std::size_t>(layer.outputs * layer.channels * 9));
+    for (float& weight : weights) weight = 36 * whole(-1, 1);
+    layer.pack(weights);
+    layer.bias.resize(layer.blocks() * kBlock);
+    for (float& value : layer.bias) value = whole(-50, 50);
+    const AlignedFloats expected = layer.expected();
+    ThreeByThree rounded = layer;
+    for (float& weight : rounded.packed) weight *= .1f;
+    for (const Kernels* kernels : available_kernels()) {
+      if (!layer.computed_by(*kernels)) continue;
+      CAPTURE(kernels->name);
+      check_equal(layer.by_winograd(*kernels), expected, layer.results(), 0);
+      const AlignedFloats got = rounded.by_winograd(*kernels);
+      const std::size_t bytes = static_cast<std::size_t>(layer.outputs) * sizeof(float);
+      for (int y = side; y < layer.rows; ++y) {
+        for (int x = side; x < layer.columns; ++x) {
+          const float* const here = got.data() + (y * layer.columns + x) * layer.outputs;
+          CHECK(std::memcmp(here, here - side * layer.columns * layer.outputs, bytes) == 0);
+          CHECK(std::memcmp(here, here - side * layer.outputs, bytes) == 0);
+        }
       }
+    }
+  }
+}
+
+TEST_CASE("a convolution and the pool behind it at once, on every instruction set") {
+  struct Case {
+    int conv_columns, conv_rows, outputs;
+    bool prelu;
+  };
+  std::vector<Case> cases;
+  for (const int columns : {1, 2, 3, 6, 7, 31, 32, 33, 47, 63, 64, 65, 97, 512}) {
+    for (const int outputs : {1, 4, 5, 10, 11})
+      cases.push_back({columns, 1 + (columns + outputs) % 2, outputs, outputs != 4});
+  }
+  std::mt19937 random(13);
+  const Kernels& reference = *find_kernels("scalar");
+  for (const Case& c : cases) {
+    CAPTURE(c.conv_columns);
+    CAPTURE(c.conv_rows);
+    CAPTURE(c.outputs);
+    constexpr std::size_t kChannels = kThinChannels;
+    const std::size_t outputs = static_cast<std::size_t>(c.outputs);
+    const int columns = (c.conv_columns + 1) / 2;
+    // As RowNetwork lays maps out.
+    const auto plane_of = [](int width) { return (width + 2 * kSlack - 1) / kSlack * kSlack + kSlack; };
+    const int plane = plane_of(c.conv_columns + 2), conv_plane = plane_of(c.conv_columns);
+    const int output_plane = plane_of(columns);
+    // No number behind a row's end, nor in a row that is not there.
+    std::vector<AlignedFloats> input;
+    const float* rows[kThinInputs];
+    for (int r = 0; r < kThinInputs; ++r) {
+      AlignedFloats& row =
+          input.emplace_back(kChannels * static_cast<std::size_t>(plane) + kSlack, std::nanf(""));
+      rows[r] = row.data();
+      if (r == 3 && c.conv_rows == 1) continue;
+      for (std::size_t i = 0; i < kChannels; ++i) {
+        const AlignedFloats values = random_floats(static_cast<std::size_t>(c.conv_columns + 2), random);
+        std::copy(values.begin(), values.end(), row.begin() + static_cast<std::ptrdiff_t>(i) * plane);
+      }
+    }
+    const AlignedFloats weights = random_floats(outputs * kChannels * 9, random);
+    const AlignedFloats bias = random_floats(outputs, random), slopes = random_floats(outputs, random);
+    AlignedFloats plain(weights.size()), packed(outputs * kChannels * kThinPlaces);
+    for (std::size_t o = 0; o < outputs; ++o) {
+      for (std::size_t i = 0; i < kChannels; ++i) {
+        std::array<float, 9> kernel;
+        std::copy_n(weights.data() + (o * kChannels + i) * 9, 9, kernel.begin());
+        const auto places = thin_weights(kernel);
+        for (std::size_t tap = 0; tap < 9; ++tap)
+          plain[((tap / 3 * kChannels + i) * 3 + tap % 3) * outputs + o] = kernel[tap];
+        for (std::size_t place = 0; place < kThinPlaces; ++place)
+          packed[((place / 4 * kChannels + i) * 4 + place % 4) * outputs + o] = places[place];
+      }
+    }
+    std::vector<AlignedFloats> conv;
+    for (int r = 0; r < c.conv_rows; ++r) {
+      AlignedFloats& row = conv.emplace_back(outputs * static_cast<std::size_t>(conv_plane));
+      reference.plane_conv({.rows = rows + r,
+                            .kernel_rows = 3,
+                            .kernel_columns = 3,
+                            .channels = kThinChannels,
+                            .plane = plane,
+                            .columns = c.conv_columns,
+                            .outputs = c.outputs,
+                            .weights = plain.data(),
+                            .bias = bias.data(),
+                            .slopes = c.prelu ? slopes.data() : nullptr,
+                            .output = row.data(),
+                            .output_plane = conv_plane});
+    }
+    AlignedFloats expected(outputs * static_cast<std::size_t>(output_plane));
+    reference.plane_pool({.top = conv.front().data(),
+                          .bottom = conv.back().data(),
+                          .plane = conv_plane,
+                          .input_columns = c.conv_columns,
+                          .channels = c.outputs,
+                          .columns = columns,
+                          .output = expected.data(),
+                          .output_plane = output_plane});
+    for (const Kernels* kernels : available_kernels()) {
+      if (!kernels->plane_conv_pool) continue;
+      CAPTURE(kernels->name);
+      AlignedFloats got(expected.size() + 1, kGuard);
+      kernels->plane_conv_pool({.rows = rows,
+                                .conv_rows = c.conv_rows,
+                                .conv_columns = c.conv_columns,
+                                .plane = plane,
+                                .columns = columns,
+                                .outputs = c.outputs,
+                                .weights = packed.data(),
+                                .bias = bias.data(),
+                                .slopes = c.prelu ? slopes.data() : nullptr,
+                                .output = got.data(),
+                                .output_plane = output_plane});
+      double furthest = 0;
+      for (int o = 0; o < c.outputs; ++o) {
+        for (int x = 0; x < columns; ++x) {
+          const std::size_t at = static_cast<std::size_t>(o * output_plane + x);
+          const double difference =
+              std::abs(static_cast<double>(got[at]) - static_cast<double>(expected[at]));
+          if (!(difference <= furthest)) furthest = difference;
+        }
+      }
+      CHECK(furthest <= static_cast<double>(tolerance(27)));
+      CHECK(got.back() == kGuard);
     }
   }
 }

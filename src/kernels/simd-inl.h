@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 
 #include "kernels/kernels.h"
 
@@ -579,6 +580,238 @@ void plane_pool(const PlanePoolArgs& a) {
   }
 }
 
+// How many outputs and vectors of columns one pass of plane_conv_pool() keeps in registers, and how many tiles one of thin_conv(): four
+// products of each, while four sums of each may wait elsewhere.
+#if HWY_TARGET == HWY_AVX3
+inline constexpr int kPoolOutputs = 5, kPoolVectors = 1;
+#else
+inline constexpr int kPoolOutputs = 1, kPoolVectors = 3;
+#endif
+inline constexpr int kThinTiles = 4;
+// With few registers and fused multiply-add conv() is as fast.
+inline constexpr bool kThinPays = HWY_TARGET == HWY_AVX3 || !HWY_NATIVE_FMA;
+
+// From rows or columns a to d of a tile's inputs, in place: a - c, b + c, c - b, b - d.
+HWY_INLINE void thin_input(V& a, V& b, V& c, V& d) {
+  a = hn::Sub(a, c);
+  d = hn::Sub(b, d);
+  const V sum = hn::Add(b, c);
+  c = hn::Sub(c, b);
+  b = sum;
+}
+
+// Indices that the compiler knows from the start: an array of vectors that it meets in a loop, it may keep in memory.
+template <int Count>
+using Indices = std::make_integer_sequence<int, Count>;
+
+// Outputs of `Count` tiles, by row and column.
+template <int Count>
+struct ThinOutputs {
+  V at00[Count], at01[Count], at10[Count], at11[Count];
+};
+
+// What a row of places multiplies: vector_at and scalar_at, of the row, the place in it and the tile, are where the first channel's factors
+// are from `vectors` and `scalars` on; the next channel's are vector_step and scalar_step behind.
+template <class VectorAt, class ScalarAt>
+struct ThinFactors {
+  const float *vectors, *scalars;
+  std::ptrdiff_t vector_step, scalar_step;
+  VectorAt vector_at;
+  ScalarAt scalar_at;
+};
+
+// Both columns of outputs that a row of places gives. `bias`: of the tile.
+template <int Row, int Count, class Factors, class Bias, int... I, int... O>
+HWY_INLINE void thin_row(const Factors& f, int channels, const Bias& bias, V (&left)[Count],
+                         V (&right)[Count], std::integer_sequence<int, I...>,
+                         std::integer_sequence<int, O...>) {
+  const F d;
+  const float *vectors = f.vectors, *scalars = f.scalars;
+  const auto vector = [&](int i) { return hn::Load(d, vectors + f.vector_at(Row, i / Count, i % Count)); };
+  const auto scalar = [&](int i) { return hn::Set(d, scalars[f.scalar_at(Row, i / Count, i % Count)]); };
+  V product[] = {hn::Mul(vector(I), scalar(I))...};
+  // What stands at place (1, 1) is a part of all four outputs.
+  if constexpr (Row == 1) ((product[Count + O] = hn::Add(product[Count + O], bias(O))), ...);
+  for (int c = 1; c < channels; ++c) {
+    vectors += f.vector_step;
+    scalars += f.scalar_step;
+    ((product[I] = hn::MulAdd(vector(I), scalar(I), product[I])), ...);
+  }
+  ((left[O] = hn::Add(hn::Add(product[O], product[Count + O]), product[2 * Count + O])), ...);
+  ((right[O] = hn::Sub(hn::Sub(product[Count + O], product[2 * Count + O]), product[3 * Count + O])), ...);
+}
+
+template <int Count, class Factors, class Bias, int... O>
+HWY_INLINE void thin_outputs(const Factors& f, int channels, const Bias& bias, ThinOutputs<Count>& to,
+                             std::integer_sequence<int, O...> each) {
+  constexpr Indices<4 * Count> all;
+  V left[Count], right[Count];
+  thin_row<0, Count>(f, channels, bias, to.at00, to.at01, all, each);
+  thin_row<1, Count>(f, channels, bias, to.at10, to.at11, all, each);
+  ((to.at00[O] = hn::Add(to.at00[O], to.at10[O]), to.at01[O] = hn::Add(to.at01[O], to.at11[O])), ...);
+  thin_row<2, Count>(f, channels, bias, left, right, all, each);
+  ((to.at00[O] = hn::Add(to.at00[O], left[O]), to.at01[O] = hn::Add(to.at01[O], right[O])), ...);
+  ((to.at10[O] = hn::Sub(to.at10[O], left[O]), to.at11[O] = hn::Sub(to.at11[O], right[O])), ...);
+  thin_row<3, Count>(f, channels, bias, left, right, all, each);
+  ((to.at10[O] = hn::Sub(to.at10[O], left[O]), to.at11[O] = hn::Sub(to.at11[O], right[O])), ...);
+}
+
+HWY_INLINE V prelu(V value, V slope) {
+  return hn::IfThenElse(hn::Lt(value, hn::Zero(F())), hn::Mul(value, slope), value);
+}
+
+// `Outputs` outputs from `first` on and `Vectors` vectors of columns: tile o is vector o % Vectors of output first + o / Vectors. `sums`:
+// what the tiles' inputs became, [row][channel][column][vector].
+template <int Outputs, int Vectors, int... O>
+HWY_NOINLINE void pool_tile(const PlaneConvPoolArgs& a, const float* sums, int first, int column,
+                            std::integer_sequence<int, O...> each) {
+  const F d;
+  ThinOutputs<Outputs * Vectors> to;
+  const std::ptrdiff_t next = a.outputs;
+  const auto vector_at = [](int row, int k, int o) {
+    return ((row * kThinChannels * kThinInputs + k) * Vectors + o % Vectors) * kLanes;
+  };
+  const auto scalar_at = [next](int row, int k, int o) {
+    return (row * kThinChannels * kThinInputs + k) * next + o / Vectors;
+  };
+  thin_outputs(
+      ThinFactors{sums, a.weights + first, kThinInputs * Vectors * kLanes, kThinInputs * next, vector_at,
+                  scalar_at},
+      a.channels, [&](int o) { return hn::Set(d, a.bias[first + o / Vectors]); }, to, each);
+  // Behind the edges there is nothing: what is put in its place changes no maximum.
+  if (a.conv_rows < 2) ((to.at10[O] = to.at00[O], to.at11[O] = to.at01[O]), ...);
+  if (const int whole = a.conv_columns / 2 - column; whole < Vectors * kLanes) {
+    const auto cut = [&](int o, V left, V right) {
+      const int inside = std::max(whole - o % Vectors * kLanes, 0);
+      return hn::IfThenElse(hn::FirstN(d, static_cast<std::size_t>(inside)), right, left);
+    };
+    ((to.at01[O] = cut(O, to.at00[O], to.at01[O]), to.at11[O] = cut(O, to.at10[O], to.at11[O])), ...);
+  }
+  const auto pool = [&](int o, V v0, V v1, V v2, V v3) {
+    const int output = first + o / Vectors;
+    const float slope = a.slopes ? a.slopes[output] : 1.f;
+    // A PReLU goes up with its input, so that one behind the pool is as good as four before it, unless its slope is below 0.
+    const V most = hn::Max(hn::Max(v0, v1), hn::Max(v2, v3));
+    V value = prelu(most, hn::Set(d, slope));
+    if (slope < 0) {
+      const V least = hn::Min(hn::Min(v0, v1), hn::Min(v2, v3));
+      value = hn::Max(most, prelu(least, hn::Set(d, slope)));
+    }
+    hn::StoreU(value, d, a.output + output * a.output_plane + column + o % Vectors * kLanes);
+  };
+  (pool(O, to.at00[O], to.at01[O], to.at10[O], to.at11[O]), ...);
+}
+
+// Vectors * kLanes columns of the output.
+template <int Vectors>
+HWY_NOINLINE void pool_columns(const PlaneConvPoolArgs& a, int column) {
+  const F d;
+  HWY_ALIGN float sums[kThinPlaces * kThinChannels * Vectors * kLanes];
+  for (int c = 0; c < kThinChannels; ++c) {
+    for (int v = 0; v < Vectors; ++v) {
+      V at[4][4];
+      for (int r = 0; r < 4; ++r) {
+        const float* const from = a.rows[r] + c * a.plane + 2 * (column + v * kLanes);
+        hn::LoadInterleaved2(d, from, at[r][0], at[r][1]);
+        hn::LoadInterleaved2(d, from + 2, at[r][2], at[r][3]);
+        thin_input(at[r][0], at[r][1], at[r][2], at[r][3]);
+      }
+      for (int k = 0; k < 4; ++k) {
+        thin_input(at[0][k], at[1][k], at[2][k], at[3][k]);
+        for (int r = 0; r < 4; ++r)
+          hn::Store(at[r][k], d, sums + (((r * kThinChannels + c) * 4 + k) * Vectors + v) * kLanes);
+      }
+    }
+  }
+  int first = 0;
+  for (; first + kPoolOutputs <= a.outputs; first += kPoolOutputs)
+    pool_tile<kPoolOutputs, Vectors>(a, sums, first, column, Indices<kPoolOutputs * Vectors>());
+  for (; first < a.outputs; ++first) pool_tile<1, Vectors>(a, sums, first, column, Indices<Vectors>());
+}
+
+void plane_conv_pool(const PlaneConvPoolArgs& a) {
+  int column = 0;
+  for (; column + (kPoolVectors - 1) * kLanes < a.columns; column += kPoolVectors * kLanes)
+    pool_columns<kPoolVectors>(a, column);
+  for (; column < a.columns; column += kLanes) pool_columns<1>(a, column);
+}
+
+// Of a row of tiles, what became of its inputs, [row of places][difference, sum, turned difference of neighbours][value of the input's row].
+inline constexpr int kThinRow = (kMostThinColumns + 2) * kThinChannels + 2 * kSlack;
+
+// Outputs of kLanes channels from `channel` on, of `Tiles` tiles from `tile` on.
+template <int Tiles, int... O>
+HWY_NOINLINE void thin_tile(const ThinConvArgs& a, const float* sums, int top, int tile, int channel,
+                            std::integer_sequence<int, O...> each) {
+  const F d;
+  ThinOutputs<Tiles> to;
+  const auto vector_at = [](int row, int k, int) { return (row * kThinInputs + k) * kThinChannels * kBlock; };
+  const auto scalar_at = [](int row, int k, int o) {
+    const int of = k == 0 || k == 3 ? 0 : k;
+    return (row * 3 + of) * kThinRow + ((k > 0 ? 1 : 0) + 2 * o) * kThinChannels;
+  };
+  const float* const weights =
+      a.weights + channel / kBlock * (kThinPlaces * kThinChannels * kBlock) + channel % kBlock;
+  thin_outputs(
+      ThinFactors{weights, sums + 2 * tile * kThinChannels, kBlock, std::ptrdiff_t{1}, vector_at, scalar_at},
+      kThinChannels, [&](int) { return hn::Load(d, a.bias + channel); }, to, each);
+  const V slope = a.slopes ? hn::Load(d, a.slopes + channel) : hn::Set(d, 1.f);
+  const int channels = a.outputs - channel;
+  const auto store = [&](int row, int column, V value) {
+    if (row >= a.rows || column >= a.columns) return;
+    float* const output = a.output + (std::ptrdiff_t{row} * a.columns + column) * a.outputs + channel;
+    if (channels >= kLanes) {
+      hn::StoreU(prelu(value, slope), d, output);
+    } else {
+      hn::BlendedStore(prelu(value, slope), hn::FirstN(d, static_cast<std::size_t>(channels)), d, output);
+    }
+  };
+  ((store(top, 2 * (tile + O), to.at00[O]), store(top, 2 * (tile + O) + 1, to.at01[O]),
+    store(top + 1, 2 * (tile + O), to.at10[O]), store(top + 1, 2 * (tile + O) + 1, to.at11[O])),
+   ...);
+}
+
+template <int Tiles = kThinTiles>
+void thin_tiles(const ThinConvArgs& a, int tiles, const float* sums, int top, int tile, int channel) {
+  if (tiles == Tiles) {
+    thin_tile<Tiles>(a, sums, top, tile, channel, Indices<Tiles>());
+  } else if constexpr (Tiles > 1) {
+    thin_tiles<Tiles - 1>(a, tiles, sums, top, tile, channel);
+  }
+}
+
+void thin_conv(const ThinConvArgs& a) {
+  const F d;
+  const int width = (a.columns + 2) * kThinChannels;
+  const int across = (a.columns + 1) / 2;
+  HWY_ALIGN float plain[4 * kThinRow], sums[4 * 3 * kThinRow];
+  for (int top = 0; top < a.rows; top += 2) {
+    const float* const from = a.input + std::ptrdiff_t{top} * width;
+    const int last = top + 1 < a.rows ? 3 * width : 2 * width;
+    for (int x = 0; x < width; x += kLanes) {
+      V at[4];
+      for (int r = 0; r < 3; ++r) at[r] = hn::LoadU(d, from + r * width + x);
+      at[3] = hn::LoadU(d, from + last + x);
+      thin_input(at[0], at[1], at[2], at[3]);
+      for (int r = 0; r < 4; ++r) hn::StoreU(at[r], d, plain + r * kThinRow + x);
+    }
+    for (int r = 0; r < 4; ++r) {
+      for (int x = 0; x < width; x += kLanes) {
+        const float* const pixel = plain + r * kThinRow + x;
+        float* const to = sums + 3 * r * kThinRow + x;
+        const V here = hn::LoadU(d, pixel), next = hn::LoadU(d, pixel + kThinChannels);
+        hn::StoreU(hn::Sub(here, hn::LoadU(d, pixel + 2 * kThinChannels)), d, to);
+        hn::StoreU(hn::Add(here, next), d, to + kThinRow);
+        hn::StoreU(hn::Sub(next, here), d, to + 2 * kThinRow);
+      }
+    }
+    for (int channel = 0; channel < a.outputs; channel += kLanes) {
+      for (int tile = 0; tile < across; tile += kThinTiles)
+        thin_tiles(a, std::min(kThinTiles, across - tile), sums, top, tile, channel);
+    }
+  }
+}
+
 void plane_split(const PlaneSplitArgs& a) {
   const F d;
   int x = 0;
@@ -610,8 +843,20 @@ void plane_split(const PlaneSplitArgs& a) {
 #define MTCNN_LEVEL_NAME "baseline"
 #endif
 extern const Kernels kSimdKernels;
-const Kernels kSimdKernels{MTCNN_LEVEL_NAME, conv,       max_pool,    lrn,     blend_rows, blend_columns,
-                           plane_conv,       plane_pool, plane_split, conv_at, nullptr,    winograd};
+const Kernels kSimdKernels{MTCNN_LEVEL_NAME,
+                           conv,
+                           max_pool,
+                           lrn,
+                           blend_rows,
+                           blend_columns,
+                           plane_conv,
+                           plane_pool,
+                           plane_split,
+                           conv_at,
+                           nullptr,
+                           winograd,
+                           kThinPays ? thin_conv : nullptr,
+                           plane_conv_pool};
 #undef MTCNN_LEVEL_NAME
 
 }  // namespace HWY_NAMESPACE
