@@ -112,12 +112,13 @@ void winograd(const WinogradArgs& a) {
                   static_cast<double>(kWinogradPlaces) * a.channels * a.outputs + pixels * a.outputs));
 }
 
-void thin_conv(const ThinConvArgs& a) {
+// As many operations as both layers ask for.
+void conv_pool(const ConvPoolArgs& a) {
   const double pixels = static_cast<double>(a.rows) * a.columns;
-  layer(watch.inner->thin_conv, a, {0, 3 * kThinChannels, a.outputs, 3},
-        2 * pixels * 9 * kThinChannels * a.outputs,
+  layer(watch.inner->conv_pool, a, {0, 3 * kThinChannels, a.outputs, 3},
+        pixels * a.outputs * (2 * 9 * kThinChannels + 2),
         kFloat * (static_cast<double>(a.rows + 2) * (a.columns + 2) * kThinChannels +
-                  1. * kThinPlaces * kThinChannels * a.outputs + pixels * a.outputs));
+                  1. * kThinPlaces * kThinChannels * a.outputs + pixels / 4 * a.outputs));
 }
 
 void max_pool(const PoolArgs& a) {
@@ -257,7 +258,7 @@ Profile::Profile(const Kernels& kernels) {
   watch.outer = {kernels.name,  conv,       max_pool,   lrn,         blend_rows,
                  blend_columns, plane_conv, plane_pool, plane_split, conv_at};
   if (kernels.winograd) watch.outer.winograd = winograd;
-  if (kernels.thin_conv) watch.outer.thin_conv = thin_conv;
+  if (kernels.conv_pool) watch.outer.conv_pool = conv_pool;
   if (kernels.plane_conv_pool) watch.outer.plane_conv_pool = plane_conv_pool;
   if (kernels.screen) {
     static constexpr ScreenKernels kWatched{screen_pack, screen_conv, screen_score, screen_lanes,

@@ -44,16 +44,28 @@ void halve(const float* in, MapShape shape, float* out) {
 
 }  // namespace
 
-Network::Algorithm Network::algorithm_for(const Layer& layer, MapShape input) const {
+// `next`: what comes behind its PReLU, or null.
+Network::Algorithm Network::algorithm_for(const Layer& layer, MapShape input, const Layer* next) const {
   // With few channels the sums of inputs cost what the multiplications save.
   constexpr int kFewestChannels = 24;
   if (layer.kind != LayerKind::kConv || layer.kernel != 3 || layer.padding != 0 || layer.groups != 1)
     return Algorithm::kPlain;
   if (kernels_->winograd && input.channels >= kFewestChannels) return Algorithm::kWinograd;
-  if (kernels_->thin_conv && input.channels == kThinChannels && input.width <= kMostThinColumns + 2 &&
-      !net_->fully_convolutional)
+  if (kernels_->conv_pool && input.channels == kThinChannels && input.width <= kMostThinColumns + 2 &&
+      std::min(input.width, input.height) >= 5 && !net_->fully_convolutional && next &&
+      next->kind == LayerKind::kMaxPool && next->kernel == 3 && next->stride == 2)
     return Algorithm::kThin;
   return Algorithm::kPlain;
+}
+
+// The index of the one whose output it gives.
+std::size_t Network::layer_of(const Step& step) const {
+  return static_cast<std::size_t>((step.pool ? step.pool : step.layer) - net_->layers.data());
+}
+
+MapShape Network::shape_behind(const Step& step, MapShape input) {
+  const MapShape shape = output_shape(*step.layer, input);
+  return step.pool ? output_shape(*step.pool, shape) : shape;
 }
 
 // From [output][channel][row][column] to [group][block][row][column][channel][kBlock]: the order in
@@ -144,7 +156,13 @@ Network::Network(const NetSpec& net, const std::string& name, const ModelData& d
       }
     }
     assert(layer.kind != LayerKind::kPrelu);  // only behind a layer with weights
-    Step step = pack(layer, shape, data, name, activation, algorithm_for(layer, shape));
+    const Layer* const next = i + 1 < net.layers.size() ? &net.layers[i + 1] : nullptr;
+    Step step = pack(layer, shape, data, name, activation, algorithm_for(layer, shape, next));
+    if (step.algorithm == Algorithm::kThin) {
+      step.pool = next;
+      step.output = shape_behind(step, shape);
+      ++i;
+    }
     shape = step.output;
     const bool dense = layer.kind == LayerKind::kDense;
     assert(dense || dense_.empty());
@@ -205,7 +223,7 @@ std::size_t Network::map_size(Size input) const {
   std::size_t most = 0;
   MapShape shape{net_->channels, input.height, input.width};
   for (const Step& step : spatial_) {
-    shape = output_shape(*step.layer, shape);
+    shape = shape_behind(step, shape);
     most = std::max(most, floats(shape));
   }
   return most + kSlack;
@@ -222,7 +240,7 @@ std::size_t Network::spare_size(Size input) const {
     if (around > 0) {
       most = std::max(most, floats({shape.channels, shape.height + around, shape.width + around}) + kSlack);
     }
-    shape = output_shape(*step.layer, shape);
+    shape = shape_behind(step, shape);
   }
   return most;
 }
@@ -230,7 +248,7 @@ std::size_t Network::spare_size(Size input) const {
 // What the spatial layers hand to the dense ones, of one input.
 std::size_t Network::feature_size(Size input) const {
   MapShape shape{net_->channels, input.height, input.width};
-  for (const Step& step : spatial_) shape = output_shape(*step.layer, shape);
+  for (const Step& step : spatial_) shape = shape_behind(step, shape);
   return floats(shape);
 }
 
@@ -283,7 +301,7 @@ void Network::run_spatial(const Step& step, MapShape in, const float* source, fl
     return;
   }
   if (step.algorithm == Algorithm::kThin) {
-    kernels_->thin_conv({.input = source,
+    kernels_->conv_pool({.input = source,
                          .rows = out.height,
                          .columns = out.width,
                          .outputs = out.channels,
@@ -371,8 +389,9 @@ void Network::run(const float* inputs, int count, Size input, float* scratch, fl
 
 std::vector<std::vector<ChannelRange>> Network::measure(const float* inputs, int count, Size input,
                                                         float* scratch, float* outputs) const {
-  std::vector<std::vector<ChannelRange>> ranges;
-  for (const Step& step : spatial_) ranges.emplace_back(static_cast<std::size_t>(step.output.channels));
+  std::vector<std::vector<ChannelRange>> ranges(net_->layers.size());
+  for (const Step& step : spatial_)
+    ranges[layer_of(step)].resize(static_cast<std::size_t>(step.output.channels));
   run(inputs, count, input, scratch, outputs, outputs_, &ranges);
   return ranges;
 }
@@ -397,10 +416,10 @@ void Network::run(const float* inputs, int count, Size input, float* scratch, fl
       float* const target =
           s + 1 == spatial_.size() ? features + static_cast<std::size_t>(i) * features_each : maps[s % 2];
       run_spatial(spatial_[s], in, source, spare, target);
-      in = output_shape(*spatial_[s].layer, in);
+      in = shape_behind(spatial_[s], in);
       source = target;
       if (ranges) {
-        std::vector<ChannelRange>& channels = (*ranges)[s];
+        std::vector<ChannelRange>& channels = (*ranges)[layer_of(spatial_[s])];
         for (const float* value = target; value != target + floats(in);) {
           for (ChannelRange& range : channels) {
             range = {std::min(range.low, *value), std::max(range.high, *value)};

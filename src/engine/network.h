@@ -47,17 +47,19 @@ class Network {
   // kSlack floats past the end of `inputs` and touches as many past that of `outputs`.
   void run(const float* inputs, int count, Size input, float* scratch, float* outputs) const;
 
-  // The same, and the range of 0 and each channel of what each layer on maps gives (a PReLU is part of the layer before it).
+  // The same, and the range of 0 and each channel of what the net's layers on maps give: as many as the net has layers, without channels
+  // where a layer is computed with the one behind it, as a PReLU's is.
   std::vector<std::vector<ChannelRange>> measure(const float* inputs, int count, Size input, float* scratch,
                                                  float* outputs) const;
 
  private:
-  // By which kernel a convolution is computed.
+  // By which kernel a convolution is computed; kThin: with the pool behind it.
   enum class Algorithm { kPlain, kWinograd, kThin };
 
-  // A layer and the PReLU or ReLU behind it.
+  // A layer and the PReLU or ReLU behind it, and the pool behind those.
   struct Step {
     const Layer* layer = nullptr;
+    const Layer* pool = nullptr;
     MapShape input{}, output{};  // at the net's own size
     AlignedFloats weights;  // group after group, packed as ConvArgs says, or as the algorithm's arguments do
     Algorithm algorithm = Algorithm::kPlain;
@@ -71,7 +73,9 @@ class Network {
 
   static Step pack(const Layer& layer, MapShape input, const ModelData& data, const std::string& name,
                    const Layer* activation, Algorithm algorithm);
-  Algorithm algorithm_for(const Layer& layer, MapShape input) const;
+  Algorithm algorithm_for(const Layer& layer, MapShape input, const Layer* next) const;
+  static MapShape shape_behind(const Step& step, MapShape input);
+  std::size_t layer_of(const Step& step) const;
   void run(const float* inputs, int count, Size input, float* scratch, float* outputs, int output_stride,
            std::vector<std::vector<ChannelRange>>* ranges = nullptr) const;
   void run_spatial(const Step& step, MapShape input, const float* in, float* spare, float* out) const;

@@ -54,8 +54,7 @@ PatchScreen::PatchScreen(const NetSpec& net, const ModelData& data, const Kernel
     return static_cast<std::size_t>(quads * length * length * kScreenLanes);
   };
   map_size_ = words(1, net.side);
-  int quads = 1;            // of the map, with what fills up a block of outputs
-  std::size_t spatial = 0;  // layers on maps so far
+  int quads = 1;  // of the map, with what fills up a block of outputs
   for (std::size_t i = 0; i < net.layers.size(); ++i) {
     const Layer& layer = net.layers[i];
     if (layer.kind == LayerKind::kPrelu) continue;  // part of the layer before
@@ -67,7 +66,6 @@ PatchScreen::PatchScreen(const NetSpec& net, const ModelData& data, const Kernel
     step.output = out.width;
     if (layer.kind == LayerKind::kMaxPool) {
       step.size = layer.kernel;
-      ++spatial;
     } else {
       const bool dense = layer.kind == LayerKind::kDense;
       assert((dense || layer.kind == LayerKind::kConv) && layer.padding == 0 && layer.groups == 1);
@@ -77,8 +75,7 @@ PatchScreen::PatchScreen(const NetSpec& net, const ModelData& data, const Kernel
       if (!dense) {
         // Below what the pool lets through nothing matters.
         const bool pooled = net.layers[i + 2].kind == LayerKind::kMaxPool;
-        next = byte_scales(ranges[spatial + (pooled ? 1 : 0)]);
-        ++spatial;
+        next = byte_scales(ranges[pooled ? i + 2 : i]);
       }
       layers_.emplace_back(values_of(data, net.name, layer, "weight"),
                            values_of(data, net.name, layer, "bias"),

@@ -77,16 +77,18 @@ inline constexpr int kThinChannels = 3;
 // Of one kernel, nine weights row by row, what stands at each place.
 std::array<float, kThinPlaces> thin_weights(const std::array<float, 9>& kernel);
 
+// conv() with 3 x 3 kernels on kThinChannels channels and the max_pool() of 3 x 3 windows, stride 2, behind it, in such tiles. A result is
+// as these have it but for rounding.
 inline constexpr int kMostThinColumns = 46;  // O-Net's
-struct ThinConvArgs {
+struct ConvPoolArgs {
   const float* input = nullptr;  // (rows + 2) x (columns + 2) x kThinChannels
-  int rows = 0, columns = 0;     // of the output
+  int rows = 0, columns = 0;     // of the convolution, at least 3, columns at most kMostThinColumns
   int outputs = 0;
   // As conv() would have those of 4 x 4 kernels that are thin_weights(): [block][place][channel][kBlock], zeros beyond `outputs`.
   const float* weights = nullptr;
   const float* bias = nullptr;    // [blocks * kBlock]
   const float* slopes = nullptr;  // [blocks * kBlock], or null for no PReLU
-  float* output = nullptr;        // rows x columns x outputs
+  float* output = nullptr;        // rows / 2 x columns / 2 x outputs
 };
 
 // conv() at chosen places: window i to targets[i]. Bit for bit what conv() and plane_conv() give for the same sums in the same
@@ -313,7 +315,7 @@ struct Kernels {
   const ScreenKernels* screen = nullptr;
   // Null in the scalar reference, which computes as the nets say.
   void (*winograd)(const WinogradArgs&) = nullptr;
-  void (*thin_conv)(const ThinConvArgs&) = nullptr;  // null, too, where conv() is as fast
+  void (*conv_pool)(const ConvPoolArgs&) = nullptr;
   void (*plane_conv_pool)(const PlaneConvPoolArgs&) = nullptr;
 };
 

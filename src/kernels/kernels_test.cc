@@ -168,15 +168,10 @@ TEST_CASE("tiles of 2 x 2 outputs by hand: what stands at their places") {
   for (std::size_t i = 0; i < places.size(); ++i) CHECK(places[i] == expected[i]);
 }
 
-// A convolution with 3 x 3 kernels, for conv() and for what computes it otherwise: winograd(), or thin_conv() where there are kThinChannels.
+// A convolution with 3 x 3 kernels, for conv() and for winograd().
 struct ThreeByThree {
   int rows, columns, channels, outputs;                        // rows and columns of the output
   AlignedFloats input{}, plain{}, packed{}, bias{}, slopes{};  // slopes: none, no PReLU
-
-  bool thin() const { return channels == kThinChannels; }
-  bool computed_by(const Kernels& kernels) const {
-    return thin() ? kernels.thin_conv != nullptr : kernels.winograd != nullptr;
-  }
 
   std::size_t blocks() const { return static_cast<std::size_t>((outputs + kBlock - 1) / kBlock); }
   std::size_t inputs() const { return static_cast<std::size_t>((rows + 2) * (columns + 2) * channels); }
@@ -186,24 +181,16 @@ struct ThreeByThree {
   void pack(const AlignedFloats& weights) {
     const auto in = static_cast<std::size_t>(channels), out = static_cast<std::size_t>(outputs);
     plain.assign(blocks() * 9 * in * kBlock, 0);
-    const std::size_t all = thin() ? kThinPlaces : kWinogradPlaces;
-    packed.assign(blocks() * all * in * kBlock, 0);
+    packed.assign(blocks() * kWinogradPlaces * in * kBlock, 0);
     for (std::size_t o = 0; o < out; ++o) {
       for (std::size_t i = 0; i < in; ++i) {
         std::array<float, 9> kernel;
         std::copy_n(weights.data() + (o * in + i) * 9, 9, kernel.begin());
-        std::vector<float> places;
-        if (thin()) {
-          const auto own = thin_weights(kernel);
-          places.assign(own.begin(), own.end());
-        } else {
-          const auto own = winograd_weights(kernel);
-          places.assign(own.begin(), own.end());
-        }
+        const auto places = winograd_weights(kernel);
         for (std::size_t tap = 0; tap < 9; ++tap)
           plain[((o / kBlock * 9 + tap) * in + i) * kBlock + o % kBlock] = kernel[tap];
-        for (std::size_t place = 0; place < all; ++place)
-          packed[((o / kBlock * all + place) * in + i) * kBlock + o % kBlock] = places[place];
+        for (std::size_t place = 0; place < kWinogradPlaces; ++place)
+          packed[((o / kBlock * kWinogradPlaces + place) * in + i) * kBlock + o % kBlock] = places[place];
       }
     }
   }
@@ -229,20 +216,9 @@ struct ThreeByThree {
     return result;
   }
 
-  // What it gives, kGuard behind it; checks that winograd() keeps to its scratch.
+  // What winograd() gives, kGuard behind it; checks that it keeps to its scratch.
   AlignedFloats by_winograd(const Kernels& kernels) const {
     AlignedFloats result(results() + kSlack, kGuard);
-    if (thin()) {
-      kernels.thin_conv({.input = input.data(),
-                         .rows = rows,
-                         .columns = columns,
-                         .outputs = outputs,
-                         .weights = packed.data(),
-                         .bias = bias.data(),
-                         .slopes = slopes.empty() ? nullptr : slopes.data(),
-                         .output = result.data()});
-      return result;
-    }
     // No number, so that what is read before it is written shows.
     AlignedFloats scratch(winograd_scratch(channels, outputs) + 2, std::nanf(""));
     scratch.front() = scratch.back() = kGuard;
@@ -274,10 +250,6 @@ TEST_CASE("Winograd's algorithm gives what a convolution does, on every instruct
     }
   }
   cases.push_back({2, 3, 70, 250, false});
-  for (const int columns : {1, 2, 3, 4, 7, 9, 22, 45, kMostThinColumns}) {
-    for (const int rows : {1, 2, 3, 8})
-      cases.push_back({rows, columns, kThinChannels, 5 * rows + columns, rows != 3});
-  }
   std::mt19937 random(11);
   for (const Case& c : cases) {
     CAPTURE(c.rows);
@@ -289,7 +261,7 @@ TEST_CASE("Winograd's algorithm gives what a convolution does, on every instruct
     if (c.prelu) layer.slopes = random_floats(layer.blocks() * kBlock, random);
     const AlignedFloats expected = layer.expected();
     for (const Kernels* kernels : available_kernels()) {
-      if (!layer.computed_by(*kernels)) continue;
+      if (!kernels->winograd) continue;
       CAPTURE(kernels->name);
       const AlignedFloats got = layer.by_winograd(*kernels);
       check_equal(got, expected, layer.results(), 3 * tolerance(9 * c.channels));
@@ -299,47 +271,102 @@ TEST_CASE("Winograd's algorithm gives what a convolution does, on every instruct
 }
 
 TEST_CASE("Winograd's algorithm: exact where no sum is rounded, and alike for all tiles") {
-  for (ThreeByThree layer : {ThreeByThree{9, 9, 40, 20}, ThreeByThree{8, 12, kThinChannels, 20}}) {
-    const int side = layer.thin() ? 2 : 3;  // of a tile
-    std::mt19937 random(12);
-    const auto whole = [&](int low, int high) {
-      return static_cast<float>(std::uniform_int_distribution<int>(low, high)(random));
-    };
-    // A tile's part of the input over and over, so that all tiles see the same.
-    std::vector<float> pattern(static_cast<std::size_t>(side * side * layer.channels));
-    for (float& value : pattern) value = whole(-1, 1);
-    layer.input.assign(layer.inputs() + kSlack, 0);
-    float* to = layer.input.data();
-    for (int y = 0; y < layer.rows + 2; ++y) {
-      for (int x = 0; x < layer.columns + 2; ++x, to += layer.channels)
-        std::copy_n(pattern.data() + (y % side * side + x % side) * layer.channels, layer.channels, to);
-    }
-    AlignedFloats weights(static_cast<std::size_t>(layer.outputs * layer.channels * 9));
-    for (float& weight : weights) weight = 36 * whole(-1, 1);
-    layer.pack(weights);
-    layer.bias.resize(layer.blocks() * kBlock);
-    for (float& value : layer.bias) value = whole(-50, 50);
-    const AlignedFloats expected = layer.expected();
-    ThreeByThree rounded = layer;
-    for (float& weight : rounded.packed) weight *= .1f;
-    for (const Kernels* kernels : available_kernels()) {
-      if (!layer.computed_by(*kernels)) continue;
-      CAPTURE(kernels->name);
-      check_equal(layer.by_winograd(*kernels), expected, layer.results(), 0);
-      const AlignedFloats got = rounded.by_winograd(*kernels);
-      const std::size_t bytes = static_cast<std::size_t>(layer.outputs) * sizeof(float);
-      for (int y = side; y < layer.rows; ++y) {
-        for (int x = side; x < layer.columns; ++x) {
-          const float* const here = got.data() + (y * layer.columns + x) * layer.outputs;
-          CHECK(std::memcmp(here, here - side * layer.columns * layer.outputs, bytes) == 0);
-          CHECK(std::memcmp(here, here - side * layer.outputs, bytes) == 0);
-        }
+  ThreeByThree layer{9, 9, 40, 20};
+  std::mt19937 random(12);
+  const auto whole = [&](int low, int high) {
+    return static_cast<float>(std::uniform_int_distribution<int>(low, high)(random));
+  };
+  // A tile's part of the input over and over, so that all tiles see the same.
+  std::vector<float> pattern(9 * static_cast<std::size_t>(layer.channels));
+  for (float& value : pattern) value = whole(-1, 1);
+  layer.input.assign(layer.inputs() + kSlack, 0);
+  float* to = layer.input.data();
+  for (int y = 0; y < layer.rows + 2; ++y) {
+    for (int x = 0; x < layer.columns + 2; ++x, to += layer.channels)
+      std::copy_n(pattern.data() + (y % 3 * 3 + x % 3) * layer.channels, layer.channels, to);
+  }
+  AlignedFloats weights(static_cast<std::size_t>(layer.outputs * layer.channels * 9));
+  for (float& weight : weights) weight = 36 * whole(-1, 1);
+  layer.pack(weights);
+  layer.bias.resize(layer.blocks() * kBlock);
+  for (float& value : layer.bias) value = whole(-50, 50);
+  const AlignedFloats expected = layer.expected();
+  ThreeByThree rounded = layer;
+  for (float& weight : rounded.packed) weight *= .1f;
+  for (const Kernels* kernels : available_kernels()) {
+    if (!kernels->winograd) continue;
+    CAPTURE(kernels->name);
+    check_equal(layer.by_winograd(*kernels), expected, layer.results(), 0);
+    const AlignedFloats got = rounded.by_winograd(*kernels);
+    const std::size_t bytes = static_cast<std::size_t>(layer.outputs) * sizeof(float);
+    for (int y = 3; y < layer.rows; ++y) {
+      for (int x = 3; x < layer.columns; ++x) {
+        const float* const here = got.data() + (y * layer.columns + x) * layer.outputs;
+        CHECK(std::memcmp(here, here - 3 * layer.columns * layer.outputs, bytes) == 0);
+        CHECK(std::memcmp(here, here - 3 * layer.outputs, bytes) == 0);
       }
     }
   }
 }
 
 TEST_CASE("a convolution and the pool behind it at once, on every instruction set") {
+  std::mt19937 random(14);
+  const Kernels& reference = *find_kernels("scalar");
+  for (const int columns : {3, 4, 7, 8, 9, 21, 22, 45, kMostThinColumns}) {
+    for (const int rows : {3, 4, 9, 10}) {
+      CAPTURE(columns);
+      CAPTURE(rows);
+      ThreeByThree layer{rows, columns, kThinChannels, rows + columns};
+      const bool prelu = rows != 4;
+      layer.input = random_floats(layer.inputs() + kSlack, random);
+      const AlignedFloats weights =
+          random_floats(static_cast<std::size_t>(layer.outputs * kThinChannels * 9), random);
+      layer.pack(weights);
+      layer.bias = random_floats(layer.blocks() * kBlock, random);
+      if (prelu) layer.slopes = random_floats(layer.blocks() * kBlock, random);
+      AlignedFloats packed(layer.blocks() * kThinPlaces * kThinChannels * kBlock);
+      for (std::size_t o = 0; o < static_cast<std::size_t>(layer.outputs); ++o) {
+        for (std::size_t i = 0; i < kThinChannels; ++i) {
+          std::array<float, 9> kernel;
+          std::copy_n(weights.data() + (o * kThinChannels + i) * 9, 9, kernel.begin());
+          const auto places = thin_weights(kernel);
+          for (std::size_t place = 0; place < kThinPlaces; ++place)
+            packed[((o / kBlock * kThinPlaces + place) * kThinChannels + i) * kBlock + o % kBlock] =
+                places[place];
+        }
+      }
+      const AlignedFloats conv = layer.expected();
+      const std::size_t results = static_cast<std::size_t>(rows / 2 * (columns / 2) * layer.outputs);
+      AlignedFloats expected(results + kSlack);
+      reference.max_pool({.input = conv.data(),
+                          .rows = rows,
+                          .columns = columns,
+                          .channels = layer.outputs,
+                          .size = 3,
+                          .stride = 2,
+                          .output_rows = rows / 2,
+                          .output_columns = columns / 2,
+                          .output = expected.data()});
+      for (const Kernels* kernels : available_kernels()) {
+        if (!kernels->conv_pool) continue;
+        CAPTURE(kernels->name);
+        AlignedFloats got(results + kSlack, kGuard);
+        kernels->conv_pool({.input = layer.input.data(),
+                            .rows = rows,
+                            .columns = columns,
+                            .outputs = layer.outputs,
+                            .weights = packed.data(),
+                            .bias = layer.bias.data(),
+                            .slopes = prelu ? layer.slopes.data() : nullptr,
+                            .output = got.data()});
+        check_equal(got, expected, results, tolerance(9 * kThinChannels));
+        for (std::size_t i = results; i < got.size(); ++i) CHECK(got[i] == kGuard);
+      }
+    }
+  }
+}
+
+TEST_CASE("a convolution of planes and the pool behind it at once, on every instruction set") {
   struct Case {
     int conv_columns, conv_rows, outputs;
     bool prelu;

@@ -580,7 +580,7 @@ void plane_pool(const PlanePoolArgs& a) {
   }
 }
 
-// How many outputs and vectors of columns one pass of plane_conv_pool() keeps in registers, and how many tiles one of thin_conv(): four
+// How many outputs and vectors of columns one pass of plane_conv_pool() keeps in registers, and how many tiles one of conv_pool(): four
 // products of each, while four sums of each may wait elsewhere.
 #if HWY_TARGET == HWY_AVX3
 inline constexpr int kPoolOutputs = 5, kPoolVectors = 1;
@@ -588,8 +588,6 @@ inline constexpr int kPoolOutputs = 5, kPoolVectors = 1;
 inline constexpr int kPoolOutputs = 1, kPoolVectors = 3;
 #endif
 inline constexpr int kThinTiles = 4;
-// With few registers and fused multiply-add conv() is as fast.
-inline constexpr bool kThinPays = HWY_TARGET == HWY_AVX3 || !HWY_NATIVE_FMA;
 
 // From rows or columns a to d of a tile's inputs, in place: a - c, b + c, c - b, b - d.
 HWY_INLINE void thin_input(V& a, V& b, V& c, V& d) {
@@ -739,55 +737,82 @@ void plane_conv_pool(const PlaneConvPoolArgs& a) {
 // Of a row of tiles, what became of its inputs, [row of places][difference, sum, turned difference of neighbours][value of the input's row].
 inline constexpr int kThinRow = (kMostThinColumns + 2) * kThinChannels + 2 * kSlack;
 
-// Outputs of kLanes channels from `channel` on, of `Tiles` tiles from `tile` on.
+// kLanes channels from `channel` on, of `Tiles` tiles from `tile` on in row `row` of them. A window of the pool is a tile, and what touches
+// it of the tiles right of and below it: theirs is added to what is there of the tiles before.
 template <int Tiles, int... O>
-HWY_NOINLINE void thin_tile(const ThinConvArgs& a, const float* sums, int top, int tile, int channel,
-                            std::integer_sequence<int, O...> each) {
+HWY_NOINLINE void conv_pool_tile(const ConvPoolArgs& a, const float* sums, int row, int tile, int channel,
+                                 std::integer_sequence<int, O...> each) {
   const F d;
-  ThinOutputs<Tiles> to;
-  const auto vector_at = [](int row, int k, int) { return (row * kThinInputs + k) * kThinChannels * kBlock; };
-  const auto scalar_at = [](int row, int k, int o) {
+  ThinOutputs<Tiles> at;
+  const auto vector_at = [](int places, int k, int) {
+    return (places * kThinInputs + k) * kThinChannels * kBlock;
+  };
+  const auto scalar_at = [](int places, int k, int o) {
     const int of = k == 0 || k == 3 ? 0 : k;
-    return (row * 3 + of) * kThinRow + ((k > 0 ? 1 : 0) + 2 * o) * kThinChannels;
+    return (places * 3 + of) * kThinRow + ((k > 0 ? 1 : 0) + 2 * o) * kThinChannels;
   };
   const float* const weights =
       a.weights + channel / kBlock * (kThinPlaces * kThinChannels * kBlock) + channel % kBlock;
   thin_outputs(
       ThinFactors{weights, sums + 2 * tile * kThinChannels, kBlock, std::ptrdiff_t{1}, vector_at, scalar_at},
-      kThinChannels, [&](int) { return hn::Load(d, a.bias + channel); }, to, each);
+      kThinChannels, [&](int) { return hn::Load(d, a.bias + channel); }, at, each);
   const V slope = a.slopes ? hn::Load(d, a.slopes + channel) : hn::Set(d, 1.f);
-  const int channels = a.outputs - channel;
-  const auto store = [&](int row, int column, V value) {
-    if (row >= a.rows || column >= a.columns) return;
-    float* const output = a.output + (std::ptrdiff_t{row} * a.columns + column) * a.outputs + channel;
-    if (channels >= kLanes) {
-      hn::StoreU(prelu(value, slope), d, output);
+  ((at.at00[O] = prelu(at.at00[O], slope), at.at01[O] = prelu(at.at01[O], slope),
+    at.at10[O] = prelu(at.at10[O], slope), at.at11[O] = prelu(at.at11[O], slope)),
+   ...);
+  // Behind the edges there is nothing: what is put in its place changes no maximum.
+  if (2 * row + 1 == a.rows) ((at.at10[O] = at.at00[O], at.at11[O] = at.at01[O]), ...);
+  if (2 * (tile + Tiles) > a.columns) {
+    at.at01[Tiles - 1] = at.at00[Tiles - 1];
+    at.at11[Tiles - 1] = at.at10[Tiles - 1];
+  }
+  const V upper[] = {hn::Max(at.at00[O], at.at01[O])...}, left[] = {hn::Max(at.at00[O], at.at10[O])...};
+  const V whole[] = {hn::Max(upper[O], hn::Max(at.at10[O], at.at11[O]))...};
+
+  const int pooled = a.columns / 2;
+  const std::ptrdiff_t line = std::ptrdiff_t{pooled} * a.outputs;
+  float* const output = a.output + row * line + std::ptrdiff_t{tile} * a.outputs + channel;
+  const int channels = std::min(a.outputs - channel, kLanes);
+  const auto store = [&](V value, float* to) {
+    if (channels == kLanes) {
+      hn::StoreU(value, d, to);
     } else {
-      hn::BlendedStore(prelu(value, slope), hn::FirstN(d, static_cast<std::size_t>(channels)), d, output);
+      hn::BlendedStore(value, hn::FirstN(d, static_cast<std::size_t>(channels)), d, to);
     }
   };
-  ((store(top, 2 * (tile + O), to.at00[O]), store(top, 2 * (tile + O) + 1, to.at01[O]),
-    store(top + 1, 2 * (tile + O), to.at10[O]), store(top + 1, 2 * (tile + O) + 1, to.at11[O])),
+  const auto add = [&](V value, float* to) { store(hn::Max(value, hn::LoadU(d, to)), to); };
+  const bool has_own = row<a.rows / 2, has_upper = row> 0;
+  if (tile > 0) {
+    if (has_own) add(left[0], output - a.outputs);
+    if (has_upper) add(at.at00[0], output - line - a.outputs);
+  }
+  const auto put = [&](int o, V own, V below) {
+    if (tile + o >= pooled) return;
+    if (has_own) store(own, output + o * a.outputs);
+    if (has_upper) add(below, output - line + o * a.outputs);
+  };
+  (put(O, O + 1 < Tiles ? hn::Max(whole[O], left[(O + 1) % Tiles]) : whole[O],
+       O + 1 < Tiles ? hn::Max(upper[O], at.at00[(O + 1) % Tiles]) : upper[O]),
    ...);
 }
 
 template <int Tiles = kThinTiles>
-void thin_tiles(const ThinConvArgs& a, int tiles, const float* sums, int top, int tile, int channel) {
+void conv_pool_tiles(const ConvPoolArgs& a, int tiles, const float* sums, int row, int tile, int channel) {
   if (tiles == Tiles) {
-    thin_tile<Tiles>(a, sums, top, tile, channel, Indices<Tiles>());
+    conv_pool_tile<Tiles>(a, sums, row, tile, channel, Indices<Tiles>());
   } else if constexpr (Tiles > 1) {
-    thin_tiles<Tiles - 1>(a, tiles, sums, top, tile, channel);
+    conv_pool_tiles<Tiles - 1>(a, tiles, sums, row, tile, channel);
   }
 }
 
-void thin_conv(const ThinConvArgs& a) {
+void conv_pool(const ConvPoolArgs& a) {
   const F d;
   const int width = (a.columns + 2) * kThinChannels;
-  const int across = (a.columns + 1) / 2;
+  const int across = (a.columns + 1) / 2, down = (a.rows + 1) / 2;
   HWY_ALIGN float plain[4 * kThinRow], sums[4 * 3 * kThinRow];
-  for (int top = 0; top < a.rows; top += 2) {
-    const float* const from = a.input + std::ptrdiff_t{top} * width;
-    const int last = top + 1 < a.rows ? 3 * width : 2 * width;
+  for (int row = 0; row < down; ++row) {
+    const float* const from = a.input + std::ptrdiff_t{2 * row} * width;
+    const int last = 2 * row + 1 < a.rows ? 3 * width : 2 * width;
     for (int x = 0; x < width; x += kLanes) {
       V at[4];
       for (int r = 0; r < 3; ++r) at[r] = hn::LoadU(d, from + r * width + x);
@@ -807,7 +832,7 @@ void thin_conv(const ThinConvArgs& a) {
     }
     for (int channel = 0; channel < a.outputs; channel += kLanes) {
       for (int tile = 0; tile < across; tile += kThinTiles)
-        thin_tiles(a, std::min(kThinTiles, across - tile), sums, top, tile, channel);
+        conv_pool_tiles(a, std::min(kThinTiles, across - tile), sums, row, tile, channel);
     }
   }
 }
@@ -843,20 +868,9 @@ void plane_split(const PlaneSplitArgs& a) {
 #define MTCNN_LEVEL_NAME "baseline"
 #endif
 extern const Kernels kSimdKernels;
-const Kernels kSimdKernels{MTCNN_LEVEL_NAME,
-                           conv,
-                           max_pool,
-                           lrn,
-                           blend_rows,
-                           blend_columns,
-                           plane_conv,
-                           plane_pool,
-                           plane_split,
-                           conv_at,
-                           nullptr,
-                           winograd,
-                           kThinPays ? thin_conv : nullptr,
-                           plane_conv_pool};
+const Kernels kSimdKernels{MTCNN_LEVEL_NAME, conv,           max_pool,    lrn,     blend_rows, blend_columns,
+                           plane_conv,       plane_pool,     plane_split, conv_at, nullptr,    winograd,
+                           conv_pool,        plane_conv_pool};
 #undef MTCNN_LEVEL_NAME
 
 }  // namespace HWY_NAMESPACE
