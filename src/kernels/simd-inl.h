@@ -617,6 +617,9 @@ struct ThinFactors {
   VectorAt vector_at;
   ScalarAt scalar_at;
 };
+template <class VectorAt, class ScalarAt>
+ThinFactors(const float*, const float*, std::ptrdiff_t, std::ptrdiff_t, VectorAt, ScalarAt)
+    -> ThinFactors<VectorAt, ScalarAt>;
 
 // Both columns of outputs that a row of places gives. `bias`: of the tile.
 template <int Row, int Count, class Factors, class Bias, int... I, int... O>
