@@ -602,12 +602,6 @@ HWY_INLINE void thin_input(V& a, V& b, V& c, V& d) {
 template <int Count>
 using Indices = std::make_integer_sequence<int, Count>;
 
-// Outputs of `Count` tiles, by row and column.
-template <int Count>
-struct ThinOutputs {
-  V at00[Count], at01[Count], at10[Count], at11[Count];
-};
-
 // What a row of places multiplies: vector_at and scalar_at, of the row, the place in it and the tile, are where the first channel's factors
 // are from `vectors` and `scalars` on; the next channel's are vector_step and scalar_step behind.
 template <class VectorAt, class ScalarAt>
@@ -621,7 +615,7 @@ template <class VectorAt, class ScalarAt>
 ThinFactors(const float*, const float*, std::ptrdiff_t, std::ptrdiff_t, VectorAt, ScalarAt)
     -> ThinFactors<VectorAt, ScalarAt>;
 
-// Both columns of outputs that a row of places gives. `bias`: of the tile.
+// Both columns of outputs that a row of places gives, of `Count` tiles. `bias`: of the tile.
 template <int Row, int Count, class Factors, class Bias, int... I, int... O>
 HWY_INLINE void thin_row(const Factors& f, int channels, const Bias& bias, V (&left)[Count],
                          V (&right)[Count], std::integer_sequence<int, I...>,
@@ -642,19 +636,20 @@ HWY_INLINE void thin_row(const Factors& f, int channels, const Bias& bias, V (&l
   ((right[O] = hn::Sub(hn::Sub(product[Count + O], product[2 * Count + O]), product[3 * Count + O])), ...);
 }
 
+// All four outputs of `Count` tiles, row by row.
 template <int Count, class Factors, class Bias, int... O>
-HWY_INLINE void thin_outputs(const Factors& f, int channels, const Bias& bias, ThinOutputs<Count>& to,
+HWY_INLINE void thin_outputs(const Factors& f, int channels, const Bias& bias, V (&at)[4][Count],
                              std::integer_sequence<int, O...> each) {
   constexpr Indices<4 * Count> all;
   V left[Count], right[Count];
-  thin_row<0, Count>(f, channels, bias, to.at00, to.at01, all, each);
-  thin_row<1, Count>(f, channels, bias, to.at10, to.at11, all, each);
-  ((to.at00[O] = hn::Add(to.at00[O], to.at10[O]), to.at01[O] = hn::Add(to.at01[O], to.at11[O])), ...);
+  thin_row<0, Count>(f, channels, bias, at[0], at[1], all, each);
+  thin_row<1, Count>(f, channels, bias, at[2], at[3], all, each);
+  ((at[0][O] = hn::Add(at[0][O], at[2][O]), at[1][O] = hn::Add(at[1][O], at[3][O])), ...);
   thin_row<2, Count>(f, channels, bias, left, right, all, each);
-  ((to.at00[O] = hn::Add(to.at00[O], left[O]), to.at01[O] = hn::Add(to.at01[O], right[O])), ...);
-  ((to.at10[O] = hn::Sub(to.at10[O], left[O]), to.at11[O] = hn::Sub(to.at11[O], right[O])), ...);
+  ((at[0][O] = hn::Add(at[0][O], left[O]), at[1][O] = hn::Add(at[1][O], right[O])), ...);
+  ((at[2][O] = hn::Sub(at[2][O], left[O]), at[3][O] = hn::Sub(at[3][O], right[O])), ...);
   thin_row<3, Count>(f, channels, bias, left, right, all, each);
-  ((to.at10[O] = hn::Sub(to.at10[O], left[O]), to.at11[O] = hn::Sub(to.at11[O], right[O])), ...);
+  ((at[2][O] = hn::Sub(at[2][O], left[O]), at[3][O] = hn::Sub(at[3][O], right[O])), ...);
 }
 
 HWY_INLINE V prelu(V value, V slope) {
@@ -667,7 +662,7 @@ template <int Outputs, int Vectors, int... O>
 HWY_NOINLINE void pool_tile(const PlaneConvPoolArgs& a, const float* sums, int first, int column,
                             std::integer_sequence<int, O...> each) {
   const F d;
-  ThinOutputs<Outputs * Vectors> to;
+  V at[4][Outputs * Vectors];
   const std::ptrdiff_t next = a.outputs;
   const auto vector_at = [](int row, int k, int o) {
     return ((row * kThinChannels * kThinInputs + k) * Vectors + o % Vectors) * kLanes;
@@ -678,15 +673,15 @@ HWY_NOINLINE void pool_tile(const PlaneConvPoolArgs& a, const float* sums, int f
   thin_outputs(
       ThinFactors{sums, a.weights + first, kThinInputs * Vectors * kLanes, kThinInputs * next, vector_at,
                   scalar_at},
-      a.channels, [&](int o) { return hn::Set(d, a.bias[first + o / Vectors]); }, to, each);
+      a.channels, [&](int o) { return hn::Set(d, a.bias[first + o / Vectors]); }, at, each);
   // Behind the edges there is nothing: what is put in its place changes no maximum.
-  if (a.conv_rows < 2) ((to.at10[O] = to.at00[O], to.at11[O] = to.at01[O]), ...);
+  if (a.conv_rows < 2) ((at[2][O] = at[0][O], at[3][O] = at[1][O]), ...);
   if (const int whole = a.conv_columns / 2 - column; whole < Vectors * kLanes) {
     const auto cut = [&](int o, V left, V right) {
       const int inside = std::max(whole - o % Vectors * kLanes, 0);
       return hn::IfThenElse(hn::FirstN(d, static_cast<std::size_t>(inside)), right, left);
     };
-    ((to.at01[O] = cut(O, to.at00[O], to.at01[O]), to.at11[O] = cut(O, to.at10[O], to.at11[O])), ...);
+    ((at[1][O] = cut(O, at[0][O], at[1][O]), at[3][O] = cut(O, at[2][O], at[3][O])), ...);
   }
   const auto pool = [&](int o, V v0, V v1, V v2, V v3) {
     const int output = first + o / Vectors;
@@ -700,7 +695,7 @@ HWY_NOINLINE void pool_tile(const PlaneConvPoolArgs& a, const float* sums, int f
     }
     hn::StoreU(value, d, a.output + output * a.output_plane + column + o % Vectors * kLanes);
   };
-  (pool(O, to.at00[O], to.at01[O], to.at10[O], to.at11[O]), ...);
+  (pool(O, at[0][O], at[1][O], at[2][O], at[3][O]), ...);
 }
 
 // Vectors * kLanes columns of the output.
@@ -746,7 +741,7 @@ template <int Tiles, int... O>
 HWY_NOINLINE void conv_pool_tile(const ConvPoolArgs& a, const float* sums, int row, int tile, int channel,
                                  std::integer_sequence<int, O...> each) {
   const F d;
-  ThinOutputs<Tiles> at;
+  V at[4][Tiles];
   const auto vector_at = [](int places, int k, int) {
     return (places * kThinInputs + k) * kThinChannels * kBlock;
   };
@@ -760,17 +755,17 @@ HWY_NOINLINE void conv_pool_tile(const ConvPoolArgs& a, const float* sums, int r
       ThinFactors{weights, sums + 2 * tile * kThinChannels, kBlock, std::ptrdiff_t{1}, vector_at, scalar_at},
       kThinChannels, [&](int) { return hn::Load(d, a.bias + channel); }, at, each);
   const V slope = a.slopes ? hn::Load(d, a.slopes + channel) : hn::Set(d, 1.f);
-  ((at.at00[O] = prelu(at.at00[O], slope), at.at01[O] = prelu(at.at01[O], slope),
-    at.at10[O] = prelu(at.at10[O], slope), at.at11[O] = prelu(at.at11[O], slope)),
+  ((at[0][O] = prelu(at[0][O], slope), at[1][O] = prelu(at[1][O], slope), at[2][O] = prelu(at[2][O], slope),
+    at[3][O] = prelu(at[3][O], slope)),
    ...);
   // Behind the edges there is nothing: what is put in its place changes no maximum.
-  if (2 * row + 1 == a.rows) ((at.at10[O] = at.at00[O], at.at11[O] = at.at01[O]), ...);
+  if (2 * row + 1 == a.rows) ((at[2][O] = at[0][O], at[3][O] = at[1][O]), ...);
   if (2 * (tile + Tiles) > a.columns) {
-    at.at01[Tiles - 1] = at.at00[Tiles - 1];
-    at.at11[Tiles - 1] = at.at10[Tiles - 1];
+    at[1][Tiles - 1] = at[0][Tiles - 1];
+    at[3][Tiles - 1] = at[2][Tiles - 1];
   }
-  const V upper[] = {hn::Max(at.at00[O], at.at01[O])...}, left[] = {hn::Max(at.at00[O], at.at10[O])...};
-  const V whole[] = {hn::Max(upper[O], hn::Max(at.at10[O], at.at11[O]))...};
+  const V upper[] = {hn::Max(at[0][O], at[1][O])...}, left[] = {hn::Max(at[0][O], at[2][O])...};
+  const V whole[] = {hn::Max(upper[O], hn::Max(at[2][O], at[3][O]))...};
 
   const int pooled = a.columns / 2;
   const std::ptrdiff_t line = std::ptrdiff_t{pooled} * a.outputs;
@@ -787,7 +782,7 @@ HWY_NOINLINE void conv_pool_tile(const ConvPoolArgs& a, const float* sums, int r
   const bool has_own = row<a.rows / 2, has_upper = row> 0;
   if (tile > 0) {
     if (has_own) add(left[0], output - a.outputs);
-    if (has_upper) add(at.at00[0], output - line - a.outputs);
+    if (has_upper) add(at[0][0], output - line - a.outputs);
   }
   const auto put = [&](int o, V own, V below) {
     if (tile + o >= pooled) return;
@@ -795,7 +790,7 @@ HWY_NOINLINE void conv_pool_tile(const ConvPoolArgs& a, const float* sums, int r
     if (has_upper) add(below, output - line + o * a.outputs);
   };
   (put(O, O + 1 < Tiles ? hn::Max(whole[O], left[(O + 1) % Tiles]) : whole[O],
-       O + 1 < Tiles ? hn::Max(upper[O], at.at00[(O + 1) % Tiles]) : upper[O]),
+       O + 1 < Tiles ? hn::Max(upper[O], at[0][(O + 1) % Tiles]) : upper[O]),
    ...);
 }
 
