@@ -13,7 +13,7 @@
 namespace mtcnn {
 
 // The score down to which curves go.
-inline constexpr double kLeastChecked = .01;
+inline constexpr double kLeastChecked = .001;
 
 inline constexpr std::size_t kTimesMore = 20;
 
