@@ -779,7 +779,8 @@ HWY_NOINLINE void conv_pool_tile(const ConvPoolArgs& a, const float* sums, int r
     }
   };
   const auto add = [&](V value, float* to) { store(hn::Max(value, hn::LoadU(d, to)), to); };
-  const bool has_own = row<a.rows / 2, has_upper = row> 0;
+  const bool has_own = row < a.rows / 2;
+  const bool has_upper = row > 0;
   if (tile > 0) {
     if (has_own) add(left[0], output - a.outputs);
     if (has_upper) add(at[0][0], output - line - a.outputs);
