@@ -92,7 +92,7 @@ def test_options_reach_the_library(model, photo, detector):
 
     face = detector.detect(photo)[0]
     side = max(face.box.width, face.box.height)
-    assert count(min_face=2 * side) == 0
+    assert count(min_face=3 * side) == 0
     assert count(max_face=side / 4) == 0
     assert count(min_face=40, thresholds=(0.6, 0.7, 1.0)) == 0
     assert count(min_face=40, region=(0, 260, 512, 512)) == 0
