@@ -46,7 +46,7 @@ void halve(const float* in, MapShape shape, float* out) {
 
 // `next`: what comes behind its PReLU, or null.
 Network::Algorithm Network::algorithm_for(const Layer& layer, MapShape input, const Layer* next) const {
-  // With few channels the sums of inputs cost what the multiplications save.
+  // With few channels the sums of inputs of tiles so large cost what the multiplications save.
   constexpr int kFewestChannels = 24;
   if (layer.kind != LayerKind::kConv || layer.kernel != 3 || layer.padding != 0 || layer.groups != 1)
     return Algorithm::kPlain;

@@ -47,8 +47,8 @@ class Network {
   // kSlack floats past the end of `inputs` and touches as many past that of `outputs`.
   void run(const float* inputs, int count, Size input, float* scratch, float* outputs) const;
 
-  // The same, and the range of 0 and each channel of what the net's layers on maps give: as many as the net has layers, without channels
-  // where a layer is computed with the one behind it, as a PReLU's is.
+  // The same, and the range of 0 and each channel of what the net's layers on maps give: as many as the net has layers. A PReLU's is at its
+  // convolution's index, that of a convolution and pool computed at once at the pool's; all others are empty.
   std::vector<std::vector<ChannelRange>> measure(const float* inputs, int count, Size input, float* scratch,
                                                  float* outputs) const;
 

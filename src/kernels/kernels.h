@@ -188,12 +188,13 @@ struct PlanePoolArgs {
 };
 
 // plane_conv() with 3 x 3 kernels on kThinChannels channels and the plane_pool() behind it, by Winograd's algorithm with tiles of 2 x 2
-// outputs, a window of the pool each. A result is as these have it but for rounding.
+// outputs, a window of the pool each. A result is as these have it but for rounding. Reads up to 2 * kSlack floats past the end of each row of
+// the input.
 struct PlaneConvPoolArgs {
   const float* const* rows = nullptr;  // of the input, four of them
   int conv_rows = 2;                   // 1: the window is cut, and rows[3] may be anything that can be read
   int conv_columns = 0;                // of the convolution, more than 2 * (columns - 1)
-  int channels = kThinChannels;        // (GCC makes better code where it does not know how many)
+  int channels = kThinChannels;        // no other number; GCC makes better code where it does not know it
   std::ptrdiff_t plane = 0;
   int columns = 0;  // of the output
   int outputs = 0;

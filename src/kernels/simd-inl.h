@@ -732,7 +732,7 @@ void plane_conv_pool(const PlaneConvPoolArgs& a) {
   for (; column < a.columns; column += kLanes) pool_columns<1>(a, column);
 }
 
-// Of a row of tiles, what became of its inputs, [row of places][difference, sum, turned difference of neighbours][value of the input's row].
+// Of a row of tiles, what became of its inputs, [row of places][difference from the pixel after the next, sum with the next, the next less it][value of the input's row].
 inline constexpr int kThinRow = (kMostThinColumns + 2) * kThinChannels + 2 * kSlack;
 
 // kLanes channels from `channel` on, of `Tiles` tiles from `tile` on in row `row` of them. A window of the pool is a tile, and what touches
@@ -758,12 +758,7 @@ HWY_NOINLINE void conv_pool_tile(const ConvPoolArgs& a, const float* sums, int r
   ((at[0][O] = prelu(at[0][O], slope), at[1][O] = prelu(at[1][O], slope), at[2][O] = prelu(at[2][O], slope),
     at[3][O] = prelu(at[3][O], slope)),
    ...);
-  // Behind the edges there is nothing: what is put in its place changes no maximum.
-  if (2 * row + 1 == a.rows) ((at[2][O] = at[0][O], at[3][O] = at[1][O]), ...);
-  if (2 * (tile + Tiles) > a.columns) {
-    at[1][Tiles - 1] = at[0][Tiles - 1];
-    at[3][Tiles - 1] = at[2][Tiles - 1];
-  }
+  // Where a last row or column of tiles is cut, only its first row or column of outputs is used, by the windows before it.
   const V upper[] = {hn::Max(at[0][O], at[1][O])...}, left[] = {hn::Max(at[0][O], at[2][O])...};
   const V whole[] = {hn::Max(upper[O], hn::Max(at[2][O], at[3][O]))...};
 
