@@ -86,6 +86,10 @@ void visit(V& v, SearchConfig& c) {
 
 template <typename V>
 void visit(V& v, StageConfig& c) {
+  v("start_from", c.start_from,
+    "a model file with whose weights of this net it begins, in place of random ones: go on with less data, fewer samples\n"
+    "and a lower learning rate",
+    Range{});
   v("samples", c.samples, "crops of all kinds, over all rounds", kCount);
   v("batch", c.batch, "crops in a step, over all ranks", Range{8, 1e6});
   v("rounds", c.rounds,
@@ -481,6 +485,8 @@ Result<TrainConfig> parse_config(const std::string& text, const std::string& nam
   if (status) status = read_sets(file.table(), "set", name, folder, config.sets);
   if (status) status = read_sets(file.table(), "validation", name, folder, config.validation);
   if (!status) return status.error();
+  for (StageConfig* stage : {&config.pnet, &config.rnet, &config.onet})
+    make_absolute(folder, stage->start_from);
   config.output = (std::filesystem::path(folder) / config.output).lexically_normal().string();
 
   const auto bad = [&](const std::string& what) { return Error{ErrorCode::kFormat, name + ": " + what}; };

@@ -53,6 +53,7 @@ struct AugmentConfig {
 };
 
 struct StageConfig {
+  std::string start_from;  // full path, or empty
   double samples = 3e6;
   int batch = 512;
   int rounds = 2;

@@ -49,6 +49,8 @@ TEST_CASE("a set's paths are full, from wherever its config is read") {
   CHECK(near->sets[0].labels == (fs::path(here) / "l.txt").string());
   CHECK(config_text(*near) == config_text(*far));
   CHECK(near->output == "training");
+  CHECK(parse_config("[onet]\nstart_from = 'm.safetensors'\n" + kSet, "c.toml", "/models")->onet.start_from ==
+        "/models/m.safetensors");
 }
 
 TEST_CASE("the example is a config of the defaults") {

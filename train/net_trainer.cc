@@ -87,6 +87,12 @@ Result<std::unique_ptr<NetTrainer>> NetTrainer::create(const NetSpec& net, const
       new NetTrainer(std::make_unique<State>(net, config, seed, gpu ? torch::kCUDA : torch::kCPU, ranks)));
 }
 
+void NetTrainer::start(const ModelData& data) {
+  state_->net.load(data);
+  const std::vector<torch::Tensor> now = state_->net.tensors();
+  for (std::size_t i = 0; i < now.size(); ++i) state_->mean[i].copy_(now[i].detach());
+}
+
 Result<StepResult> NetTrainer::step(const Batch& batch, double progress) {
   State& s = *state_;
   const auto count = static_cast<std::int64_t>(batch.targets.size());

@@ -116,6 +116,9 @@ std::string text_without_places(TrainConfig config) {
   for (std::vector<SetConfig>* sets : {&config.sets, &config.validation}) {
     for (SetConfig& set : *sets) set.labels = set.images = set.landmarks = "";
   }
+  for (StageConfig* stage : {&config.pnet, &config.rnet, &config.onet}) {
+    stage->start_from = std::filesystem::path(stage->start_from).filename().string();
+  }
   return config_text(config);
 }
 
@@ -184,6 +187,7 @@ class Pipeline {
   Status read_sets();
   Status compare_settings() const;
   Status compare_nets_before(std::size_t stage) const;
+  Status read_starts(const TrainRun& run);
   void forget(std::size_t from) const;
   void remove_own(std::size_t stage) const;
   Result<bool> finish();
@@ -206,6 +210,7 @@ class Pipeline {
   FolderLock lock_;
   ImageCache images_;
   Photographs photographs_, validation_;
+  std::array<std::optional<ModelData>, 3> starts_;
   std::string config_hash_;
 };
 
@@ -338,6 +343,24 @@ Status Pipeline::read_sets() {
   return std::monostate{};
 }
 
+// Before anything is forgotten or learned. Not needed any more by a net that is done or has a checkpoint.
+Status Pipeline::read_starts(const TrainRun& run) {
+  for (std::size_t stage = 0; stage < 3; ++stage) {
+    const std::string& file = stage_config(stage).start_from;
+    if (!run.stages[stage] || file.empty()) continue;
+    const std::string name = path(net_of(stage).name);
+    std::error_code error;
+    if (!run.restart && (std::filesystem::exists(name + ".safetensors", error) ||
+                         std::filesystem::exists(name + ".checkpoint", error))) {
+      continue;
+    }
+    const Result<Model> model = Model::load(file);
+    if (!model) return model.error();
+    starts_[stage] = model->data();
+  }
+  return std::monostate{};
+}
+
 Status Pipeline::prepare(const TrainRun& run) {
   namespace fs = std::filesystem;
   std::error_code error;
@@ -359,6 +382,7 @@ Status Pipeline::prepare(const TrainRun& run) {
     const Status same = run.restart ? compare_nets_before(first_stage(run)) : compare_settings();
     if (!same) return same;
   }
+  if (Status status = read_starts(run); !status) return status;
   if (Status status = read_sets(); !status) return status;
   std::size_t faces = 0, points = 0, ignored = 0;
   for (const Photograph& photograph : photographs_.list) {
@@ -429,7 +453,14 @@ Status Pipeline::save_model(const ModelData& data, const std::string& check, con
   ModelData model = data;
   std::string sets;
   for (const SetConfig& set : config_.sets) sets += (sets.empty() ? "" : ", ") + set.name;
-  model.metadata["provenance"] = "trained by mtcnn train on " + sets;
+  std::string& provenance = model.metadata["provenance"];
+  provenance = "trained by mtcnn train on " + sets;
+  for (std::size_t stage = 0; stage < 3; ++stage) {
+    if (const std::string& file = stage_config(stage).start_from; !file.empty()) {
+      provenance += std::string("; ") + kTitles[stage] + " began with the weights of " +
+                    std::filesystem::path(file).filename().string();
+    }
+  }
   model.metadata["trainer"] = std::string("mtcnn ") + version() + ", libtorch " + libtorch_version();
   model.metadata["seed"] = std::to_string(config_.seed);
   model.metadata["config_hash"] = config_hash_;
@@ -648,6 +679,10 @@ Result<bool> Pipeline::train_stage(std::size_t stage, ModelData& model) {
   if (step > 0) {
     note(std::string(kTitles[stage]) + ": on from step " + std::to_string(step));
   } else {
+    if (starts_[stage]) {
+      trainer.start(*starts_[stage]);
+      note(std::string(kTitles[stage]) + ": begins with the weights of " + config.start_from);
+    }
     // What is there was mined by another training of this net.
     if (first()) remove_own(stage);
     ranks_.wait();

@@ -197,6 +197,38 @@ TEST_CASE("a run does what is missing, and says in the model where it comes from
   CHECK(shop.events_of("result") == 1);
 }
 
+TEST_CASE("a net may begin with the weights of a model") {
+  Workshop shop;
+  REQUIRE(shop.train().ok());
+  const Result<Model> before = Model::load(shop.folder / "out/model.safetensors");
+  REQUIRE(before.ok());
+  shop.config.output = shop.folder / "tuned";
+  shop.config.onet.start_from = shop.folder / "away.safetensors";
+  const Result<bool> missing = shop.train();
+  REQUIRE(!missing.ok());
+  CHECK(missing.error().code == ErrorCode::kIo);
+  CHECK(missing.error().message.find("away.safetensors") != std::string::npos);
+  // The same seed and a rate of 0: what it begins with is what it ends with, but for the scores' calibration.
+  fs::copy_file(shop.folder / "out/model.safetensors", shop.folder / "away.safetensors");
+  for (StageConfig* stage : {&shop.config.pnet, &shop.config.onet}) stage->learning_rate = 0;
+  REQUIRE(shop.train().ok());
+  CHECK(shop.notes.find("O-Net: begins with the weights of ") != std::string::npos);
+  CHECK(shop.notes.find("P-Net: begins") == std::string::npos);
+  const Result<Model> after = Model::load(shop.folder / "tuned/model.safetensors");
+  REQUIRE(after.ok());
+  CHECK(after->info().metadata.at("provenance") ==
+        "trained by mtcnn train on train; O-Net began with the weights of away.safetensors");
+  const auto same = [&](const char* tensor) {
+    return before->data().tensors.at(tensor).values == after->data().tensors.at(tensor).values;
+  };
+  CHECK(same("onet.conv1.weight"));
+  CHECK(same("onet.landmarks.bias"));
+  CHECK(!same("pnet.conv1.weight"));
+  // What it began with is not needed any more.
+  fs::remove(shop.folder / "away.safetensors");
+  CHECK(*shop.train());
+}
+
 TEST_CASE("a stop is noticed while photographs are searched, and what a kill left is cleared away") {
   Workshop shop;
   shop.config.pnet.rounds = 2;
