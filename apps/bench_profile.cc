@@ -118,7 +118,7 @@ void conv_pool(const ConvPoolArgs& a) {
   layer(watch.inner->conv_pool, a, {0, 3 * kThinChannels, a.outputs, 3},
         pixels * a.outputs * (2 * 9 * kThinChannels + 2),
         kFloat * (static_cast<double>(a.rows + 2) * (a.columns + 2) * kThinChannels +
-                  1. * kThinPlaces * kThinChannels * a.outputs + pixels / 4 * a.outputs));
+                  1. * kPairPlaces * kThinChannels * a.outputs + pixels / 4 * a.outputs));
 }
 
 void max_pool(const PoolArgs& a) {
@@ -141,7 +141,14 @@ void plane_conv_pool(const PlaneConvPoolArgs& a) {
   const double outputs = static_cast<double>(a.columns) * a.outputs;
   layer(watch.inner->plane_conv_pool, a, {0, 3 * kThinChannels, a.outputs, 3},
         outputs * (2 * 4 * 9 * kThinChannels + 3),
-        kFloat * (4. * a.columns * kThinChannels + 1. * kThinPlaces * kThinChannels * a.outputs + outputs));
+        kFloat * (4. * a.columns * kThinChannels + 1. * kPairPlaces * kThinChannels * a.outputs + outputs));
+}
+
+void plane_winograd(const PlaneWinogradArgs& a) {
+  const double columns = (a.lower ? 2. : 1.) * a.columns;
+  layer(watch.inner->plane_winograd, a, {0, 3 * a.channels, a.outputs, 3},
+        2 * 9 * a.channels * columns * a.outputs,
+        kFloat * (columns * (a.channels + a.outputs) + 1. * kPairPlaces * a.channels * a.outputs));
 }
 
 void plane_pool(const PlanePoolArgs& a) {
@@ -260,6 +267,7 @@ Profile::Profile(const Kernels& kernels) {
   if (kernels.winograd) watch.outer.winograd = winograd;
   if (kernels.conv_pool) watch.outer.conv_pool = conv_pool;
   if (kernels.plane_conv_pool) watch.outer.plane_conv_pool = plane_conv_pool;
+  if (kernels.plane_winograd) watch.outer.plane_winograd = plane_winograd;
   if (kernels.screen) {
     static constexpr ScreenKernels kWatched{screen_pack, screen_conv, screen_score, screen_lanes,
                                             screen_pool};

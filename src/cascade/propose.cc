@@ -15,21 +15,19 @@ constexpr int kTileRows = 64;
 void propose_tile(const ProposeSpec& spec, const ImageView& rgb, const PyramidLevel& level, const Tile& tile,
                   WorkerScratch& worker, std::vector<Proposal>& found) {
   const Range columns = spec.network.input_columns(tile);
-  const int top = kCellStride * tile.top;
-  // The last tile takes all that is left: where the pool's last window is cut, it must be cut here too.
-  const int bottom = std::min(kCellStride * (tile.bottom - 1) + kCellSize, level.size.height);
+  const Range rows = spec.network.input_rows(tile);
   make_taps(0, rgb.width, level.size.width, columns.begin, columns.end, rgb.width, worker.horizontal);
-  make_taps(0, rgb.height, level.size.height, top, bottom, rgb.height, worker.vertical);
+  make_taps(0, rgb.height, level.size.height, rows.begin, rows.end, rgb.height, worker.vertical);
   const int width = columns.end - columns.begin;
   worker.input.resize(std::size_t{3} * kResampleRows * static_cast<std::size_t>(width) + kSlack);
 
   const float bound = logit_bound(spec.threshold);
   // Asked for one row after the other.
   const auto read = [&](int row, float* planes, std::ptrdiff_t plane) {
-    const int ready = (row - top) % kResampleRows;
+    const int ready = (row - rows.begin) % kResampleRows;
     if (ready == 0) {
-      resample_rows(rgb, worker.horizontal, worker.vertical, static_cast<std::size_t>(row - top),
-                    std::min(kResampleRows, bottom - row), spec.mean, spec.scale, spec.kernels,
+      resample_rows(rgb, worker.horizontal, worker.vertical, static_cast<std::size_t>(row - rows.begin),
+                    std::min(kResampleRows, rows.end - row), spec.mean, spec.scale, spec.kernels,
                     worker.resample, worker.input.data());
     }
     spec.kernels.plane_split({.rgb = worker.input.data() + std::ptrdiff_t{3} * width * ready,

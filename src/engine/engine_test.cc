@@ -260,7 +260,10 @@ std::vector<float> run_tile(const RowNetwork& network, const std::vector<float>&
   const Range columns = network.input_columns(tile);
   std::vector<float> scratch(network.scratch_size(tile), std::numeric_limits<float>::quiet_NaN());
   std::vector<float> output;
-  int next = 2 * tile.top;
+  const Range rows = network.input_rows(tile);
+  int next = rows.begin;
+  CHECK(next >= 2 * tile.top - 2);
+  CHECK(next <= 2 * tile.top);
   network.run(
       tile, scratch.data(),
       [&](int row, float* planes, std::ptrdiff_t plane) {
@@ -277,6 +280,7 @@ std::vector<float> run_tile(const RowNetwork& network, const std::vector<float>&
           for (int o = 0; o < network.outputs(); ++o) output.push_back(planes[o * plane + x]);
         }
       });
+  CHECK(next == rows.end);
   CHECK(output.size() ==
         static_cast<std::size_t>((tile.right - tile.left) * (tile.bottom - tile.top) * network.outputs()));
   return output;

@@ -82,7 +82,7 @@ Network::Step Network::pack(const Layer& layer, MapShape input, const ModelData&
   const std::vector<float>& plain = values_of(data, name, layer, "weight");
   std::vector<float> places;
   if (algorithm == Algorithm::kWinograd) places = winograd_kernels(plain, winograd_weights);
-  if (algorithm == Algorithm::kThin) places = winograd_kernels(plain, thin_weights);
+  if (algorithm == Algorithm::kThin) places = winograd_kernels(plain, pair_weights);
   const std::vector<float>& weights = algorithm == Algorithm::kPlain ? plain : places;
   step.algorithm = algorithm;
   const std::vector<float>& bias = values_of(data, name, layer, "bias");
@@ -94,7 +94,7 @@ Network::Step Network::pack(const Layer& layer, MapShape input, const ModelData&
   const int groups = dense ? 1 : layer.groups;
   const int zero_groups = dense ? layer.groups : 1;
   const int kernel = algorithm == Algorithm::kWinograd ? kWinogradInputs
-                     : algorithm == Algorithm::kThin   ? kThinInputs
+                     : algorithm == Algorithm::kThin   ? kPairInputs
                                                        : layer.kernel;
   const int rows = dense ? input.height : kernel;
   const int columns = dense ? input.width : kernel;

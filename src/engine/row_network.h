@@ -48,13 +48,15 @@ class RowNetwork {
   // Rows and columns of positions for an input of this size. Requires all layers of the net.
   Size positions(Size input) const;
 
-  // The columns of the input that a tile looks at.
+  // The columns and rows of the input that a tile looks at. Odd positions are computed with the even ones before them, so that the same
+  // operations give a position whatever the tile.
   Range input_columns(const Tile& tile) const;
+  Range input_rows(const Tile& tile) const;
 
   // Floats of scratch that run() needs.
   std::size_t scratch_size(const Tile& tile) const;
 
-  // Calls read(row, planes, plane) for each row of the input that the tile looks at, in order: it writes the values of channel c of
+  // Calls read(row, planes, plane) for each of input_rows(tile), in order: it writes the values of channel c of
   // columns input_columns(tile) to planes + c * plane, and up to kSlack floats behind them. Calls found(row, planes,
   // plane) for each row of the tile, in order: the raw value o of its position left + x is planes[o * plane + x].
   template <typename Read, typename Found>
@@ -78,19 +80,21 @@ class RowNetwork {
   void run(const Tile& tile, float* scratch, Read read, void* read_context, Found found,
            void* found_context) const;
 
+  // The kernel that makes it.
+  enum class Kind { kConv, kWinograd, kConvPool, kPool };
+
   // A convolution with the PReLU behind it, a pool, or all of these.
   struct Step {
-    bool conv = false, pool = false;
-    int kernel = 0;  // rows of the input
+    Kind kind = Kind::kPool;
+    int kernel = 0;  // rows of the input that are looked at at a time
     int channels = 0, outputs = 0;
-    AlignedFloats weights, bias, slopes;  // as PlaneConvArgs says
+    AlignedFloats weights, bias, slopes;  // as the kernel's arguments say
   };
 
   // What a layer's map is of for a tile, the input first: map i is what step i looks at.
   struct Map {
-    Size size;      // of the whole map
-    Range columns;  // of the part that the tile needs
-    int first_row = 0;
+    Size size;            // of the whole map
+    Range columns, rows;  // of the part that the tile needs
     int channels = 0;
     int kept = 0;                       // rows
     std::ptrdiff_t plane = 0, row = 0;  // floats from one to the next

@@ -53,8 +53,9 @@ class ScreenedNetwork {
   // many would have to be looked at again.
   bool pays(float bound) const;
 
-  // The columns of the input that a tile looks at.
+  // The columns and rows of the input that a tile looks at.
   Range input_columns(const Tile& tile) const { return front_.input_columns(front_tile(tile)); }
+  Range input_rows(const Tile& tile) const { return front_.input_rows(front_tile(tile)); }
 
   // As RowNetwork::run(), with found(row, column, values) for some of the positions, row by row from left to right: for all whose
   // difference of logits is `bound` or more. `rough`: where the rough differences go, row by row without gaps, or null.

@@ -68,14 +68,16 @@ std::size_t winograd_scratch(int channels, int outputs);
 // Of one kernel, nine weights row by row, what stands at each place.
 std::array<float, kWinogradPlaces> winograd_weights(const std::array<float, 9>& kernel);
 
-// The same of the three channels of an image, with tiles of 2 x 2 outputs: F(2 x 2, 3 x 3) at the points 0, 1, -1 and infinity, 16
-// multiplications where 36 would be. A result depends on nothing but its tile's windows.
-inline constexpr int kThinInputs = 4;  // of a tile, along either axis
-inline constexpr int kThinPlaces = kThinInputs * kThinInputs;
-inline constexpr int kThinChannels = 3;
+// The same with tiles of 2 x 2 outputs, pairs along either axis: F(2 x 2, 3 x 3) at the points 0, 1, -1 and infinity, 16 multiplications
+// where 36 would be. A result depends on nothing but its tile's windows.
+inline constexpr int kPairInputs = 4;  // of a tile, along either axis
+inline constexpr int kPairPlaces = kPairInputs * kPairInputs;
 
 // Of one kernel, nine weights row by row, what stands at each place.
-std::array<float, kThinPlaces> thin_weights(const std::array<float, 9>& kernel);
+std::array<float, kPairPlaces> pair_weights(const std::array<float, 9>& kernel);
+
+// The channels of an image: thin maps, whose first convolution and its pool are one kernel.
+inline constexpr int kThinChannels = 3;
 
 // conv() with 3 x 3 kernels on kThinChannels channels and the max_pool() of 3 x 3 windows, stride 2, behind it, in such tiles. A result is
 // as these have it but for rounding.
@@ -84,7 +86,7 @@ struct ConvPoolArgs {
   const float* input = nullptr;  // (rows + 2) x (columns + 2) x kThinChannels
   int rows = 0, columns = 0;     // of the convolution, at least 3, columns at most kMostThinColumns
   int outputs = 0;
-  // As conv() would have those of 4 x 4 kernels that are thin_weights(): [block][place][channel][kBlock], zeros beyond `outputs`.
+  // As conv() would have those of 4 x 4 kernels that are pair_weights(): [block][place][channel][kBlock], zeros beyond `outputs`.
   const float* weights = nullptr;
   const float* bias = nullptr;    // [blocks * kBlock]
   const float* slopes = nullptr;  // [blocks * kBlock], or null for no PReLU
@@ -198,11 +200,31 @@ struct PlaneConvPoolArgs {
   std::ptrdiff_t plane = 0;
   int columns = 0;  // of the output
   int outputs = 0;
-  // thin_weights(): [row of places][channel][place of the row][output].
+  // pair_weights(): [row of places][channel][place of the row][output].
   const float* weights = nullptr;
   const float* bias = nullptr;
   const float* slopes = nullptr;  // or null for no PReLU
   float* output = nullptr;
+  std::ptrdiff_t output_plane = 0;
+};
+
+// Two rows of plane_conv() with 3 x 3 kernels, by the same algorithm. A result is as plane_conv() has it but for rounding, and depends on
+// nothing but its own window, and on whether its row and its column are the first or the second of a tile. Reads up to 2 * kSlack floats past the
+// end of each row of the input.
+inline constexpr int kMostPlaneChannels = 32;
+inline constexpr int kPlaneBlock = 4;  // outputs are computed in blocks of this many
+struct PlaneWinogradArgs {
+  const float* const* rows =
+      nullptr;       // of the input, four of them; the last may be anything that can be read without `lower`
+  int channels = 0;  // at most kMostPlaneChannels
+  std::ptrdiff_t plane = 0;
+  int columns = 0;  // of the output
+  int outputs = 0;
+  const float* weights =
+      nullptr;  // pair_weights(): [block][place][channel][kPlaneBlock], zeros beyond `outputs`
+  const float* bias = nullptr;
+  const float* slopes = nullptr;             // or null for no PReLU
+  float *upper = nullptr, *lower = nullptr;  // the rows of the output; lower: null for none
   std::ptrdiff_t output_plane = 0;
 };
 
@@ -318,6 +340,8 @@ struct Kernels {
   void (*winograd)(const WinogradArgs&) = nullptr;
   void (*conv_pool)(const ConvPoolArgs&) = nullptr;
   void (*plane_conv_pool)(const PlaneConvPoolArgs&) = nullptr;
+  // Null with AVX-512, too: where P-Net is screened, single cells are computed again, and shall be the same bit for bit.
+  void (*plane_winograd)(const PlaneWinogradArgs&) = nullptr;
 };
 
 // What the screening kernels mean; too slow to screen with.

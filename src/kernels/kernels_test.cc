@@ -162,7 +162,7 @@ TEST_CASE("Winograd's algorithm by hand: what stands at its places") {
 }
 
 TEST_CASE("tiles of 2 x 2 outputs by hand: what stands at their places") {
-  const auto places = thin_weights({4, 8, 12, 16, 20, 24, 28, 32, 36});
+  const auto places = pair_weights({4, 8, 12, 16, 20, 24, 28, 32, 36});
   // Rows (4, 8, 12) give 4, 12, 4, 12; (16, 20, 24) 16, 30, 10, 24; (28, 32, 36) 28, 48, 16, 36.
   const float expected[] = {4, 12, 4, 12, 24, 45, 15, 36, 8, 15, 5, 12, 28, 48, 16, 36};
   for (std::size_t i = 0; i < places.size(); ++i) CHECK(places[i] == expected[i]);
@@ -324,14 +324,14 @@ TEST_CASE("a convolution and the pool behind it at once, on every instruction se
       layer.pack(weights);
       layer.bias = random_floats(layer.blocks() * kBlock, random);
       if (prelu) layer.slopes = random_floats(layer.blocks() * kBlock, random);
-      AlignedFloats packed(layer.blocks() * kThinPlaces * kThinChannels * kBlock);
+      AlignedFloats packed(layer.blocks() * kPairPlaces * kThinChannels * kBlock);
       for (std::size_t o = 0; o < static_cast<std::size_t>(layer.outputs); ++o) {
         for (std::size_t i = 0; i < kThinChannels; ++i) {
           std::array<float, 9> kernel;
           std::copy_n(weights.data() + (o * kThinChannels + i) * 9, 9, kernel.begin());
-          const auto places = thin_weights(kernel);
-          for (std::size_t place = 0; place < kThinPlaces; ++place)
-            packed[((o / kBlock * kThinPlaces + place) * kThinChannels + i) * kBlock + o % kBlock] =
+          const auto places = pair_weights(kernel);
+          for (std::size_t place = 0; place < kPairPlaces; ++place)
+            packed[((o / kBlock * kPairPlaces + place) * kThinChannels + i) * kBlock + o % kBlock] =
                 places[place];
         }
       }
@@ -391,8 +391,8 @@ TEST_CASE("a convolution of planes and the pool behind it at once, on every inst
     const int output_plane = plane_of(columns);
     // No number behind a row's end, nor in a row that is not there.
     std::vector<AlignedFloats> input;
-    const float* rows[kThinInputs];
-    for (int r = 0; r < kThinInputs; ++r) {
+    const float* rows[kPairInputs];
+    for (int r = 0; r < kPairInputs; ++r) {
       AlignedFloats& row =
           input.emplace_back(kChannels * static_cast<std::size_t>(plane) + kSlack, std::nanf(""));
       rows[r] = row.data();
@@ -404,15 +404,15 @@ TEST_CASE("a convolution of planes and the pool behind it at once, on every inst
     }
     const AlignedFloats weights = random_floats(outputs * kChannels * 9, random);
     const AlignedFloats bias = random_floats(outputs, random), slopes = random_floats(outputs, random);
-    AlignedFloats plain(weights.size()), packed(outputs * kChannels * kThinPlaces);
+    AlignedFloats plain(weights.size()), packed(outputs * kChannels * kPairPlaces);
     for (std::size_t o = 0; o < outputs; ++o) {
       for (std::size_t i = 0; i < kChannels; ++i) {
         std::array<float, 9> kernel;
         std::copy_n(weights.data() + (o * kChannels + i) * 9, 9, kernel.begin());
-        const auto places = thin_weights(kernel);
+        const auto places = pair_weights(kernel);
         for (std::size_t tap = 0; tap < 9; ++tap)
           plain[((tap / 3 * kChannels + i) * 3 + tap % 3) * outputs + o] = kernel[tap];
-        for (std::size_t place = 0; place < kThinPlaces; ++place)
+        for (std::size_t place = 0; place < kPairPlaces; ++place)
           packed[((place / 4 * kChannels + i) * 4 + place % 4) * outputs + o] = places[place];
       }
     }
@@ -787,6 +787,120 @@ TEST_CASE("screening kernels with maps as lanes, on every instruction set that h
         reference.pool(args);
         CHECK(words == expected);
       }
+    }
+  }
+}
+
+TEST_CASE("two rows of a convolution of planes, on every instruction set") {
+  struct Case {
+    int columns, channels, outputs;
+    bool lower, prelu, whole_numbers;
+  };
+  std::vector<Case> cases;
+  for (const int columns : {1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 47, 48, 49, 63, 64, 97, 256}) {
+    for (const int channels : {1, 10, kMostPlaneChannels}) {
+      const int outputs = 1 + (columns + channels) % 9;
+      cases.push_back({columns, channels, outputs, columns % 3 != 0, outputs != 4, false});
+      cases.push_back({columns, channels, 16, columns % 3 == 0, true, true});
+    }
+  }
+  std::mt19937 random(27);
+  const Kernels& reference = *find_kernels("scalar");
+  for (const Case& c : cases) {
+    CAPTURE(c.columns);
+    CAPTURE(c.channels);
+    CAPTURE(c.outputs);
+    const std::size_t outputs = static_cast<std::size_t>(c.outputs);
+    const std::size_t channels = static_cast<std::size_t>(c.channels);
+    // As RowNetwork lays maps out.
+    const auto plane_of = [](int width) { return (width + 2 * kSlack - 1) / kSlack * kSlack + kSlack; };
+    const int plane = plane_of(c.columns + 2), output_plane = plane_of(c.columns);
+    // Whole numbers of a kind that no sum rounds: then the results are equal.
+    const auto values = [&](std::size_t count) {
+      AlignedFloats all = random_floats(count, random);
+      if (c.whole_numbers) {
+        for (float& value : all) value = std::round(value * 8);
+      }
+      return all;
+    };
+    // No number behind a row's end, nor in a row that is not there.
+    std::vector<AlignedFloats> input;
+    const float* rows[kPairInputs];
+    for (int r = 0; r < kPairInputs; ++r) {
+      AlignedFloats& row =
+          input.emplace_back(channels * static_cast<std::size_t>(plane) + kSlack, std::nanf(""));
+      rows[r] = row.data();
+      if (r == 3 && !c.lower) continue;
+      for (std::size_t i = 0; i < channels; ++i) {
+        const AlignedFloats some = values(static_cast<std::size_t>(c.columns + 2));
+        std::copy(some.begin(), some.end(), row.begin() + static_cast<std::ptrdiff_t>(i) * plane);
+      }
+    }
+    const AlignedFloats weights = values(outputs * channels * 9);
+    const AlignedFloats bias = values(outputs), slopes = values(outputs);
+    const std::size_t blocks = (outputs + kPlaneBlock - 1) / kPlaneBlock;
+    AlignedFloats plain(weights.size()), packed(blocks * kPlaneBlock * channels * kPairPlaces);
+    for (std::size_t o = 0; o < outputs; ++o) {
+      for (std::size_t i = 0; i < channels; ++i) {
+        std::array<float, 9> kernel;
+        std::copy_n(weights.data() + (o * channels + i) * 9, 9, kernel.begin());
+        const auto places = pair_weights(kernel);
+        for (std::size_t tap = 0; tap < 9; ++tap)
+          plain[((tap / 3 * channels + i) * 3 + tap % 3) * outputs + o] = kernel[tap];
+        for (std::size_t place = 0; place < kPairPlaces; ++place)
+          packed[((o / kPlaneBlock * kPairPlaces + place) * channels + i) * kPlaneBlock + o % kPlaneBlock] =
+              places[place];
+      }
+    }
+    const std::size_t size = outputs * static_cast<std::size_t>(output_plane);
+    std::vector<AlignedFloats> expected;
+    for (int r = 0; r < (c.lower ? 2 : 1); ++r) {
+      reference.plane_conv({.rows = rows + r,
+                            .kernel_rows = 3,
+                            .kernel_columns = 3,
+                            .channels = c.channels,
+                            .plane = plane,
+                            .columns = c.columns,
+                            .outputs = c.outputs,
+                            .weights = plain.data(),
+                            .bias = bias.data(),
+                            .slopes = c.prelu ? slopes.data() : nullptr,
+                            .output = expected.emplace_back(size).data(),
+                            .output_plane = output_plane});
+    }
+    for (const Kernels* kernels : available_kernels()) {
+      if (!kernels->plane_winograd) continue;
+      CAPTURE(kernels->name);
+      std::vector<AlignedFloats> got(2, AlignedFloats(size + 1, kGuard));
+      kernels->plane_winograd({.rows = rows,
+                               .channels = c.channels,
+                               .plane = plane,
+                               .columns = c.columns,
+                               .outputs = c.outputs,
+                               .weights = packed.data(),
+                               .bias = bias.data(),
+                               .slopes = c.prelu ? slopes.data() : nullptr,
+                               .upper = got[0].data(),
+                               .lower = c.lower ? got[1].data() : nullptr,
+                               .output_plane = output_plane});
+      const float allowed = c.whole_numbers ? 0 : 2 * tolerance(9 * c.channels);
+      std::size_t off = 0;  // no number is, too
+      for (std::size_t r = 0; r < expected.size(); ++r) {
+        for (int o = 0; o < c.outputs; ++o) {
+          for (int x = 0; x < c.columns; ++x) {
+            const std::size_t at = static_cast<std::size_t>(o * output_plane + x);
+            off += !(std::abs(got[r][at] - expected[r][at]) <= allowed);
+          }
+          // What lies beyond the slack is not touched: the last value of each plane.
+          if (c.columns + kSlack < output_plane) {
+            off += got[r][static_cast<std::size_t>((o + 1) * output_plane - 1)] != kGuard;
+          }
+        }
+      }
+      CHECK(off == 0);
+      CHECK(got[0].back() == kGuard);
+      if (!c.lower)
+        CHECK(std::count(got[1].begin(), got[1].end(), kGuard) == static_cast<long>(got[1].size()));
     }
   }
 }

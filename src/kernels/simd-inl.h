@@ -590,7 +590,7 @@ inline constexpr int kPoolOutputs = 1, kPoolVectors = 3;
 inline constexpr int kThinTiles = 4;
 
 // From rows or columns a to d of a tile's inputs, in place: a - c, b + c, c - b, b - d.
-HWY_INLINE void thin_input(V& a, V& b, V& c, V& d) {
+HWY_INLINE void pair_input(V& a, V& b, V& c, V& d) {
   a = hn::Sub(a, c);
   d = hn::Sub(b, d);
   const V sum = hn::Add(b, c);
@@ -665,13 +665,13 @@ HWY_NOINLINE void pool_tile(const PlaneConvPoolArgs& a, const float* sums, int f
   V at[4][Outputs * Vectors];
   const std::ptrdiff_t next = a.outputs;
   const auto vector_at = [](int row, int k, int o) {
-    return ((row * kThinChannels * kThinInputs + k) * Vectors + o % Vectors) * kLanes;
+    return ((row * kThinChannels * kPairInputs + k) * Vectors + o % Vectors) * kLanes;
   };
   const auto scalar_at = [next](int row, int k, int o) {
-    return (row * kThinChannels * kThinInputs + k) * next + o / Vectors;
+    return (row * kThinChannels * kPairInputs + k) * next + o / Vectors;
   };
   thin_outputs(
-      ThinFactors{sums, a.weights + first, kThinInputs * Vectors * kLanes, kThinInputs * next, vector_at,
+      ThinFactors{sums, a.weights + first, kPairInputs * Vectors * kLanes, kPairInputs * next, vector_at,
                   scalar_at},
       a.channels, [&](int o) { return hn::Set(d, a.bias[first + o / Vectors]); }, at, each);
   // Behind the edges there is nothing: what is put in its place changes no maximum.
@@ -702,7 +702,7 @@ HWY_NOINLINE void pool_tile(const PlaneConvPoolArgs& a, const float* sums, int f
 template <int Vectors>
 HWY_NOINLINE void pool_columns(const PlaneConvPoolArgs& a, int column) {
   const F d;
-  HWY_ALIGN float sums[kThinPlaces * kThinChannels * Vectors * kLanes];
+  HWY_ALIGN float sums[kPairPlaces * kThinChannels * Vectors * kLanes];
   for (int c = 0; c < kThinChannels; ++c) {
     for (int v = 0; v < Vectors; ++v) {
       V at[4][4];
@@ -710,10 +710,10 @@ HWY_NOINLINE void pool_columns(const PlaneConvPoolArgs& a, int column) {
         const float* const from = a.rows[r] + c * a.plane + 2 * (column + v * kLanes);
         hn::LoadInterleaved2(d, from, at[r][0], at[r][1]);
         hn::LoadInterleaved2(d, from + 2, at[r][2], at[r][3]);
-        thin_input(at[r][0], at[r][1], at[r][2], at[r][3]);
+        pair_input(at[r][0], at[r][1], at[r][2], at[r][3]);
       }
       for (int k = 0; k < 4; ++k) {
-        thin_input(at[0][k], at[1][k], at[2][k], at[3][k]);
+        pair_input(at[0][k], at[1][k], at[2][k], at[3][k]);
         for (int r = 0; r < 4; ++r)
           hn::Store(at[r][k], d, sums + (((r * kThinChannels + c) * 4 + k) * Vectors + v) * kLanes);
       }
@@ -732,6 +732,130 @@ void plane_conv_pool(const PlaneConvPoolArgs& a) {
   for (; column < a.columns; column += kLanes) pool_columns<1>(a, column);
 }
 
+// How many vectors of columns one pass of plane_winograd() keeps in registers: a product of each with each of a block's outputs. With three
+// of AVX2 what became of the inputs would be too much for the first cache.
+#if HWY_TARGET == HWY_AVX2
+inline constexpr int kPairVectors = 2;
+#else
+inline constexpr int kPairVectors = 3;
+#endif
+
+// Two vectors of columns to the even ones and the odd ones, and back. What order the tiles have between is all the same, so long as it is
+// the same.
+HWY_INLINE void split_pairs(V& a, V& b) {
+#if HWY_TARGET == HWY_AVX2
+  // Not across the halves of a vector, which takes twice as many shuffles.
+  const V even{_mm256_shuffle_ps(a.raw, b.raw, _MM_SHUFFLE(2, 0, 2, 0))};
+  b = V{_mm256_shuffle_ps(a.raw, b.raw, _MM_SHUFFLE(3, 1, 3, 1))};
+#else
+  const V even = hn::ConcatEven(F(), b, a);
+  b = hn::ConcatOdd(F(), b, a);
+#endif
+  a = even;
+}
+HWY_INLINE void store_pairs(V even, V odd, float* to) {
+#if HWY_TARGET == HWY_AVX2
+  _mm256_storeu_ps(to, _mm256_unpacklo_ps(even.raw, odd.raw));
+  _mm256_storeu_ps(to + kLanes, _mm256_unpackhi_ps(even.raw, odd.raw));
+#else
+  hn::StoreInterleaved2(even, odd, F(), to);
+#endif
+}
+
+// A block of outputs from `first` on. `sums`: what the tiles' inputs became, [place][channel][column].
+template <int Vectors>
+HWY_NOINLINE void pair_outputs(const PlaneWinogradArgs& a, const float* sums, int first, int column) {
+  constexpr int kWide = Vectors * kLanes;
+  const F d;
+  HWY_ALIGN float products[kPairPlaces * kPlaneBlock * kWide];
+  const float* weights = a.weights + std::ptrdiff_t{first} * kPairPlaces * a.channels;
+  for (int place = 0; place < kPairPlaces; ++place) {
+    V product[kPlaneBlock][Vectors];
+    for (int o = 0; o < kPlaneBlock; ++o) {
+      for (int v = 0; v < Vectors; ++v) product[o][v] = hn::Zero(d);
+    }
+    for (int c = 0; c < a.channels; ++c, sums += kWide, weights += kPlaneBlock) {
+      V value[Vectors];
+      for (int v = 0; v < Vectors; ++v) value[v] = hn::Load(d, sums + v * kLanes);
+      for (int o = 0; o < kPlaneBlock; ++o) {
+        const V weight = hn::Set(d, weights[o]);
+        for (int v = 0; v < Vectors; ++v) product[o][v] = hn::MulAdd(value[v], weight, product[o][v]);
+      }
+    }
+    for (int o = 0; o < kPlaneBlock; ++o) {
+      for (int v = 0; v < Vectors; ++v)
+        hn::Store(product[o][v], d, products + (place * kPlaneBlock + o) * kWide + v * kLanes);
+    }
+  }
+  for (int o = 0; o < std::min(kPlaneBlock, a.outputs - first); ++o) {
+    const V bias = hn::Set(d, a.bias[first + o]);
+    const V slope = hn::Set(d, a.slopes ? a.slopes[first + o] : 1.f);
+    const std::ptrdiff_t to = (first + o) * a.output_plane + 2 * column;
+    for (int v = 0; v < Vectors; ++v) {
+      V left[kPairInputs], right[kPairInputs];
+      for (int r = 0; r < kPairInputs; ++r) {
+        const auto at = [&](int k) {
+          return hn::Load(d, products + ((r * kPairInputs + k) * kPlaneBlock + o) * kWide + v * kLanes);
+        };
+        const V b = at(1), c = at(2);
+        left[r] = hn::Add(at(0), hn::Add(b, c));
+        right[r] = hn::Sub(hn::Sub(b, c), at(3));
+      }
+      const auto upper = [&](const V(&at)[kPairInputs]) {
+        return prelu(hn::Add(hn::Add(at[0], hn::Add(at[1], at[2])), bias), slope);
+      };
+      const auto lower = [&](const V(&at)[kPairInputs]) {
+        return prelu(hn::Add(hn::Sub(hn::Sub(at[1], at[2]), at[3]), bias), slope);
+      };
+      store_pairs(upper(left), upper(right), a.upper + to + 2 * v * kLanes);
+      if (a.lower) store_pairs(lower(left), lower(right), a.lower + to + 2 * v * kLanes);
+    }
+  }
+}
+
+// Vectors * kLanes tiles from `column` on.
+template <int Vectors>
+HWY_NOINLINE void pair_columns(const PlaneWinogradArgs& a, int column) {
+  constexpr int kWide = Vectors * kLanes;
+  const F d;
+  HWY_ALIGN float sums[kPairPlaces * kMostPlaneChannels * kWide];
+  const std::ptrdiff_t place = std::ptrdiff_t{a.channels} * kWide;
+  for (int c = 0; c < a.channels; ++c) {
+    for (int v = 0; v < Vectors; ++v) {
+      // A row of places after the other, along the columns last: few registers suffice.
+      const std::ptrdiff_t from = c * a.plane + 2 * (column + v * kLanes);
+      float* const to = sums + c * kWide + v * kLanes;
+      const auto row_of_places = [&](int row, auto of_rows) {
+        const auto at = [&](int i) { return of_rows(from + i); };
+        V k0 = at(0), k1 = at(kLanes), k2 = at(2), k3 = at(2 + kLanes);
+        split_pairs(k0, k1);
+        split_pairs(k2, k3);
+        pair_input(k0, k1, k2, k3);
+        float* const places = to + row * kPairInputs * place;
+        hn::Store(k0, d, places);
+        hn::Store(k1, d, places + place);
+        hn::Store(k2, d, places + 2 * place);
+        hn::Store(k3, d, places + 3 * place);
+      };
+      const auto row = [&](int r, std::ptrdiff_t at) { return hn::LoadU(d, a.rows[r] + at); };
+      // As pair_input() has them.
+      row_of_places(0, [&](std::ptrdiff_t at) { return hn::Sub(row(0, at), row(2, at)); });
+      row_of_places(1, [&](std::ptrdiff_t at) { return hn::Add(row(1, at), row(2, at)); });
+      row_of_places(2, [&](std::ptrdiff_t at) { return hn::Sub(row(2, at), row(1, at)); });
+      row_of_places(3, [&](std::ptrdiff_t at) { return hn::Sub(row(1, at), row(3, at)); });
+    }
+  }
+  for (int first = 0; first < a.outputs; first += kPlaneBlock) pair_outputs<Vectors>(a, sums, first, column);
+}
+
+void plane_winograd(const PlaneWinogradArgs& a) {
+  const int tiles = (a.columns + 1) / 2;
+  int column = 0;
+  for (; column + (kPairVectors - 1) * kLanes < tiles; column += kPairVectors * kLanes)
+    pair_columns<kPairVectors>(a, column);
+  for (; column < tiles; column += kLanes) pair_columns<1>(a, column);
+}
+
 // Of a row of tiles, what became of its inputs, [row of places][difference from the pixel after the next, sum with the next, the next less it][value of the input's row].
 inline constexpr int kThinRow = (kMostThinColumns + 2) * kThinChannels + 2 * kSlack;
 
@@ -743,14 +867,14 @@ HWY_NOINLINE void conv_pool_tile(const ConvPoolArgs& a, const float* sums, int r
   const F d;
   V at[4][Tiles];
   const auto vector_at = [](int places, int k, int) {
-    return (places * kThinInputs + k) * kThinChannels * kBlock;
+    return (places * kPairInputs + k) * kThinChannels * kBlock;
   };
   const auto scalar_at = [](int places, int k, int o) {
     const int of = k == 0 || k == 3 ? 0 : k;
     return (places * 3 + of) * kThinRow + ((k > 0 ? 1 : 0) + 2 * o) * kThinChannels;
   };
   const float* const weights =
-      a.weights + channel / kBlock * (kThinPlaces * kThinChannels * kBlock) + channel % kBlock;
+      a.weights + channel / kBlock * (kPairPlaces * kThinChannels * kBlock) + channel % kBlock;
   thin_outputs(
       ThinFactors{weights, sums + 2 * tile * kThinChannels, kBlock, std::ptrdiff_t{1}, vector_at, scalar_at},
       kThinChannels, [&](int) { return hn::Load(d, a.bias + channel); }, at, each);
@@ -811,7 +935,7 @@ void conv_pool(const ConvPoolArgs& a) {
       V at[4];
       for (int r = 0; r < 3; ++r) at[r] = hn::LoadU(d, from + r * width + x);
       at[3] = hn::LoadU(d, from + last + x);
-      thin_input(at[0], at[1], at[2], at[3]);
+      pair_input(at[0], at[1], at[2], at[3]);
       for (int r = 0; r < 4; ++r) hn::StoreU(at[r], d, plain + r * kThinRow + x);
     }
     for (int r = 0; r < 4; ++r) {
@@ -862,9 +986,21 @@ void plane_split(const PlaneSplitArgs& a) {
 #define MTCNN_LEVEL_NAME "baseline"
 #endif
 extern const Kernels kSimdKernels;
-const Kernels kSimdKernels{MTCNN_LEVEL_NAME, conv,           max_pool,    lrn,     blend_rows, blend_columns,
-                           plane_conv,       plane_pool,     plane_split, conv_at, nullptr,    winograd,
-                           conv_pool,        plane_conv_pool};
+const Kernels kSimdKernels{MTCNN_LEVEL_NAME,
+                           conv,
+                           max_pool,
+                           lrn,
+                           blend_rows,
+                           blend_columns,
+                           plane_conv,
+                           plane_pool,
+                           plane_split,
+                           conv_at,
+                           nullptr,
+                           winograd,
+                           conv_pool,
+                           plane_conv_pool,
+                           HWY_TARGET == HWY_AVX3 ? nullptr : plane_winograd};
 #undef MTCNN_LEVEL_NAME
 
 }  // namespace HWY_NAMESPACE
