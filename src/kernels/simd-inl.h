@@ -254,36 +254,54 @@ void winograd_tiles(int tiles, const float* sums, int channels, const float* wei
   }
 }
 
-HWY_NOINLINE void winograd_outputs(const WinogradArgs& a, int first, int tiles, const float* products) {
+// `Whole`: no tile is cut by an edge, which the compiler can make more of.
+template <bool Whole>
+HWY_INLINE void winograd_outputs_of(const WinogradArgs& a, const float* from, float* to, int rows,
+                                    int columns, int output) {
   const F d;
   const V zero = hn::Zero(d);
-  const int across = winograd_along(a.columns);
   const std::ptrdiff_t place = (a.outputs + kBlock - 1) / kBlock * kWinogradBlock;
+  V part[kWinogradInputs][kWinogradOutputs];
+  for (int y = 0; y < kWinogradInputs; ++y) {
+    const auto at = [&](int x) { return hn::Load(d, from + (kWinogradInputs * y + x) * place); };
+    winograd_output(at(0), at(1), at(2), at(3), at(4), part[y]);
+  }
+  const V bias = hn::Load(d, a.bias + output);
+  const V slope = a.slopes ? hn::Load(d, a.slopes + output) : hn::Set(d, 1.f);
+  const int lanes = std::min(a.outputs - output, kLanes);
+  for (int x = 0; x < kWinogradOutputs; ++x) {
+    V sums[kWinogradOutputs];
+    winograd_output(part[0][x], part[1][x], part[2][x], part[3][x], part[4][x], sums);
+    if (!Whole && x >= columns) break;
+    for (int y = 0; y < kWinogradOutputs; ++y) {
+      if (!Whole && y >= rows) break;
+      const V sum = hn::Add(sums[y], bias);
+      const V value = hn::IfThenElse(hn::Lt(sum, zero), hn::Mul(sum, slope), sum);
+      float* const pixel = to + (std::ptrdiff_t{y} * a.columns + x) * a.outputs;
+      if (Whole || lanes == kLanes) {
+        hn::StoreU(value, d, pixel);
+      } else {
+        hn::BlendedStore(value, hn::FirstN(d, static_cast<std::size_t>(lanes)), d, pixel);
+      }
+    }
+  }
+}
+
+HWY_NOINLINE void winograd_outputs(const WinogradArgs& a, int first, int tiles, const float* products) {
+  const int across = winograd_along(a.columns);
   for (int tile = 0; tile < tiles; ++tile) {
     const int top = (first + tile) / across * kWinogradOutputs,
               left = (first + tile) % across * kWinogradOutputs;
+    const int rows = std::min(kWinogradOutputs, a.rows - top),
+              columns = std::min(kWinogradOutputs, a.columns - left);
+    const bool whole = rows == kWinogradOutputs && columns == kWinogradOutputs;
     for (int o = 0; o < a.outputs; o += kLanes) {
       const float* const from = products + o / kBlock * kWinogradBlock + tile * kBlock + o % kBlock;
-      V part[kWinogradInputs][kWinogradOutputs];
-      for (int y = 0; y < kWinogradInputs; ++y) {
-        const auto at = [&](int x) { return hn::Load(d, from + (kWinogradInputs * y + x) * place); };
-        winograd_output(at(0), at(1), at(2), at(3), at(4), part[y]);
-      }
-      const V bias = hn::Load(d, a.bias + o);
-      const V slope = a.slopes ? hn::Load(d, a.slopes + o) : hn::Set(d, 1.f);
-      for (int x = 0; x < std::min(kWinogradOutputs, a.columns - left); ++x) {
-        V sums[kWinogradOutputs];
-        winograd_output(part[0][x], part[1][x], part[2][x], part[3][x], part[4][x], sums);
-        for (int y = 0; y < std::min(kWinogradOutputs, a.rows - top); ++y) {
-          const V sum = hn::Add(sums[y], bias);
-          const V value = hn::IfThenElse(hn::Lt(sum, zero), hn::Mul(sum, slope), sum);
-          float* const to = a.output + (std::ptrdiff_t{top + y} * a.columns + left + x) * a.outputs + o;
-          if (a.outputs - o >= kLanes) {
-            hn::StoreU(value, d, to);
-          } else {
-            hn::BlendedStore(value, hn::FirstN(d, static_cast<std::size_t>(a.outputs - o)), d, to);
-          }
-        }
+      float* const to = a.output + (std::ptrdiff_t{top} * a.columns + left) * a.outputs + o;
+      if (whole && o + kLanes <= a.outputs) {
+        winograd_outputs_of<true>(a, from, to, rows, columns, o);
+      } else {
+        winograd_outputs_of<false>(a, from, to, rows, columns, o);
       }
     }
   }
