@@ -255,6 +255,27 @@ TEST_CASE("so do nets of layers in orders that no net of ours has") {
   check_definition(second, data, {"class"});
 }
 
+TEST_CASE("so do nets whose first convolution and pool may be one kernel") {
+  using enum LayerKind;
+  const Layer heads[] = {{.name = "class", .kind = kDense, .outputs = 3}};
+  const Layer pool{.name = "pool1", .kind = kMaxPool, .kernel = 3, .stride = 2};
+  for (const int side : {5, 6, 11, 48, 49, 50}) {
+    CAPTURE(side);
+    for (const LayerKind activation : {kPrelu, kRelu, kMaxPool}) {  // or none
+      std::vector<Layer> layers{{.name = "conv1", .kind = kConv, .outputs = 9, .kernel = 3}};
+      if (activation != kMaxPool) layers.push_back({.name = "activation1", .kind = activation});
+      layers.push_back(pool);
+      layers.push_back({.name = "dense2", .kind = kDense, .outputs = 4});
+      const NetSpec net{"net", 3, side, false, layers, heads};
+      const NetSpec* const nets[] = {&net};
+      ModelData data = random_weights(23, nets);
+      // Behind the pool is not before it with slopes below 0.
+      if (activation == kPrelu) data.tensors.at("net.activation1.weight").values[2] = -.5f;
+      check_definition(net, data, {"class"});
+    }
+  }
+}
+
 // What `network` gives for a tile of an input of height x width x channels, a row of positions after the other.
 std::vector<float> run_tile(const RowNetwork& network, const std::vector<float>& input, const Tile& tile) {
   const Range columns = network.input_columns(tile);

@@ -104,8 +104,7 @@ PatchScreen::PatchScreen(const NetSpec& net, const ModelData& data, const Kernel
     if (lane == 0) run(inputs.data() + i * patch, kScreenLanes, maps.data(), scores);
     const float error = exact[i * outputs + 1] - exact[i * outputs] - scores[lane];
     sum += static_cast<double>(error) * static_cast<double>(error);
-    // Written so that NaN stays.
-    if (!(std::abs(error) <= worst_error_)) worst_error_ = std::abs(error);
+    worst_error_ = std::max(worst_error_, std::abs(error));  // NaN may be lost here, not in the sum
   }
   typical_error_ = static_cast<float>(std::sqrt(sum / kPainted));
   margin_ = screening_margin(worst_error_, typical_error_, kMargin);

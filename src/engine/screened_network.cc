@@ -188,8 +188,7 @@ void ScreenedNetwork::calibrate(const NetSpec& net, const ModelData& data, const
   for (std::size_t i = 0; i < rough.size(); ++i) {
     const float error = logits.values[rough.size() + i] - logits.values[i] - rough[i];
     sum += static_cast<double>(error) * static_cast<double>(error);
-    // Written so that NaN stays.
-    if (!(std::abs(error) <= worst)) worst = std::abs(error);
+    worst = std::max(worst, std::abs(error));  // NaN may be lost here, not in the sum
   }
   worst_error_ = worst;
   typical_error_ = static_cast<float>(std::sqrt(sum / static_cast<double>(rough.size())));

@@ -11,6 +11,7 @@
 #include <hwy/highway.h>
 
 #include <algorithm>
+#include <cassert>
 #include <cstdint>
 #include <utility>
 
@@ -744,6 +745,7 @@ HWY_NOINLINE void pool_columns(const PlaneConvPoolArgs& a, int column) {
 }
 
 void plane_conv_pool(const PlaneConvPoolArgs& a) {
+  assert(a.channels == kThinChannels);
   int column = 0;
   for (; column + (kPoolVectors - 1) * kLanes < a.columns; column += kPoolVectors * kLanes)
     pool_columns<kPoolVectors>(a, column);
@@ -867,6 +869,7 @@ HWY_NOINLINE void pair_columns(const PlaneWinogradArgs& a, int column) {
 }
 
 void plane_winograd(const PlaneWinogradArgs& a) {
+  assert(a.channels <= kMostPlaneChannels);
   const int tiles = (a.columns + 1) / 2;
   int column = 0;
   for (; column + (kPairVectors - 1) * kLanes < tiles; column += kPairVectors * kLanes)
@@ -942,6 +945,7 @@ void conv_pool_tiles(const ConvPoolArgs& a, int tiles, const float* sums, int ro
 }
 
 void conv_pool(const ConvPoolArgs& a) {
+  assert(a.rows >= 3 && a.columns >= 3 && a.columns <= kMostThinColumns);
   const F d;
   const int width = (a.columns + 2) * kThinChannels;
   const int across = (a.columns + 1) / 2, down = (a.rows + 1) / 2;
