@@ -88,7 +88,7 @@ template <typename V>
 void visit(V& v, StageConfig& c) {
   v("start_from", c.start_from,
     "a model file with whose weights of this net it begins, in place of random ones: go on with less data, fewer samples\n"
-    "and a lower learning rate",
+    "and a lower learning rate (an --experiment begins with random ones all the same)",
     Range{});
   v("samples", c.samples, "crops of all kinds, over all rounds", kCount);
   v("batch", c.batch, "crops in a step, over all ranks", Range{8, 1e6});

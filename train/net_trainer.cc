@@ -87,10 +87,17 @@ Result<std::unique_ptr<NetTrainer>> NetTrainer::create(const NetSpec& net, const
       new NetTrainer(std::make_unique<State>(net, config, seed, gpu ? torch::kCUDA : torch::kCPU, ranks)));
 }
 
-void NetTrainer::start(const ModelData& data) {
+int NetTrainer::start(const ModelData& data) {
   state_->net.load(data);
+  const torch::NoGradGuard no_gradients;
+  std::int64_t below = 0;
+  for (const torch::Tensor& slope : state_->slopes) {
+    below += slope.lt(0).sum().item<std::int64_t>();
+    slope.clamp_min_(0);
+  }
   const std::vector<torch::Tensor> now = state_->net.tensors();
   for (std::size_t i = 0; i < now.size(); ++i) state_->mean[i].copy_(now[i].detach());
+  return static_cast<int>(below);
 }
 
 Result<StepResult> NetTrainer::step(const Batch& batch, double progress) {

@@ -34,9 +34,9 @@ class NetTrainer {
                                                     int threads, Ranks& ranks);
   ~NetTrainer();
 
-  // Begins with a model's weights of this net, in place of random ones; a head that the model does not have stays random. Requires that
-  // there was no step().
-  void start(const ModelData& data);
+  // Begins with a model's weights of this net, in place of random ones; a head that the model does not have stays random. Returns how
+  // many PReLU slopes were below 0: they are 0 now, as step() keeps them. Requires that there was no step().
+  int start(const ModelData& data);
 
   // One update by one rank's part of a batch. `progress`: share of the whole training that is done, 0 to 1, which
   // sets the learning rate. Errors: kFormat if the loss is not finite, which leaves the weights as they were.

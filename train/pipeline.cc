@@ -109,7 +109,8 @@ std::size_t first_stage(const TrainRun& run) {
   return static_cast<std::size_t>(std::find(run.stages.begin(), run.stages.end(), true) - run.stages.begin());
 }
 
-// How many threads there are and where folders lie changes nothing that is learned: photographs have a fingerprint of their own.
+// How many threads there are and where folders and files lie changes nothing that is learned: photographs and the weights that a net begins with
+// have fingerprints of their own.
 std::string text_without_places(TrainConfig config) {
   config.threads = 0;
   config.output = "";
@@ -120,6 +121,22 @@ std::string text_without_places(TrainConfig config) {
     stage->start_from = std::filesystem::path(stage->start_from).filename().string();
   }
   return config_text(config);
+}
+
+// Crops are cut with the same mean and scale for all nets.
+Status check_pixels(const ModelData& model, const std::string& name) {
+  if (model.pixel_mean == kPixelMean && model.pixel_scale == kPixelScale) return std::monostate{};
+  return Error{ErrorCode::kUnsupported,
+               name + ": a model for pixels of another mean and scale than the trainer's"};
+}
+
+std::uint64_t fingerprint_of(const ModelData& model) {
+  Fingerprint sum;
+  for (const auto& [name, tensor] : model.tensors) {
+    sum.add(name);
+    sum.add(std::as_bytes(std::span(tensor.values)));
+  }
+  return sum.value();
 }
 
 // Two trainings in one folder would write over each other's checkpoints. Holds until the end of the process at the latest, so that
@@ -162,6 +179,7 @@ class Pipeline {
     std::int64_t step = -1;
     double threshold = 0, threshold_of_more = 0;  // CheckResult's
     std::int64_t checked = 0;                     // the step of the last check, good or not
+    std::string start;                            // what it began with, or empty
     ModelData weights;                            // tensors of this net alone
   };
 
@@ -354,8 +372,14 @@ Status Pipeline::read_starts(const TrainRun& run) {
                          std::filesystem::exists(name + ".checkpoint", error))) {
       continue;
     }
+    // --restart removes what the folder holds.
+    if (std::filesystem::equivalent(std::filesystem::path(file).parent_path(), config_.output, error)) {
+      return Error{ErrorCode::kInvalidArgument,
+                   file + ": start_from is a file of the output folder, expected one elsewhere"};
+    }
     const Result<Model> model = Model::load(file);
     if (!model) return model.error();
+    if (Status status = check_pixels(model->data(), file); !status) return status;
     starts_[stage] = model->data();
   }
   return std::monostate{};
@@ -405,12 +429,17 @@ Status Pipeline::prepare(const TrainRun& run) {
     }
   }
   // Each rank reads for itself. The others wait here for what the first one removes.
-  const std::uint64_t own = fingerprint(photographs_);
+  Fingerprint all;
+  all.add(fingerprint(photographs_));
+  for (const auto& model : starts_) {
+    if (model) all.add(fingerprint_of(*model));
+  }
+  const std::uint64_t own = all.value();
   const auto* from = reinterpret_cast<const std::byte*>(&own);
   const std::vector<std::vector<std::byte>> of_ranks =
       ranks_.gather(std::vector<std::byte>(from, from + sizeof own));
   if (std::any_of(of_ranks.begin(), of_ranks.end(), [&](const auto& other) { return other != of_ranks[0]; }))
-    return Error{ErrorCode::kFormat, "the processes read different photographs or labels"};
+    return Error{ErrorCode::kFormat, "the processes read different photographs, labels or start_from"};
   record({{"event", "start"},
           {"photographs", photographs_.list.size()},
           {"faces", faces},
@@ -426,11 +455,13 @@ Status Pipeline::prepare(const TrainRun& run) {
 // The last model that is done, or random weights: every net's tensors must be there for a model to be one.
 Result<ModelData> Pipeline::model_before(std::size_t stage) const {
   if (stage > 0) {
-    const Result<Model> model = Model::load(path(std::string(net_of(stage - 1).name) + ".safetensors"));
+    const std::string name = path(std::string(net_of(stage - 1).name) + ".safetensors");
+    const Result<Model> model = Model::load(name);
     if (!model) {
       return Error{ErrorCode::kInvalidArgument, std::string(kTitles[stage]) + " needs a trained " +
                                                     kTitles[stage - 1] + ": " + model.error().message};
     }
+    if (Status status = check_pixels(model->data(), name); !status) return status.error();
     return model->data();
   }
   ModelData model;
@@ -453,14 +484,7 @@ Status Pipeline::save_model(const ModelData& data, const std::string& check, con
   ModelData model = data;
   std::string sets;
   for (const SetConfig& set : config_.sets) sets += (sets.empty() ? "" : ", ") + set.name;
-  std::string& provenance = model.metadata["provenance"];
-  provenance = "trained by mtcnn train on " + sets;
-  for (std::size_t stage = 0; stage < 3; ++stage) {
-    if (const std::string& file = stage_config(stage).start_from; !file.empty()) {
-      provenance += std::string("; ") + kTitles[stage] + " began with the weights of " +
-                    std::filesystem::path(file).filename().string();
-    }
-  }
+  model.metadata["provenance"] = "trained by mtcnn train on " + sets;
   model.metadata["trainer"] = std::string("mtcnn ") + version() + ", libtorch " + libtorch_version();
   model.metadata["seed"] = std::to_string(config_.seed);
   model.metadata["config_hash"] = config_hash_;
@@ -555,6 +579,7 @@ Status Pipeline::save_checkpoint(std::size_t stage, const NetTrainer& trainer, s
             {"best_threshold", best.threshold},
             {"best_threshold_of_more", best.threshold_of_more},
             {"checked", best.checked},
+            {"start", best.start},
             {"photographs", hexadecimal(fingerprint(photographs_))},
             {"ranks", ranks_.size()},
             {"bytes", state.size()}};
@@ -621,6 +646,7 @@ Result<std::int64_t> Pipeline::load_checkpoint(std::size_t stage, NetTrainer& tr
   best.threshold = head.value("best_threshold", 0.0);
   best.threshold_of_more = head.value("best_threshold_of_more", 0.0);
   best.checked = head.value("checked", std::int64_t{0});
+  best.start = head.value("start", "");
   trainer.save(best.weights, true);  // for the shapes
   if (best.step >= 0) {
     for (const Json& entry : head.value("best", Json::array())) {
@@ -680,8 +706,11 @@ Result<bool> Pipeline::train_stage(std::size_t stage, ModelData& model) {
     note(std::string(kTitles[stage]) + ": on from step " + std::to_string(step));
   } else {
     if (starts_[stage]) {
-      trainer.start(*starts_[stage]);
-      note(std::string(kTitles[stage]) + ": begins with the weights of " + config.start_from);
+      const int below = trainer.start(*starts_[stage]);
+      best.start = std::filesystem::path(config.start_from).filename().string() + ", weights " +
+                   hexadecimal(fingerprint_of(*starts_[stage]));
+      note(std::string(kTitles[stage]) + ": begins with the weights of " + config.start_from +
+           (below > 0 ? "; " + std::to_string(below) + " slopes below 0 are 0 now" : ""));
     }
     // What is there was mined by another training of this net.
     if (first()) remove_own(stage);
@@ -889,6 +918,11 @@ Result<bool> Pipeline::train_stage(std::size_t stage, ModelData& model) {
     if (parameter.optional && !config.keep_landmarks) continue;
     model.tensors[parameter.name] = best.weights.tensors.at(parameter.name);
   }
+  // Of a net that was taken over, its own file says it.
+  const std::string start_key = std::string(net.name) + "_start";
+  model.metadata[start_key] = best.start;
+  if (best.start.empty()) model.metadata.erase(start_key);
+  model.thresholds[stage] = static_cast<float>(config_.thresholds[stage]);
   if (best.step != step) {
     note(std::string(kTitles[stage]) + ": the best check was at step " + std::to_string(best.step) + " of " +
          std::to_string(steps));

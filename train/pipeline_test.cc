@@ -216,8 +216,8 @@ TEST_CASE("a net may begin with the weights of a model") {
   CHECK(shop.notes.find("P-Net: begins") == std::string::npos);
   const Result<Model> after = Model::load(shop.folder / "tuned/model.safetensors");
   REQUIRE(after.ok());
-  CHECK(after->info().metadata.at("provenance") ==
-        "trained by mtcnn train on train; O-Net began with the weights of away.safetensors");
+  CHECK(after->info().metadata.at("onet_start").starts_with("away.safetensors, weights "));
+  CHECK(after->info().metadata.count("pnet_start") == 0);
   const auto same = [&](const char* tensor) {
     return before->data().tensors.at(tensor).values == after->data().tensors.at(tensor).values;
   };
@@ -227,6 +227,13 @@ TEST_CASE("a net may begin with the weights of a model") {
   // What it began with is not needed any more.
   fs::remove(shop.folder / "away.safetensors");
   CHECK(*shop.train());
+  // What --restart would remove.
+  shop.config.onet.start_from = shop.folder / "tuned/model.safetensors";
+  TrainRun again;
+  again.restart = true;
+  again.stages = {false, false, true};
+  CHECK(shop.train(again).error().code == ErrorCode::kInvalidArgument);
+  CHECK(shop.there("../tuned/model.safetensors"));
 }
 
 TEST_CASE("a stop is noticed while photographs are searched, and what a kill left is cleared away") {

@@ -243,6 +243,24 @@ StageConfig quick() {
   return config;
 }
 
+TEST_CASE("a net begins with a model's weights, but for slopes below 0") {
+  Ranks alone;
+  ModelData model, got;
+  (*NetTrainer::create(kRNet, StageConfig(), 5, "cpu", 1, alone))->save(model, true);
+  float& slope = model.tensors.at("rnet.prelu1.weight").values[3];
+  slope = -.5f;
+  const auto trainer = NetTrainer::create(kRNet, StageConfig(), 6, "cpu", 1, alone);
+  REQUIRE(trainer.ok());
+  CHECK((*trainer)->start(model) == 1);
+  (*trainer)->save(got, true);
+  slope = 0;
+  REQUIRE(got.tensors.size() == model.tensors.size());
+  for (const auto& [name, tensor] : model.tensors) {
+    CAPTURE(name);
+    CHECK(got.tensors.at(name).values == tensor.values);
+  }
+}
+
 TEST_CASE("every net learns, with either optimiser") {
   Ranks alone;
   for (const NetSpec* net : {&kPNet, &kRNet, &kONet}) {

@@ -60,7 +60,7 @@ ScreenedNetwork::ScreenedNetwork(const NetSpec& net, const ModelData& data, cons
                                  std::initializer_list<std::string_view> heads)
     : kernels_(&kernels),
       front_(net, data, kernels, {0, static_cast<int>(net.layers.size()) - 4}, {}, kKept) {
-  assert(kernels.screen && heads.size() > 0 && *heads.begin() == "class");
+  assert(kernels.screen && !kernels.plane_winograd && heads.size() > 0 && *heads.begin() == "class");
   const std::size_t pool = net.layers.size() - 5;
   assert(net.layers[pool].kind == LayerKind::kMaxPool);
   int channels = front_.outputs();

@@ -209,8 +209,7 @@ struct PlaneConvPoolArgs {
 };
 
 // Two rows of plane_conv() with 3 x 3 kernels, by the same algorithm. A result is as plane_conv() has it but for rounding, and depends on
-// nothing but its own window, and on whether its row and its column are the first or the second of a tile. Reads up to 2 * kSlack floats past the
-// end of each row of the input.
+// nothing but its own window, and on whether its row and its column are the first or the second of a tile.
 inline constexpr int kMostPlaneChannels = 32;
 inline constexpr int kPlaneBlock = 4;  // outputs are computed in blocks of this many
 struct PlaneWinogradArgs {
@@ -340,7 +339,8 @@ struct Kernels {
   void (*winograd)(const WinogradArgs&) = nullptr;
   void (*conv_pool)(const ConvPoolArgs&) = nullptr;
   void (*plane_conv_pool)(const PlaneConvPoolArgs&) = nullptr;
-  // Null with AVX-512, too: where P-Net is screened, single cells are computed again, and shall be the same bit for bit.
+  // Null with AVX-512, too: with VNNI P-Net is screened, where single cells are computed again, and shall be the same bit for bit; without
+  // it the table is the same.
   void (*plane_winograd)(const PlaneWinogradArgs&) = nullptr;
 };
 

@@ -271,9 +271,9 @@ HWY_INLINE void winograd_outputs_of(const WinogradArgs& a, const float* from, fl
   const V slope = a.slopes ? hn::Load(d, a.slopes + output) : hn::Set(d, 1.f);
   const int lanes = std::min(a.outputs - output, kLanes);
   for (int x = 0; x < kWinogradOutputs; ++x) {
+    if (!Whole && x >= columns) break;
     V sums[kWinogradOutputs];
     winograd_output(part[0][x], part[1][x], part[2][x], part[3][x], part[4][x], sums);
-    if (!Whole && x >= columns) break;
     for (int y = 0; y < kWinogradOutputs; ++y) {
       if (!Whole && y >= rows) break;
       const V sum = hn::Add(sums[y], bias);
@@ -752,6 +752,9 @@ void plane_conv_pool(const PlaneConvPoolArgs& a) {
   for (; column < a.columns; column += kLanes) pool_columns<1>(a, column);
 }
 
+#if HWY_TARGET == HWY_AVX3
+inline constexpr void (*plane_winograd)(const PlaneWinogradArgs&) = nullptr;
+#else
 // How many vectors of columns one pass of plane_winograd() keeps in registers: a product of each with each of a block's outputs. With three
 // of AVX2 what became of the inputs would be too much for the first cache.
 #if HWY_TARGET == HWY_AVX2
@@ -876,6 +879,7 @@ void plane_winograd(const PlaneWinogradArgs& a) {
     pair_columns<kPairVectors>(a, column);
   for (; column < tiles; column += kLanes) pair_columns<1>(a, column);
 }
+#endif
 
 // Of a row of tiles, what became of its inputs, [row of places][difference from the pixel after the next, sum with the next, the next less it][value of the input's row].
 inline constexpr int kThinRow = (kMostThinColumns + 2) * kThinChannels + 2 * kSlack;
@@ -1008,21 +1012,9 @@ void plane_split(const PlaneSplitArgs& a) {
 #define MTCNN_LEVEL_NAME "baseline"
 #endif
 extern const Kernels kSimdKernels;
-const Kernels kSimdKernels{MTCNN_LEVEL_NAME,
-                           conv,
-                           max_pool,
-                           lrn,
-                           blend_rows,
-                           blend_columns,
-                           plane_conv,
-                           plane_pool,
-                           plane_split,
-                           conv_at,
-                           nullptr,
-                           winograd,
-                           conv_pool,
-                           plane_conv_pool,
-                           HWY_TARGET == HWY_AVX3 ? nullptr : plane_winograd};
+const Kernels kSimdKernels{
+    MTCNN_LEVEL_NAME, conv,    max_pool, lrn,      blend_rows, blend_columns,   plane_conv,    plane_pool,
+    plane_split,      conv_at, nullptr,  winograd, conv_pool,  plane_conv_pool, plane_winograd};
 #undef MTCNN_LEVEL_NAME
 
 }  // namespace HWY_NAMESPACE
