@@ -447,9 +447,9 @@ void blend_rows(const BlendRowsArgs& a) {
   int alike = 1, other = 1;
   while (other < a.rows && a.weights[other] == a.weights[1]) ++other;
   if (other - alike < kFewest) alike = other = 0;
-  constexpr int kVectors = 4;
+  constexpr int kWide = 4;
   int i = 0;
-  for (; i + kVectors * kLanes <= a.count; i += kVectors * kLanes) blend_tile<kVectors>(a, alike, other, i);
+  for (; i + kWide * kLanes <= a.count; i += kWide * kLanes) blend_tile<kWide>(a, alike, other, i);
   for (; i + kLanes <= a.count; i += kLanes) blend_tile<1>(a, alike, other, i);
   if (i == a.count) return;
   if (a.count >= kLanes) {
