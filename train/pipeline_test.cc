@@ -227,6 +227,21 @@ TEST_CASE("a net may begin with the weights of a model") {
   // What it began with is not needed any more.
   fs::remove(shop.folder / "away.safetensors");
   CHECK(*shop.train());
+  // Pixels of another scale, in what it begins with and in a net that is taken over.
+  ModelData other = before->data();
+  other.pixel_scale *= 2;
+  const Model doubled(std::make_shared<const ModelData>(std::move(other)));
+  REQUIRE(doubled.save(shop.folder / "doubled.safetensors").ok());
+  TrainRun last;
+  last.stages = {false, false, true};
+  shop.config.output = shop.folder / "doubled";
+  shop.config.onet.start_from = shop.folder / "doubled.safetensors";
+  CHECK(shop.train(last).error().code == ErrorCode::kUnsupported);
+  shop.config.onet.start_from.clear();
+  fs::create_directories(shop.folder / "doubled");
+  fs::copy_file(shop.folder / "doubled.safetensors", shop.folder / "doubled/rnet.safetensors");
+  CHECK(shop.train(last).error().code == ErrorCode::kUnsupported);
+  shop.config.output = shop.folder / "tuned";
   // What --restart would remove.
   shop.config.onet.start_from = shop.folder / "tuned/model.safetensors";
   TrainRun again;
